@@ -1,0 +1,89 @@
+// A cluster as the log knows it: what is wanted, and the facts about it that matter. Heartbeats, lag and positions are
+// not here: they live in the leader's memory.
+import type { ClusterSpec, WantedMember } from './spec.ts';
+
+/** Who must have a commit before it is acknowledged: the primary and `acknowledgements` of the other voters. */
+export interface Rule {
+  readonly epoch: number;
+  readonly generation: number;
+  readonly voters: readonly number[];
+  readonly acknowledgements: number;
+}
+
+/** The tenant's first user; the password itself is never stored. */
+export interface AdminUser {
+  readonly name: string;
+  readonly database: string;
+  readonly verifier: string;
+  readonly generation: number;
+}
+
+/** What has been found out about a member. Absent: not yet. */
+export interface MemberFacts {
+  readonly address?: string;
+  readonly port?: number;
+  readonly serverName?: string;
+  readonly stackId?: string;
+  readonly isInitialised?: boolean;
+  /** The epoch of the primary whose data it was copied from. */
+  readonly seededInEpoch?: number;
+  readonly role?: 'primary' | 'replica';
+  readonly epoch?: number;
+  readonly generation?: number;
+  readonly isUp?: boolean;
+  /** Why it is not up. */
+  readonly detail?: string;
+}
+
+export interface Member extends WantedMember {
+  readonly facts: MemberFacts;
+  /** No longer wished; its stack is to be removed. */
+  readonly isRetired: boolean;
+}
+
+export interface Cluster {
+  readonly id: string;
+  readonly name: string;
+  readonly projectId: string;
+  readonly spec: ClusterSpec;
+  /** Counts the changes of what is wanted. */
+  readonly revision: number;
+  readonly wanted: 'present' | 'absent';
+  readonly members: readonly Member[];
+  readonly nextOrdinal: number;
+  /** Zero before the first election. */
+  readonly epoch: number;
+  /** The ordinal of the primary of `epoch`. */
+  readonly primary?: number;
+  readonly rule?: Rule;
+  /** The last epoch whose primary has opened its door. */
+  readonly openedEpoch: number;
+  readonly admin: AdminUser;
+  /** The newest operation. */
+  readonly operationId: string;
+  /** Why the cluster is in ERROR. */
+  readonly failure?: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+/** The name under which a member is known everywhere outside the gateway. */
+export function memberId(clusterId: string, ordinal: number): string {
+  return `${clusterId}-${ordinal}`;
+}
+
+/** The reverse of `memberId`; undefined when it is no member's name. */
+export function parseMemberId(id: string): { clusterId: string; ordinal: number } | undefined {
+  const match = /^(.+)-(\d+)$/.exec(id);
+  return match?.[1] === undefined ? undefined : { clusterId: match[1], ordinal: Number(match[2]) };
+}
+
+/** The members that are wished for. */
+export function wantedMembers(cluster: Cluster): readonly Member[] {
+  return cluster.members.filter((member) => !member.isRetired);
+}
+
+/** The member of that ordinal, wished or retired. */
+export function memberOf(cluster: Cluster, ordinal: number | undefined): Member | undefined {
+  return cluster.members.find((member) => member.ordinal === ordinal);
+}

@@ -1,0 +1,104 @@
+// What stands in the log. An entry carries results, never a question: times, ids, placements and plans were drawn by the
+// leader before it proposed. A kind once written keeps its meaning for ever; what changes gets a new kind.
+import type { AdminUser, Member, Rule } from './clusters.ts';
+import type { FailureClass, OperationKind } from './operations.ts';
+import type { Region } from './regions.ts';
+import type { ClusterSpec, WantedMember } from './spec.ts';
+
+/** A step as planned, enough to show it. */
+export interface PlannedStep {
+  readonly id: string;
+  readonly kind: string;
+  readonly ordinal?: number;
+  readonly region?: string;
+}
+
+/** What a finished step has made true. */
+export type Fact =
+  | { readonly kind: 'placed'; readonly ordinal: number; readonly address: string; readonly port: number; readonly serverName: string; readonly stackId: string }
+  | { readonly kind: 'elected'; readonly ordinal: number; readonly rule: Rule }
+  | { readonly kind: 'initialised'; readonly ordinal: number }
+  | { readonly kind: 'promoted'; readonly ordinal: number; readonly epoch: number; readonly generation: number }
+  | { readonly kind: 'seeded'; readonly ordinal: number; readonly epoch: number }
+  | { readonly kind: 'following'; readonly ordinal: number; readonly epoch: number; readonly generation: number }
+  | { readonly kind: 'opened'; readonly ordinal: number; readonly epoch: number }
+  | { readonly kind: 'removed'; readonly ordinal: number };
+
+interface OperationStart {
+  readonly operationId: string;
+  readonly operationKind: OperationKind;
+  readonly requestId: string;
+  readonly steps: readonly PlannedStep[];
+}
+
+export type Entry = { readonly at: string } & (
+  | (OperationStart & {
+      readonly kind: 'cluster.created';
+      readonly clusterId: string;
+      readonly name: string;
+      readonly projectId: string;
+      readonly spec: ClusterSpec;
+      readonly members: readonly WantedMember[];
+      readonly admin: AdminUser;
+    })
+  | (OperationStart & { readonly kind: 'cluster.unwanted'; readonly clusterId: string })
+  | {
+      /** A site had no room: this member is wished elsewhere, under a new ordinal. */
+      readonly kind: 'member.replaced';
+      readonly clusterId: string;
+      readonly operationId: string;
+      readonly retired: number;
+      readonly member: WantedMember;
+      readonly steps: readonly PlannedStep[];
+    }
+  | { readonly kind: 'step.started'; readonly operationId: string; readonly step: PlannedStep }
+  | { readonly kind: 'step.finished'; readonly operationId: string; readonly stepId: string; readonly facts: readonly Fact[] }
+  | {
+      readonly kind: 'step.failed';
+      readonly operationId: string;
+      readonly stepId: string;
+      readonly error: string;
+      readonly failureClass: FailureClass;
+      readonly retryAt?: string;
+    }
+  | {
+      /** The operation will not reach its goal: what it wished is wished no more. */
+      readonly kind: 'operation.failing';
+      readonly operationId: string;
+      readonly error: string;
+      readonly steps: readonly PlannedStep[];
+    }
+  | { readonly kind: 'operation.ended'; readonly operationId: string }
+  | {
+      readonly kind: 'member.observed';
+      readonly clusterId: string;
+      readonly ordinal: number;
+      readonly isUp: boolean;
+      readonly detail?: string;
+    }
+  | { readonly kind: 'region.observed'; readonly region: Omit<Region, 'updatedAt'> }
+);
+
+/** Why an entry changed nothing. The codes are those of the REST API. */
+export interface Refusal {
+  readonly code: 'cluster.name_taken' | 'cluster.not_found' | 'cluster.busy' | 'operation.not_found' | 'state.stale';
+  readonly message: string;
+}
+
+/** What applying an entry answers to its proposer. */
+export type Applied = { readonly refused?: Refusal };
+
+/** Bytes of the log. */
+export function encodeEntry(entry: Entry): Uint8Array {
+  return Buffer.from(JSON.stringify(entry));
+}
+
+/** The reverse. @throws SyntaxError when the bytes are not an entry, which must end the process. */
+export function decodeEntry(data: Uint8Array): Entry {
+  return JSON.parse(Buffer.from(data).toString('utf8')) as Entry;
+}
+
+/** A member as it is when it is first wished. */
+export function newMember(wanted: WantedMember): Member {
+  return { ...wanted, facts: {}, isRetired: false };
+}

@@ -1,0 +1,47 @@
+// An operation: what a user sees of a change under way. It holds no state that the change needs: the plan follows from
+// what is wanted and from the facts.
+
+export type OperationKind = 'cluster.create' | 'cluster.delete';
+export type OperationStatus = 'RUNNING' | 'DONE' | 'FAILED' | 'CANCELLED';
+export type StepStatus = 'PENDING' | 'RUNNING' | 'DONE' | 'FAILED';
+
+/** What is to be done about a failure: the same again later, the same at another site, or nothing. */
+export type FailureClass = 'retry' | 'elsewhere' | 'never';
+
+export interface StepRecord {
+  readonly id: string;
+  readonly kind: string;
+  readonly ordinal?: number;
+  readonly region?: string;
+  readonly status: StepStatus;
+  readonly attempts: number;
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+  /** Of the last attempt. */
+  readonly error?: string;
+  readonly failureClass?: FailureClass;
+  /** Not before this time is it tried again. */
+  readonly retryAt?: string;
+}
+
+export interface Operation {
+  readonly id: string;
+  readonly kind: OperationKind;
+  readonly clusterId: string;
+  readonly clusterName: string;
+  readonly projectId: string;
+  /** The revision of what is wanted that this operation leads to. */
+  readonly revision: number;
+  readonly status: OperationStatus;
+  /** Set while the operation is still cleaning up after a failure, and after. */
+  readonly error?: string;
+  readonly steps: readonly StepRecord[];
+  readonly requestId: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+/** True when nothing of it will change any more. */
+export function hasEnded(operation: Operation): boolean {
+  return operation.status !== 'RUNNING';
+}

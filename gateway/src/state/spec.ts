@@ -1,0 +1,34 @@
+// What a tenant wants of a cluster, and where its members shall be.
+
+/** The loss of any one of these leaves a majority of voters and a copy of every acknowledged write. */
+export type Survive = 'host' | 'zone' | 'region' | 'provider';
+
+export type MemberKind = 'voter' | 'replica' | 'arbiter';
+
+export interface ClusterSpec {
+  readonly datastore: { readonly type: string; readonly version: string };
+  readonly flavor: string;
+  /** In GiB. */
+  readonly volume: { readonly size: number };
+  readonly topology: { readonly voters: number; readonly replicas: number; readonly arbiters: number };
+  readonly placement: {
+    readonly survive: Survive;
+    /** Empty: every region. */
+    readonly regions: readonly string[];
+    /** Jurisdictions that data may be in. Empty: everywhere. */
+    readonly residency: readonly string[];
+  };
+  readonly durability: { readonly mode: 'quorum' };
+}
+
+/** Where a member can be placed. */
+export interface Site {
+  readonly region: string;
+  readonly zone: string;
+}
+
+/** A member that is wished for. Ordinals come from a committed counter and never return. */
+export interface WantedMember extends Site {
+  readonly ordinal: number;
+  readonly kind: MemberKind;
+}
