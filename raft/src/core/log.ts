@@ -1,0 +1,163 @@
+// The log as the core sees it: everything after the last compaction, in memory. Five indexes move over it and keep
+// this order: applied <= applying <= committed, and stable <= in progress <= last. Entries between `stable` and the
+// end are not known to be on disk yet, and none of them is ever handed out to be applied.
+import { assert } from '../assert.ts';
+import type { Entry, Snapshot, SnapshotMetadata } from './messages.ts';
+
+export class RaftLog {
+  /** The newest durable snapshot, to be sent to whoever is too far behind. */
+  snapshot: Snapshot | undefined;
+  /** A snapshot from the leader that is not durable yet. */
+  pendingSnapshot: Snapshot | undefined;
+  committed: number;
+  applying: number;
+  applied: number;
+  stable: number;
+  inProgress: number;
+  /** What lies just before the first entry in memory. */
+  #base: SnapshotMetadata;
+  #entries: Entry[];
+
+  constructor(snapshot: Snapshot | undefined, entries: readonly Entry[], commit: number) {
+    this.snapshot = snapshot;
+    this.#base = snapshot?.metadata ?? { index: 0, term: 0 };
+    this.#entries = [...entries];
+    this.applied = this.applying = this.#base.index;
+    this.committed = Math.max(commit, this.#base.index);
+    this.stable = this.inProgress = this.lastIndex;
+    assert(this.committed <= this.lastIndex, `commit ${commit} lies beyond the last index ${this.lastIndex}`);
+  }
+
+  get firstIndex(): number {
+    return this.#base.index + 1;
+  }
+
+  get lastIndex(): number {
+    return this.#base.index + this.#entries.length;
+  }
+
+  get lastTerm(): number {
+    return this.#entries.at(-1)?.term ?? this.#base.term;
+  }
+
+  /** The term of the entry at `index`; undefined when it was compacted or does not exist. */
+  term(index: number): number | undefined {
+    if (index === this.#base.index) return this.#base.term;
+    return this.#entries[index - this.firstIndex]?.term;
+  }
+
+  matches(index: number, term: number): boolean {
+    return this.term(index) === term;
+  }
+
+  /** Entries from `from` on, at most `maxBytes` of data but at least one if there is one. Undefined when compacted. */
+  entriesFrom(from: number, maxBytes: number, to = this.lastIndex): readonly Entry[] | undefined {
+    if (from < this.firstIndex) return undefined;
+    let bytes = 0;
+    let end = from;
+    for (; end <= to; end += 1) {
+      bytes += this.#entries[end - this.firstIndex]?.data.length ?? 0;
+      if (bytes > maxBytes && end > from) break;
+    }
+    return this.#entries.slice(from - this.firstIndex, end - this.firstIndex);
+  }
+
+  /** §5.4.1: the later term of the last entry is more up to date; with equal terms, the longer log. */
+  isUpToDate(lastIndex: number, lastTerm: number): boolean {
+    return lastTerm > this.lastTerm || (lastTerm === this.lastTerm && lastIndex >= this.lastIndex);
+  }
+
+  /** The leader's own append. It never overwrites (§5.3, "leader append-only"). */
+  append(entries: readonly Entry[]): void {
+    assert(entries[0] === undefined || entries[0].index === this.lastIndex + 1, 'a leader only appends');
+    this.#entries.push(...entries);
+  }
+
+  /**
+   * A follower's append. Only a conflict cuts the log (§5.3): an old message that holds less than we have
+   * must not take away what came after it. Returns the last index that is now the leader's, or undefined.
+   */
+  maybeAppend(index: number, logTerm: number, commit: number, entries: readonly Entry[]): number | undefined {
+    if (!this.matches(index, logTerm)) return undefined;
+    const lastNew = index + entries.length;
+    const firstConflict = entries.findIndex((entry) => !this.matches(entry.index, entry.term));
+    if (firstConflict >= 0) this.#truncateAndAppend(entries.slice(firstConflict));
+    this.commitTo(Math.min(commit, lastNew));
+    return lastNew;
+  }
+
+  #truncateAndAppend(entries: readonly Entry[]): void {
+    const first = entries[0]?.index ?? 0;
+    assert(first > this.committed, `entry ${first} is committed (${this.committed}) and cannot conflict`);
+    this.#entries.length = first - this.firstIndex;
+    this.#entries.push(...entries);
+    // What is being written at those places is no longer what the log says, so its completion must not count.
+    this.stable = Math.min(this.stable, first - 1);
+    this.inProgress = Math.min(this.inProgress, first - 1);
+  }
+
+  commitTo(index: number): void {
+    if (index <= this.committed) return;
+    assert(index <= this.lastIndex, `commit ${index} lies beyond the last index ${this.lastIndex}: was the log lost?`);
+    this.committed = index;
+  }
+
+  /** The last index at or below `index` whose term is not above `term`: where to try next after a conflict. */
+  findConflictByTerm(index: number, term: number): { index: number; term: number } {
+    for (let at = index; at > 0; at -= 1) {
+      const here = this.term(at);
+      if (here === undefined) return { index: at, term: 0 };
+      if (here <= term) return { index: at, term: here };
+    }
+    return { index: 0, term: 0 };
+  }
+
+  /** Entries that nobody was asked to write yet. */
+  nextUnstable(): readonly Entry[] {
+    return this.#entries.slice(this.inProgress - this.#base.index);
+  }
+
+  /** Entries to apply: committed, durable here, and not handed out before. */
+  nextCommitted(maxBytes: number): readonly Entry[] {
+    const to = Math.min(this.committed, this.stable);
+    if (this.pendingSnapshot !== undefined || to <= this.applying) return [];
+    const entries = this.entriesFrom(this.applying + 1, maxBytes, to);
+    assert(entries !== undefined, 'what is not applied is never compacted');
+    return entries;
+  }
+
+  /** The write that ended with this entry is durable. Ignored when the entry was replaced in the meantime. */
+  stableTo(index: number, term: number): void {
+    if (index > this.inProgress || index <= this.stable || !this.matches(index, term)) return;
+    this.stable = index;
+  }
+
+  /** Replaces the whole log by a snapshot from the leader (figure 13, step 7). */
+  restore(snapshot: Snapshot): void {
+    const { index } = snapshot.metadata;
+    assert(index > this.committed, 'a snapshot never takes back what is committed');
+    this.pendingSnapshot = snapshot;
+    this.#base = snapshot.metadata;
+    this.#entries = [];
+    this.committed = this.stable = this.inProgress = index;
+  }
+
+  /** The snapshot from the leader is durable and the state machine has it. */
+  restored(snapshot: Snapshot): void {
+    this.snapshot = snapshot;
+    this.applying = this.applied = Math.max(this.applied, snapshot.metadata.index);
+    if (this.pendingSnapshot === snapshot) this.pendingSnapshot = undefined;
+  }
+
+  /** Forgets entries up to `index`, which the durable `snapshot` covers. */
+  compact(snapshot: Snapshot, index: number): void {
+    assert(index <= snapshot.metadata.index, 'only what the snapshot covers is forgotten');
+    if (snapshot.metadata.index <= (this.snapshot?.metadata.index ?? 0)) return;
+    this.snapshot = snapshot;
+    const term = this.term(index);
+    if (index <= this.#base.index || term === undefined) return;
+    assert(index <= this.applied, 'only what is applied is forgotten');
+    this.#entries.splice(0, index - this.#base.index);
+    this.#base = { index, term };
+  }
+}

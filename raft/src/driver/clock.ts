@@ -1,0 +1,17 @@
+import { performance } from 'node:perf_hooks';
+
+/** Time, as an argument: a simulator supplies its own. */
+export interface Clock {
+  /** Milliseconds since some moment; never goes back. */
+  now(): number;
+  /** Calls back about every `ms` milliseconds, late when the process is busy, never twice for one period. */
+  setInterval(callback: () => void, ms: number): unknown;
+  clearInterval(timer: unknown): void;
+}
+
+/** This machine's monotonic clock. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  setInterval: (callback, ms) => setInterval(callback, ms),
+  clearInterval: (timer) => clearInterval(timer as NodeJS.Timeout),
+};

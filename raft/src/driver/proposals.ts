@@ -1,0 +1,82 @@
+// Proposals between the caller's promise and the log. One is either still queued (then a refusal is sure) or appended
+// at an index and term (then only its application, or losing sight of it, ends the wait).
+import { ClosedError, NotLeaderError, ProposalRefusedError, ProposalUnknownError } from '../errors.ts';
+import type { Applied } from './options.ts';
+
+export interface Proposal {
+  readonly data: Uint8Array;
+  readonly deadlineMs: number;
+  readonly resolve: (applied: Applied) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Appended {
+  readonly term: number;
+  readonly proposal: Proposal;
+}
+
+export class Proposals {
+  #queue: Proposal[] = [];
+  readonly #appended = new Map<number, Appended>();
+
+  get hasQueued(): boolean {
+    return this.#queue.length > 0;
+  }
+
+  get count(): number {
+    return this.#queue.length + this.#appended.size;
+  }
+
+  add(proposal: Proposal): void {
+    this.#queue.push(proposal);
+  }
+
+  takeQueued(): Proposal[] {
+    const queued = this.#queue;
+    this.#queue = [];
+    return queued;
+  }
+
+  appended(proposals: readonly Proposal[], firstIndex: number, term: number): void {
+    proposals.forEach((proposal, at) => {
+      this.#appended.set(firstIndex + at, { term, proposal });
+    });
+  }
+
+  applied(index: number, term: number, result: unknown): void {
+    const waiting = this.#appended.get(index);
+    if (waiting === undefined) return;
+    this.#appended.delete(index);
+    if (waiting.term === term) waiting.proposal.resolve({ index, term, result });
+    else waiting.proposal.reject(new ProposalUnknownError(index, waiting.term, 'another entry took its place'));
+  }
+
+  /** This peer does not lead in `term`: what it appended before is in others' hands. */
+  lostLeadership(leaderId: number | undefined): void {
+    for (const proposal of this.takeQueued()) proposal.reject(new NotLeaderError(leaderId));
+    this.#rejectAppended('leadership was lost');
+  }
+
+  expire(nowMs: number): void {
+    const late = this.#queue.filter((proposal) => proposal.deadlineMs <= nowMs);
+    if (late.length > 0) this.#queue = this.#queue.filter((proposal) => proposal.deadlineMs > nowMs);
+    for (const proposal of late) proposal.reject(new ProposalRefusedError('It was not appended in time.'));
+    for (const [index, { term, proposal }] of this.#appended) {
+      if (proposal.deadlineMs > nowMs) continue;
+      this.#appended.delete(index);
+      proposal.reject(new ProposalUnknownError(index, term, 'the time ran out'));
+    }
+  }
+
+  close(cause?: Error): void {
+    for (const proposal of this.takeQueued()) proposal.reject(new ClosedError());
+    this.#rejectAppended('this peer was closed', cause);
+  }
+
+  #rejectAppended(why: string, cause?: Error): void {
+    for (const [index, { term, proposal }] of this.#appended) {
+      proposal.reject(new ProposalUnknownError(index, term, why, cause === undefined ? undefined : { cause }));
+    }
+    this.#appended.clear();
+  }
+}

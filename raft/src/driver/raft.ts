@@ -1,0 +1,356 @@
+// The shell around the core: it does the I/O that each Ready asks, in the order of its fields, and nothing else decides
+// anything. One loop turns at a time; what is proposed or received while the disk writes waits in the core, so the
+// next turn writes all of it at once (group commit). After a fatal error nothing leaves this peer any more.
+import { assert } from '../assert.ts';
+import type { Message } from '../core/messages.ts';
+import { type CoreStatus, RawNode, type Ready } from '../core/raw-node.ts';
+import { ClosedError, NoLeaderError, NotLeaderError, ProposalRefusedError } from '../errors.ts';
+import { realDisk } from '../storage/disk.ts';
+import { DurableLog } from '../storage/durable-log.ts';
+import type { Recovered } from '../storage/recovery.ts';
+import { maxMessageBytes } from '../transport/peer-stream.ts';
+import { coreConfig, defaults } from './config.ts';
+import type { Applied, ProposeOptions, RaftOptions, RaftStatus, ReadIndexOptions } from './options.ts';
+import { type Proposal, Proposals } from './proposals.ts';
+import { Reads } from './reads.ts';
+
+/** One proposal's data. Larger things belong elsewhere, with their address in the log. */
+export const maxProposalBytes = 1024 * 1024;
+/** Proposals or reads that wait on one peer; beyond it they are refused. */
+export const maxWaiting = 100_000;
+/** What a snapshot's message holds beside its data. */
+const snapshotOverheadBytes = 1024;
+
+export class Raft {
+  readonly #options: RaftOptions;
+  readonly #core: RawNode;
+  readonly #log: DurableLog;
+  readonly #proposals = new Proposals();
+  readonly #reads: Reads;
+  readonly #listeners = new Set<(status: RaftStatus) => void>();
+  readonly #tickMs: number;
+  #timer: unknown;
+  #lastTickMs: number;
+  #appliedIndex: number;
+  #appliedTerm = 0;
+  #snapshotIndex: number;
+  #lastStatus: RaftStatus;
+  #turning: Promise<void> | undefined;
+  #snapshotting: Promise<void> | undefined;
+  #isClosed = false;
+  #isFatal = false;
+
+  private constructor(options: RaftOptions, log: DurableLog, recovered: Recovered) {
+    this.#options = options;
+    this.#log = log;
+    this.#core = new RawNode(coreConfig(options), recovered);
+    this.#reads = new Reads(options.id, options.random);
+    this.#tickMs = options.tickMs ?? defaults.tickMs;
+    this.#appliedIndex = this.#snapshotIndex = recovered.snapshot?.metadata.index ?? 0;
+    this.#lastTickMs = options.clock.now();
+    this.#lastStatus = this.status();
+  }
+
+  /**
+   * Reads the directory, restores the state machine and joins the peers. Entries that are known to be committed are
+   * applied before it returns. Throws DirectoryLockedError and LogDamagedError.
+   */
+  static async open(options: RaftOptions): Promise<Raft> {
+    const config = coreConfig(options);
+    assert(config.voters.includes(options.id), 'this peer is one of the peers');
+    let onFatal = (_error: Error): void => undefined;
+    const { log, recovered } = await DurableLog.open({
+      id: options.id,
+      directory: options.directory,
+      disk: options.disk ?? realDisk,
+      ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
+      // A disk that fails while it is opened makes `open` itself fail.
+      onFatal: (error) => onFatal(error),
+    });
+    try {
+      if (recovered.snapshot !== undefined) options.stateMachine.restore(recovered.snapshot.data);
+      const raft = new Raft(options, log, recovered);
+      onFatal = (error) => raft.#fatal(error);
+      await raft.#start();
+      return raft;
+    } catch (error) {
+      await log.close();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { transport, clock, id, peers } = this.#options;
+    await this.#turn();
+    transport.start({ id, peers, receive: (message) => this.#receive(message) });
+    this.#timer = clock.setInterval(() => this.#tick(), this.#tickMs);
+    // Alone there is nobody to wait for.
+    if (peers.length === 1) this.#core.campaign();
+    this.#wake();
+  }
+
+  /**
+   * Replicates `data` (at most `maxProposalBytes`) and resolves with what the state machine made of it, on this peer.
+   * Throws what was surely not appended as NotLeaderError, ProposalRefusedError or ClosedError, and
+   * ProposalUnknownError when the proposal may yet be committed.
+   */
+  propose(data: Uint8Array, { timeoutMs = defaults.timeoutMs }: ProposeOptions = {}): Promise<Applied> {
+    if (this.#isClosed) return Promise.reject(new ClosedError());
+    if (data.length === 0) return Promise.reject(new ProposalRefusedError('A proposal has at least one byte.'));
+    if (data.length > maxProposalBytes) {
+      return Promise.reject(new ProposalRefusedError(`A proposal has at most ${maxProposalBytes} bytes.`));
+    }
+    if (this.#proposals.count >= maxWaiting) {
+      return Promise.reject(new ProposalRefusedError('Too many proposals wait.'));
+    }
+    const { role, lead } = this.#core.status();
+    if (role !== 'leader') return Promise.reject(new NotLeaderError(lead || undefined));
+    return new Promise((resolve, reject) => {
+      const deadlineMs = this.#options.clock.now() + timeoutMs;
+      this.#proposals.add({ data: new Uint8Array(data), deadlineMs, resolve, reject });
+      this.#wake();
+    });
+  }
+
+  /**
+   * Resolves when a read of this peer's state machine is linearizable: it shows everything that was acknowledged
+   * anywhere before the call. The number is the index up to which that is. Throws NoLeaderError and ClosedError.
+   */
+  readIndex({ timeoutMs = defaults.timeoutMs }: ReadIndexOptions = {}): Promise<number> {
+    if (this.#isClosed) return Promise.reject(new ClosedError());
+    if (this.#reads.count >= maxWaiting) return Promise.reject(new NoLeaderError());
+    return new Promise((resolve, reject) => {
+      this.#reads.add({ deadlineMs: this.#options.clock.now() + timeoutMs, resolve, reject });
+      this.#wake();
+    });
+  }
+
+  status(): RaftStatus {
+    const core = this.#core.status();
+    const isLeader = core.role === 'leader';
+    return {
+      id: core.id,
+      term: core.term,
+      role: core.role,
+      ...(core.lead > 0 ? { leaderId: core.lead } : {}),
+      isEstablishedLeader: isLeader && this.#appliedTerm === core.term,
+      commitIndex: core.commit,
+      appliedIndex: this.#appliedIndex,
+      firstIndex: core.firstIndex,
+      lastIndex: core.lastIndex,
+      snapshotIndex: this.#snapshotIndex,
+      ...(isLeader ? { peers: core.progress } : {}),
+    };
+  }
+
+  /** Calls back when term, role, leader or `isEstablishedLeader` change. Returns how to stop that. */
+  onStatus(listener: (status: RaftStatus) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Stops taking part. What was appended and is not applied is rejected with ProposalUnknownError. */
+  async close(): Promise<void> {
+    if (this.#isClosed && !this.#isFatal) return;
+    this.#stop();
+    await this.#turning;
+    await this.#snapshotting;
+    await this.#log.close();
+  }
+
+  #stop(cause?: Error): void {
+    this.#isClosed = true;
+    this.#options.clock.clearInterval(this.#timer);
+    this.#proposals.close(cause);
+    this.#reads.close();
+    void this.#options.transport.close();
+  }
+
+  #fatal(error: Error): void {
+    if (this.#isFatal) return;
+    this.#isFatal = true;
+    this.#stop(error);
+    this.#options.onFatal(error);
+  }
+
+  /** Runs what must not fail; whatever it throws is something that cannot happen. */
+  #guarded(work: () => void): void {
+    if (this.#isClosed) return;
+    try {
+      work();
+      this.#wake();
+    } catch (error) {
+      this.#fatal(error as Error);
+    }
+  }
+
+  #receive(message: Message): void {
+    this.#guarded(() => this.#core.step(message));
+  }
+
+  #tick(): void {
+    const now = this.#options.clock.now();
+    const lateMs = now - this.#lastTickMs - this.#tickMs;
+    this.#lastTickMs = now;
+    const electionMs = (this.#options.electionTicks ?? defaults.electionTicks) * this.#tickMs;
+    this.#guarded(() => {
+      if (lateMs > electionMs / 2) {
+        // The leader's heartbeats may lie unread in the sockets; that we heard nothing is our own fault.
+        this.#core.restartElectionTimer();
+        this.#options.log?.({ type: 'stalled', lateMs });
+      }
+      this.#core.tick();
+      this.#proposals.expire(now);
+      this.#reads.tick(now);
+    });
+  }
+
+  #wake(): void {
+    this.#turning ??= Promise.resolve()
+      .then(() => this.#turn())
+      .catch((error: Error) => this.#fatal(error))
+      .finally(() => {
+        this.#turning = undefined;
+        if (!this.#isClosed && this.#hasWork()) this.#wake();
+      });
+  }
+
+  #hasWork(): boolean {
+    return this.#proposals.hasQueued || this.#reads.hasWaiting ? this.#canAsk() : this.#core.hasReady();
+  }
+
+  /** Whether feeding the core can lead to anything; a read without a leader waits for one. */
+  #canAsk(): boolean {
+    return this.#proposals.hasQueued || this.#core.status().lead > 0 || this.#core.hasReady();
+  }
+
+  async #turn(): Promise<void> {
+    while (!this.#isClosed) {
+      this.#feed();
+      if (!this.#core.hasReady()) return;
+      await this.#handle(this.#core.ready());
+    }
+  }
+
+  #feed(): void {
+    for (const group of groupsOf(this.#proposals.takeQueued(), maxProposalBytes)) {
+      const answer = this.#core.propose(group.map(({ data }) => data));
+      if (answer.isAccepted) this.#proposals.appended(group, answer.index, answer.term);
+      else for (const { reject } of group) reject(refusal(answer.reason, answer.lead));
+    }
+    if (this.#reads.hasWaiting && this.#core.status().lead > 0) this.#core.readIndex(this.#reads.beginRound());
+  }
+
+  async #handle(ready: Ready): Promise<void> {
+    const { transport } = this.#options;
+    if (ready.softState !== undefined) this.#leadershipChanged(this.#core.status());
+    for (const { context, index } of ready.readStates) this.#reads.confirmed(context, index);
+    transport.send(ready.messages);
+    this.#apply(ready);
+    if (ready.snapshot !== undefined) await this.#install(ready);
+    else if (ready.mustSync) await this.#log.save(ready);
+    else if (ready.hardState !== undefined) this.#log.noteCommit(ready.hardState);
+    // A fatal error during the wait has stopped this peer: what it did not make durable, it must not confirm.
+    if (this.#isClosed) return;
+    transport.send(ready.messagesAfterAppend);
+    this.#core.advance();
+    this.#reads.applied(this.#appliedIndex);
+    this.#announce();
+    this.#maybeSnapshot();
+  }
+
+  #leadershipChanged({ role, lead }: CoreStatus): void {
+    if (role !== 'leader') this.#proposals.lostLeadership(lead || undefined);
+    this.#reads.retryAll();
+  }
+
+  #apply(ready: Ready): void {
+    for (const entry of ready.committedEntries) {
+      assert(entry.index === this.#appliedIndex + 1, 'entries are applied in order');
+      // An entry without data is a new leader's first and says nothing to the state machine.
+      const result = entry.data.length > 0 ? this.#options.stateMachine.apply(entry) : undefined;
+      this.#appliedIndex = entry.index;
+      this.#appliedTerm = entry.term;
+      this.#proposals.applied(entry.index, entry.term, result);
+    }
+  }
+
+  async #install(ready: Ready): Promise<void> {
+    const { snapshot } = ready;
+    assert(snapshot !== undefined, 'there is a snapshot to install');
+    // An own snapshot under way is older; it must not come to lie over this one.
+    await this.#snapshotting;
+    await this.#log.saveSnapshot(snapshot);
+    await this.#log.save({ ...ready, reset: snapshot.metadata });
+    if (this.#isClosed) return;
+    this.#options.stateMachine.restore(snapshot.data);
+    this.#appliedIndex = this.#snapshotIndex = snapshot.metadata.index;
+    this.#appliedTerm = snapshot.metadata.term;
+    this.#options.log?.({
+      type: 'snapshot-installed',
+      index: snapshot.metadata.index,
+      bytes: snapshot.data.length,
+    });
+  }
+
+  /** The state is copied at once and written beside the log, which goes on meanwhile. */
+  #maybeSnapshot(): void {
+    const every = this.#options.snapshotEveryEntries ?? defaults.snapshotEveryEntries;
+    if (this.#snapshotting !== undefined || this.#appliedIndex - this.#snapshotIndex < every) return;
+    const metadata = { index: this.#appliedIndex, term: this.#appliedTerm };
+    const data = this.#options.stateMachine.snapshot();
+    const bytes = data.length;
+    if (bytes > maxMessageBytes - snapshotOverheadBytes) {
+      this.#options.log?.({ type: 'snapshot-too-large', index: metadata.index, bytes });
+    }
+    this.#snapshotting = this.#takeSnapshot({ metadata, data })
+      .catch((error: Error) => this.#fatal(error))
+      .finally(() => {
+        this.#snapshotting = undefined;
+      });
+  }
+
+  async #takeSnapshot(snapshot: { metadata: { index: number; term: number }; data: Uint8Array }): Promise<void> {
+    await this.#log.saveSnapshot(snapshot);
+    const { index } = snapshot.metadata;
+    this.#snapshotIndex = Math.max(this.#snapshotIndex, index);
+    this.#core.compact(snapshot, Math.max(0, index - (this.#options.trailingEntries ?? defaults.trailingEntries)));
+    await this.#log.compact();
+    this.#options.log?.({ type: 'snapshot-taken', index, bytes: snapshot.data.length });
+  }
+
+  #announce(): void {
+    const now = this.status();
+    const before = this.#lastStatus;
+    const isSame =
+      now.term === before.term &&
+      now.role === before.role &&
+      now.leaderId === before.leaderId &&
+      now.isEstablishedLeader === before.isEstablishedLeader;
+    if (isSame) return;
+    this.#lastStatus = now;
+    this.#options.log?.({ type: 'status', status: now });
+    for (const listener of this.#listeners) listener(now);
+  }
+}
+
+/** Together no group has more than `maxBytes`, unless its only member has. */
+function groupsOf(proposals: readonly Proposal[], maxBytes: number): Proposal[][] {
+  const groups: Proposal[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const proposal of proposals) {
+    bytes += proposal.data.length;
+    const group = groups.at(-1);
+    if (group !== undefined && bytes <= maxBytes) group.push(proposal);
+    else {
+      groups.push([proposal]);
+      bytes = proposal.data.length;
+    }
+  }
+  return groups;
+}
+
+function refusal(reason: 'not-leader' | 'too-much-uncommitted', lead: number): Error {
+  if (reason === 'not-leader') return new NotLeaderError(lead || undefined);
+  return new ProposalRefusedError('Too much waits to be committed.');
+}

@@ -1,0 +1,76 @@
+// What can happen to an honest caller. What cannot happen is an assertion, and ends the process.
+
+/** This peer does not lead. The proposal was surely not appended; it may be made again, best at `leaderId`. */
+export class NotLeaderError extends Error {
+  override readonly name = 'NotLeaderError';
+  readonly leaderId: number | undefined;
+
+  constructor(leaderId: number | undefined) {
+    super(leaderId === undefined ? 'This peer does not lead and knows no leader.' : `Peer ${leaderId} leads.`);
+    this.leaderId = leaderId;
+  }
+}
+
+/** The proposal was appended, but what became of it is not known: it may be committed now, later or never. */
+export class ProposalUnknownError extends Error {
+  override readonly name = 'ProposalUnknownError';
+  readonly index: number;
+  readonly term: number;
+
+  constructor(index: number, term: number, why: string, options?: ErrorOptions) {
+    super(`It is not known whether entry ${index} of term ${term} will be committed: ${why}.`, options);
+    this.index = index;
+    this.term = term;
+  }
+}
+
+/** Too much waits to be committed, or the proposal is too large. It was surely not appended. */
+export class ProposalRefusedError extends Error {
+  override readonly name = 'ProposalRefusedError';
+}
+
+/** No leader confirmed the read in time. Nothing was read. */
+export class NoLeaderError extends Error {
+  override readonly name = 'NoLeaderError';
+
+  constructor() {
+    super('No leader confirmed the read in time.');
+  }
+}
+
+/** The peer is closed, or closed itself after a fatal error. Nothing was appended or read. */
+export class ClosedError extends Error {
+  override readonly name = 'ClosedError';
+
+  constructor() {
+    super('This peer is closed.');
+  }
+}
+
+/** Another living process has the directory open. */
+export class DirectoryLockedError extends Error {
+  override readonly name = 'DirectoryLockedError';
+
+  constructor(directory: string, pid: number) {
+    super(`The directory ${directory} is in use${pid > 0 ? ` by process ${pid}` : ''}.`);
+  }
+}
+
+/** What the disk holds is not what was written to it. The peer must not start on it: remove it and let it be replaced. */
+export class LogDamagedError extends Error {
+  override readonly name = 'LogDamagedError';
+  readonly file: string;
+  /** Bytes from the file's beginning. */
+  readonly offset: number;
+
+  constructor(file: string, offset: number, what: string) {
+    super(`${file} is damaged at byte ${offset}: ${what}.`);
+    this.file = file;
+    this.offset = offset;
+  }
+}
+
+/** A write or sync failed. What is durable is unknown from then on, so nothing is tried again: the process must end. */
+export class StorageFailedError extends Error {
+  override readonly name = 'StorageFailedError';
+}

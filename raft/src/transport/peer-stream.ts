@@ -1,0 +1,165 @@
+// The sending half towards one peer: a bounded queue, a stream that is opened again with growing pauses, and batches
+// as large as the stream takes them. What does not fit is dropped from the old end, for a late message
+// is worth less than a new one and Raft sends again what mattered.
+import type { ChannelCredentials, ClientWritableStream } from '@grpc/grpc-js';
+import { Metadata } from '@grpc/grpc-js';
+import type { Message } from '../core/messages.ts';
+import { payloadBytes } from '../core/messages.ts';
+import { type DeliverRequest, RaftServiceClient } from '../generated/raft/v1/raft.ts';
+import type { PeerAddress } from './transport.ts';
+import { encodeMessage, toWire } from './wire.ts';
+
+/** Messages that wait for one peer; older ones are dropped. */
+export const maxQueuedMessages = 4096;
+/** Bytes of data that wait for one peer; older messages are dropped. */
+export const maxQueuedBytes = 128 * 1024 * 1024;
+/** A batch is closed when it has this many bytes of data; larger messages travel in chunks of this size. */
+export const batchBytes = 1024 * 1024;
+/** A message, so also a snapshot, may be this large at most; a larger one is never delivered. */
+export const maxMessageBytes = 64 * 1024 * 1024;
+/** The metadata key in which the sender names itself. */
+export const peerKey = 'raft-peer';
+
+const firstPauseMs = 50;
+const longestPauseMs = 2_000;
+const channelDefaults = {
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.min_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': longestPauseMs,
+  // A peer whose machine vanished answers nothing, not even a reset.
+  'grpc.keepalive_time_ms': 5_000,
+  'grpc.keepalive_timeout_ms': 3_000,
+} as const;
+
+type Stream = ClientWritableStream<DeliverRequest>;
+
+interface Queued {
+  readonly message: Message;
+  readonly bytes: number;
+}
+
+export class PeerStream {
+  readonly #client: RaftServiceClient;
+  readonly #id: number;
+  #queue: Queued[] = [];
+  #queuedBytes = 0;
+  #chunks: DeliverRequest[] = [];
+  #stream: Stream | undefined;
+  #isWritable = false;
+  #isScheduled = false;
+  #pauseMs = firstPauseMs;
+  #pause: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(id: number, peer: PeerAddress, credentials: ChannelCredentials) {
+    this.#id = id;
+    this.#client = new RaftServiceClient(peer.address, credentials, { ...channelDefaults, ...peer.channelOptions });
+  }
+
+  send(message: Message): void {
+    if (this.#isClosed) return;
+    const bytes = payloadBytes(message.entries) + (message.snapshot?.data.length ?? 0);
+    this.#queue.push({ message, bytes });
+    this.#queuedBytes += bytes;
+    while (this.#queue.length > maxQueuedMessages || (this.#queuedBytes > maxQueuedBytes && this.#queue.length > 1)) {
+      this.#queuedBytes -= this.#queue.shift()?.bytes ?? 0;
+    }
+    this.#schedule();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#pause);
+    this.#stream?.cancel();
+    this.#client.close();
+    this.#queue = [];
+    this.#chunks = [];
+  }
+
+  /** All messages of one turn of the event loop become one batch. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#isClosed || this.#pause !== undefined) return;
+    const stream = this.#stream ?? this.#connect();
+    while (this.#isWritable && (this.#queue.length > 0 || this.#chunks.length > 0)) {
+      const messages = this.#takeBatch();
+      const chunk = messages.length === 0 ? this.#chunks.shift() : undefined;
+      // Between two chunks go whole messages, so that a snapshot does not hold up heartbeats.
+      const next = this.#chunks.length > 0 && messages.length > 0 ? this.#chunks.shift() : chunk;
+      if (messages.length === 0 && next === undefined) continue;
+      this.#isWritable = stream.write({
+        messages,
+        chunk: next?.chunk ?? Buffer.alloc(0),
+        lastChunk: next?.lastChunk ?? false,
+      });
+    }
+  }
+
+  #takeBatch(): DeliverRequest['messages'] {
+    const batch: DeliverRequest['messages'] = [];
+    for (let bytes = 0; bytes < batchBytes; ) {
+      const next = this.#queue[0];
+      if (next === undefined) break;
+      const isLarge = next.bytes > batchBytes / 2;
+      if (isLarge && this.#chunks.length > 0) break;
+      this.#queue.shift();
+      this.#queuedBytes -= next.bytes;
+      if (isLarge) this.#chunks = cutIntoChunks(next.message);
+      else batch.push(toWire(next.message));
+      bytes += isLarge ? 0 : next.bytes;
+    }
+    return batch;
+  }
+
+  #connect(): Stream {
+    const metadata = new Metadata();
+    metadata.set(peerKey, String(this.#id));
+    const stream = this.#client.deliver(metadata, () => this.#lost(stream));
+    // The callback tells of every end; without a listener an error event would end the process.
+    stream.on('error', () => undefined);
+    stream.on('metadata', () => {
+      this.#pauseMs = firstPauseMs;
+    });
+    stream.on('drain', () => {
+      if (this.#stream !== stream) return;
+      this.#isWritable = true;
+      this.#flush();
+    });
+    this.#stream = stream;
+    this.#isWritable = true;
+    return stream;
+  }
+
+  #lost(stream: Stream): void {
+    if (this.#stream !== stream || this.#isClosed) return;
+    this.#stream = undefined;
+    this.#isWritable = false;
+    // The receiver forgot the chunks it had.
+    this.#chunks = [];
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      if (this.#queue.length > 0) this.#schedule();
+    }, this.#pauseMs);
+    this.#pause.unref();
+    this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
+  }
+}
+
+function cutIntoChunks(message: Message): DeliverRequest[] {
+  const bytes = encodeMessage(toWire(message));
+  if (bytes.length > maxMessageBytes) return [];
+  const chunks: DeliverRequest[] = [];
+  for (let at = 0; at < bytes.length; at += batchBytes) {
+    const end = Math.min(at + batchBytes, bytes.length);
+    chunks.push({ messages: [], chunk: bytes.subarray(at, end), lastChunk: end === bytes.length });
+  }
+  return chunks;
+}
