@@ -34,7 +34,9 @@ type Choice = readonly { readonly site: CandidateSite; readonly kind: Role }[];
 export function place(request: PlacementRequest, sites: readonly CandidateSite[]): Placement {
   const limit = voterLimit(request);
   if (limit < 1) {
-    return { infeasible: `${voterCount(request)} cannot survive the loss of a ${request.survive}: that takes three or more.` };
+    return {
+      infeasible: `${voterCount(request)} cannot survive the loss of a ${request.survive}: that takes three or more.`,
+    };
   }
   const allowed = sites.filter((site) => isAllowed(request, site)).sort(byName);
   const best = search(request, allowed, limit);
@@ -58,7 +60,10 @@ function isAllowed(request: PlacementRequest, site: CandidateSite): boolean {
 }
 
 function search(request: PlacementRequest, sites: readonly CandidateSite[], limit: number): Choice | undefined {
-  const roles: readonly Role[] = [...Array<Role>(request.voters).fill('voter'), ...Array<Role>(request.replicas).fill('replica')];
+  const roles: readonly Role[] = [
+    ...Array<Role>(request.voters).fill('voter'),
+    ...Array<Role>(request.replicas).fill('replica'),
+  ];
   let best: { choice: Choice; score: readonly number[] } | undefined;
 
   const extend = (choice: Choice, from: number): void => {
@@ -80,13 +85,21 @@ function search(request: PlacementRequest, sites: readonly CandidateSite[], limi
   return best?.choice;
 }
 
-function fits(request: PlacementRequest, choice: Choice, added: Choice[number], limit: number, sites: readonly CandidateSite[]): boolean {
+function fits(
+  request: PlacementRequest,
+  choice: Choice,
+  added: Choice[number],
+  limit: number,
+  sites: readonly CandidateSite[],
+): boolean {
   const here = choice.filter(({ site }) => site === added.site).length;
   if (here >= (request.survive === 'host' ? added.site.freeMembers : 1)) return false;
   if (added.kind === 'replica') return true;
 
   const domain = domainOf(request.survive, added.site);
-  const chosen = choice.filter(({ site, kind }) => kind === 'voter' && domainOf(request.survive, site) === domain).length;
+  const chosen = choice.filter(
+    ({ site, kind }) => kind === 'voter' && domainOf(request.survive, site) === domain,
+  ).length;
   const fixed = request.fixed.filter((member) => {
     const provider = sites.find(({ region }) => region === member.region)?.provider ?? member.region;
     return member.kind === 'voter' && domainOf(request.survive, { ...member, provider }) === domain;

@@ -6,7 +6,9 @@ import type { Step, StepKind } from './steps.ts';
 
 /** The steps that are missing, each with those of the plan that come before it. Empty: everything wanted is a fact. */
 export function plan(cluster: Cluster): Step[] {
-  const removals = cluster.members.filter(({ isRetired }) => isRetired).map((member) => step('remove_member', member, []));
+  const removals = cluster.members
+    .filter(({ isRetired }) => isRetired)
+    .map((member) => step('remove_member', member, []));
   return cluster.wanted === 'absent' ? removals : [...planPresence(cluster), ...removals];
 }
 
@@ -38,7 +40,14 @@ function planPresence(cluster: Cluster): Step[] {
   planReplicas(cluster, candidate, mark, steps);
 
   if (cluster.openedEpoch < Math.max(cluster.epoch, 1)) {
-    steps.push(step('open', candidate, [...idsOf(steps, 'promote', [candidate]), ...idsOf(steps, 'follow', votersOf(cluster))], mark));
+    steps.push(
+      step(
+        'open',
+        candidate,
+        [...idsOf(steps, 'promote', [candidate]), ...idsOf(steps, 'follow', votersOf(cluster))],
+        mark,
+      ),
+    );
   }
   return steps;
 }
@@ -47,10 +56,14 @@ function planReplicas(cluster: Cluster, primary: Member, mark: string, steps: St
   for (const member of wantedMembers(cluster)) {
     if (member.ordinal === primary.ordinal || member.kind === 'arbiter') continue;
     if (member.facts.seededInEpoch === undefined) {
-      steps.push(step('seed', member, [...idsOf(steps, 'ensure_member', [member]), ...idsOf(steps, 'promote', [primary])]));
+      steps.push(
+        step('seed', member, [...idsOf(steps, 'ensure_member', [member]), ...idsOf(steps, 'promote', [primary])]),
+      );
     }
     if (!isFollowing(cluster, member)) {
-      steps.push(step('follow', member, [...idsOf(steps, 'seed', [member]), ...idsOf(steps, 'promote', [primary])], mark));
+      steps.push(
+        step('follow', member, [...idsOf(steps, 'seed', [member]), ...idsOf(steps, 'promote', [primary])], mark),
+      );
     }
   }
 }
@@ -84,5 +97,7 @@ function step(kind: StepKind, member: Member, after: readonly string[], mark?: s
 
 function idsOf(steps: readonly Step[], kinds: StepKind | readonly StepKind[], members: readonly Member[]): string[] {
   const ordinals = new Set(members.map(({ ordinal }) => ordinal));
-  return steps.filter(({ kind, ordinal }) => [kinds].flat().includes(kind) && ordinals.has(ordinal)).map(({ id }) => id);
+  return steps
+    .filter(({ kind, ordinal }) => [kinds].flat().includes(kind) && ordinals.has(ordinal))
+    .map(({ id }) => id);
 }

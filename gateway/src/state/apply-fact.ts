@@ -19,12 +19,22 @@ export function applyFact(cluster: Cluster, fact: Fact): Cluster {
       return withFacts(cluster, fact.ordinal, { isInitialised: true });
     case 'promoted':
       if (fact.epoch !== cluster.epoch || fact.ordinal !== cluster.primary) return cluster;
-      return withFacts(cluster, fact.ordinal, { role: 'primary', epoch: fact.epoch, generation: fact.generation, isUp: true });
+      return withFacts(cluster, fact.ordinal, {
+        role: 'primary',
+        epoch: fact.epoch,
+        generation: fact.generation,
+        isUp: true,
+      });
     case 'seeded':
       return withFacts(cluster, fact.ordinal, { seededInEpoch: fact.epoch });
     case 'following':
       if (fact.epoch !== cluster.epoch) return cluster;
-      return withFacts(cluster, fact.ordinal, { role: 'replica', epoch: fact.epoch, generation: fact.generation, isUp: true });
+      return withFacts(cluster, fact.ordinal, {
+        role: 'replica',
+        epoch: fact.epoch,
+        generation: fact.generation,
+        isUp: true,
+      });
     case 'opened':
       if (fact.epoch !== cluster.epoch || fact.ordinal !== cluster.primary) return cluster;
       return { ...cluster, openedEpoch: fact.epoch };

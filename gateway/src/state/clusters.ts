@@ -87,3 +87,8 @@ export function wantedMembers(cluster: Cluster): readonly Member[] {
 export function memberOf(cluster: Cluster, ordinal: number | undefined): Member | undefined {
   return cluster.members.find((member) => member.ordinal === ordinal);
 }
+
+/** The cluster as it is when nothing of it is wished any more. */
+export function withNothingWanted(cluster: Cluster): Cluster {
+  return { ...cluster, wanted: 'absent', members: cluster.members.map((member) => ({ ...member, isRetired: true })) };
+}

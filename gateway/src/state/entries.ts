@@ -15,7 +15,14 @@ export interface PlannedStep {
 
 /** What a finished step has made true. */
 export type Fact =
-  | { readonly kind: 'placed'; readonly ordinal: number; readonly address: string; readonly port: number; readonly serverName: string; readonly stackId: string }
+  | {
+      readonly kind: 'placed';
+      readonly ordinal: number;
+      readonly address: string;
+      readonly port: number;
+      readonly serverName: string;
+      readonly stackId: string;
+    }
   | { readonly kind: 'elected'; readonly ordinal: number; readonly rule: Rule }
   | { readonly kind: 'initialised'; readonly ordinal: number }
   | { readonly kind: 'promoted'; readonly ordinal: number; readonly epoch: number; readonly generation: number }
@@ -31,7 +38,8 @@ interface OperationStart {
   readonly steps: readonly PlannedStep[];
 }
 
-export type Entry = { readonly at: string } & (
+/** Without its time, which the proposer adds. */
+export type EntryBody =
   | (OperationStart & {
       readonly kind: 'cluster.created';
       readonly clusterId: string;
@@ -52,7 +60,12 @@ export type Entry = { readonly at: string } & (
       readonly steps: readonly PlannedStep[];
     }
   | { readonly kind: 'step.started'; readonly operationId: string; readonly step: PlannedStep }
-  | { readonly kind: 'step.finished'; readonly operationId: string; readonly stepId: string; readonly facts: readonly Fact[] }
+  | {
+      readonly kind: 'step.finished';
+      readonly operationId: string;
+      readonly stepId: string;
+      readonly facts: readonly Fact[];
+    }
   | {
       readonly kind: 'step.failed';
       readonly operationId: string;
@@ -76,8 +89,9 @@ export type Entry = { readonly at: string } & (
       readonly isUp: boolean;
       readonly detail?: string;
     }
-  | { readonly kind: 'region.observed'; readonly region: Omit<Region, 'updatedAt'> }
-);
+  | { readonly kind: 'region.observed'; readonly region: Omit<Region, 'updatedAt'> };
+
+export type Entry = { readonly at: string } & EntryBody;
 
 /** Why an entry changed nothing. The codes are those of the REST API. */
 export interface Refusal {

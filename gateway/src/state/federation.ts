@@ -2,7 +2,7 @@
 // function of state and entry; it never plans, places, or reads a clock.
 import assert from 'node:assert/strict';
 import { applyFact } from './apply-fact.ts';
-import { type Cluster, memberOf } from './clusters.ts';
+import { type Cluster, memberOf, withNothingWanted } from './clusters.ts';
 import { type Applied, type Entry, newMember, type PlannedStep, type Refusal } from './entries.ts';
 import { hasEnded, type Operation, type StepRecord } from './operations.ts';
 import type { Region } from './regions.ts';
@@ -36,7 +36,9 @@ export class Federation {
   findCluster(projectId: string | undefined, idOrName: string): Cluster | undefined {
     const byId = this.#clusters.get(idOrName);
     if (byId !== undefined && (projectId === undefined || byId.projectId === projectId)) return byId;
-    return this.clusters().find(({ name, projectId: owner }) => name === idOrName && (projectId === undefined || owner === projectId));
+    return this.clusters().find(
+      ({ name, projectId: owner }) => name === idOrName && (projectId === undefined || owner === projectId),
+    );
   }
 
   operation(id: string): Operation | undefined {
@@ -79,12 +81,17 @@ export class Federation {
       case 'member.replaced':
         return this.#replaceMember(entry);
       case 'step.started':
-        return this.#changeStep(entry.operationId, entry.step, (step) => ({
-          ...withoutFailure(step),
-          status: 'RUNNING',
-          attempts: step.attempts + 1,
-          startedAt: step.startedAt ?? entry.at,
-        }), entry.at);
+        return this.#changeStep(
+          entry.operationId,
+          entry.step,
+          (step) => ({
+            ...withoutFailure(step),
+            status: 'RUNNING',
+            attempts: step.attempts + 1,
+            startedAt: step.startedAt ?? entry.at,
+          }),
+          entry.at,
+        );
       case 'step.finished':
         return this.#finishStep(entry);
       case 'step.failed':
@@ -141,7 +148,10 @@ export class Federation {
       const error = `Superseded by operation ${entry.operationId}, which deletes the cluster.`;
       this.#operations.set(current.id, { ...current, status: 'CANCELLED', error, updatedAt: entry.at });
     }
-    this.#setCluster({ ...retireAll(cluster), revision: cluster.revision + 1, operationId: entry.operationId }, entry.at);
+    this.#setCluster(
+      { ...withNothingWanted(cluster), revision: cluster.revision + 1, operationId: entry.operationId },
+      entry.at,
+    );
     this.#startOperation(entry, this.#clusters.get(entry.clusterId));
     return {};
   }
@@ -167,19 +177,27 @@ export class Federation {
   #replaceMember(entry: EntryOf<'member.replaced'>): Applied {
     const cluster = this.#clusters.get(entry.clusterId);
     const operation = this.#operations.get(entry.operationId);
-    if (cluster === undefined || operation === undefined || hasEnded(operation)) return refuse('state.stale', 'The operation has ended.');
+    if (cluster === undefined || operation === undefined || hasEnded(operation))
+      return refuse('state.stale', 'The operation has ended.');
     if (entry.member.ordinal !== cluster.nextOrdinal || memberOf(cluster, entry.retired)?.isRetired !== false) {
       return refuse('state.stale', 'The cluster has changed since.');
     }
 
-    const members = cluster.members.map((member) => (member.ordinal === entry.retired ? { ...member, isRetired: true } : member));
+    const members = cluster.members.map((member) =>
+      member.ordinal === entry.retired ? { ...member, isRetired: true } : member,
+    );
     const next = { ...cluster, members: [...members, newMember(entry.member)], nextOrdinal: cluster.nextOrdinal + 1 };
     this.#setCluster(next, entry.at);
     this.#operations.set(operation.id, { ...addSteps(dropPending(operation), entry.steps), updatedAt: entry.at });
     return {};
   }
 
-  #changeStep(operationId: string, planned: PlannedStep, change: (step: StepRecord) => StepRecord, at: string): Applied {
+  #changeStep(
+    operationId: string,
+    planned: PlannedStep,
+    change: (step: StepRecord) => StepRecord,
+    at: string,
+  ): Applied {
     const operation = this.#operations.get(operationId);
     if (operation === undefined) return refuse('operation.not_found', 'The operation is gone.');
     if (hasEnded(operation)) return refuse('state.stale', 'The operation has ended.');
@@ -193,11 +211,17 @@ export class Federation {
   #finishStep(entry: EntryOf<'step.finished'>): Applied {
     const operation = this.#operations.get(entry.operationId);
     const cluster = operation && this.#clusters.get(operation.clusterId);
-    if (operation === undefined || cluster === undefined) return refuse('operation.not_found', 'The operation is gone.');
+    if (operation === undefined || cluster === undefined)
+      return refuse('operation.not_found', 'The operation is gone.');
 
     // Facts are true whoever asked for them, so they count also when the operation was superseded meanwhile.
     this.#setCluster(entry.facts.reduce(applyFact, cluster), entry.at);
-    return this.#changeStep(operation.id, { id: entry.stepId, kind: '' }, (step) => ({ ...withoutFailure(step), status: 'DONE', finishedAt: entry.at }), entry.at);
+    return this.#changeStep(
+      operation.id,
+      { id: entry.stepId, kind: '' },
+      (step) => ({ ...withoutFailure(step), status: 'DONE', finishedAt: entry.at }),
+      entry.at,
+    );
   }
 
   #failStep(entry: EntryOf<'step.failed'>): Applied {
@@ -207,18 +231,29 @@ export class Federation {
       ...(entry.retryAt === undefined ? {} : { retryAt: entry.retryAt }),
     };
     const status = entry.failureClass === 'retry' ? 'PENDING' : 'FAILED';
-    return this.#changeStep(entry.operationId, { id: entry.stepId, kind: '' }, (step) => ({ ...withoutFailure(step), ...failure, status }), entry.at);
+    return this.#changeStep(
+      entry.operationId,
+      { id: entry.stepId, kind: '' },
+      (step) => ({ ...withoutFailure(step), ...failure, status }),
+      entry.at,
+    );
   }
 
   #failOperation(entry: EntryOf<'operation.failing'>): Applied {
     const operation = this.#operations.get(entry.operationId);
     const cluster = operation && this.#clusters.get(operation.clusterId);
-    if (operation === undefined || cluster === undefined) return refuse('operation.not_found', 'The operation is gone.');
-    if (hasEnded(operation) || operation.error !== undefined) return refuse('state.stale', 'The operation has failed already.');
+    if (operation === undefined || cluster === undefined)
+      return refuse('operation.not_found', 'The operation is gone.');
+    if (hasEnded(operation) || operation.error !== undefined)
+      return refuse('state.stale', 'The operation has failed already.');
 
-    this.#operations.set(operation.id, { ...addSteps(dropPending(operation), entry.steps), error: entry.error, updatedAt: entry.at });
+    this.#operations.set(operation.id, {
+      ...addSteps(dropPending(operation), entry.steps),
+      error: entry.error,
+      updatedAt: entry.at,
+    });
     // A create that failed wishes nothing any more.
-    this.#setCluster({ ...retireAll(cluster), failure: entry.error }, entry.at);
+    this.#setCluster({ ...withNothingWanted(cluster), failure: entry.error }, entry.at);
     return {};
   }
 
@@ -240,7 +275,10 @@ export class Federation {
     const members = cluster.members.map((member) => {
       if (member.ordinal !== entry.ordinal) return member;
       const { detail: _old, ...facts } = member.facts;
-      return { ...member, facts: { ...facts, isUp: entry.isUp, ...(entry.detail === undefined ? {} : { detail: entry.detail }) } };
+      return {
+        ...member,
+        facts: { ...facts, isUp: entry.isUp, ...(entry.detail === undefined ? {} : { detail: entry.detail }) },
+      };
     });
     this.#setCluster({ ...cluster, members }, entry.at);
     return {};
@@ -260,10 +298,6 @@ function refuse(code: Refusal['code'], message: string): Applied {
   return { refused: { code, message } };
 }
 
-function retireAll(cluster: Cluster): Cluster {
-  return { ...cluster, wanted: 'absent', members: cluster.members.map((member) => ({ ...member, isRetired: true })) };
-}
-
 function pendingStep(planned: PlannedStep): StepRecord {
   return { ...planned, status: 'PENDING', attempts: 0 };
 }
@@ -276,7 +310,10 @@ function addSteps(operation: Operation, planned: readonly PlannedStep[]): Operat
 
 /** Steps that were planned and never begun are no longer part of the way. */
 function dropPending(operation: Operation): Operation {
-  return { ...operation, steps: operation.steps.filter(({ status, attempts }) => status !== 'PENDING' || attempts > 0) };
+  return {
+    ...operation,
+    steps: operation.steps.filter(({ status, attempts }) => status !== 'PENDING' || attempts > 0),
+  };
 }
 
 function withoutFailure(step: StepRecord): StepRecord {

@@ -1,0 +1,161 @@
+// From a step to the command that carries it out, and from the answer to the facts that it has made true. Everything a
+// command says stands in the replicated state, so a repeat by another leader says the same.
+import { type CommandHeader, type CommandMemberRequest, MemberKind, type Peer } from '@argosy/proto';
+import { firstRule } from '../planning/cluster.ts';
+import type { Step } from '../planning/steps.ts';
+import { type Cluster, type Member, memberId, memberOf, wantedMembers } from '../state/clusters.ts';
+import type { Fact } from '../state/entries.ts';
+import type { Operation } from '../state/operations.ts';
+import type { CommandOptions, RegionCommands } from './region-link.ts';
+
+const MINUTE_MS = 60_000;
+
+/** A step that has not answered by then is tried again. A seed copies the whole of a volume. */
+const TIMEOUT_MS: Readonly<Record<Step['kind'], number>> = {
+  ensure_member: 10 * MINUTE_MS,
+  remove_member: 10 * MINUTE_MS,
+  initialise: 5 * MINUTE_MS,
+  elect: MINUTE_MS,
+  promote: 5 * MINUTE_MS,
+  seed: 24 * 60 * MINUTE_MS,
+  follow: 5 * MINUTE_MS,
+  open: 2 * MINUTE_MS,
+};
+
+const KINDS = { voter: MemberKind.VOTER, replica: MemberKind.REPLICA, arbiter: MemberKind.ARBITER } as const;
+
+export interface CommandContext {
+  readonly cluster: Cluster;
+  readonly operation: Operation;
+  /** The leader's Raft term. */
+  readonly term: number;
+  readonly region: RegionCommands;
+  readonly signal: AbortSignal;
+}
+
+/** Carries out one step and answers what is true now. @throws grpc.ServiceError as executor.proto says. */
+export async function execute(step: Step, context: CommandContext): Promise<Fact[]> {
+  const { cluster, region } = context;
+  const { ordinal } = step;
+  const options: CommandOptions = { timeoutMs: TIMEOUT_MS[step.kind], signal: context.signal };
+  const header = headerOf(step, context);
+
+  switch (step.kind) {
+    case 'elect':
+      return [{ kind: 'elected', ordinal, rule: firstRule(cluster) }];
+    case 'ensure_member': {
+      const { peer, stackId } = await region.ensureMember({ header, member: specOf(cluster, ordinal) }, options);
+      if (peer === undefined) throw new Error('The executor answered without an address.');
+      return [
+        { kind: 'placed', ordinal, address: peer.address, port: peer.port, serverName: peer.serverName, stackId },
+      ];
+    }
+    case 'remove_member':
+      await region.removeMember({ header }, options);
+      return [{ kind: 'removed', ordinal }];
+    default:
+      await region.commandMember({ command: agentCommand(step.kind, header, cluster, ordinal) }, options);
+      return [factOf(step.kind, cluster, ordinal)];
+  }
+}
+
+type AgentStep = Exclude<Step['kind'], 'elect' | 'ensure_member' | 'remove_member'>;
+
+function agentCommand(
+  kind: AgentStep,
+  header: CommandHeader,
+  cluster: Cluster,
+  ordinal: number,
+): CommandMemberRequest['command'] {
+  const { version } = cluster.spec.datastore;
+  switch (kind) {
+    case 'initialise':
+      return { $case: 'initialise', value: { header, version } };
+    case 'seed':
+      return { $case: 'seed', value: { header, version, primary: primaryOf(cluster) } };
+    case 'follow':
+      return { $case: 'follow', value: { header, primary: primaryOf(cluster) } };
+    case 'open':
+      return { $case: 'open', value: { header } };
+    case 'promote': {
+      const { rule } = cluster;
+      if (rule === undefined) throw new Error('A primary is promoted only under a committed rule.');
+      const voters = rule.voters.map((voter) => memberId(cluster.id, voter));
+      const others = wantedMembers(cluster).filter((member) => member.ordinal !== ordinal);
+      const peers = others.map((member) => peerOf(cluster, member));
+      const { name, verifier, generation } = cluster.admin;
+      return {
+        $case: 'promote',
+        value: {
+          header,
+          rule: { voters, acknowledgements: rule.acknowledgements, generation: rule.generation },
+          peers,
+          admin: { name, verifier, generation },
+        },
+      };
+    }
+  }
+}
+
+function factOf(kind: AgentStep, cluster: Cluster, ordinal: number): Fact {
+  const { epoch } = cluster;
+  const generation = cluster.rule?.generation ?? 0;
+  switch (kind) {
+    case 'initialise':
+      return { kind: 'initialised', ordinal };
+    case 'seed':
+      return { kind: 'seeded', ordinal, epoch };
+    case 'follow':
+      return { kind: 'following', ordinal, epoch, generation };
+    case 'open':
+      return { kind: 'opened', ordinal, epoch };
+    case 'promote':
+      return { kind: 'promoted', ordinal, epoch, generation };
+  }
+}
+
+function headerOf(step: Step, { cluster, operation, term }: CommandContext): CommandHeader {
+  const member = memberId(cluster.id, step.ordinal);
+  return {
+    clusterId: cluster.id,
+    memberId: member,
+    epoch: cluster.epoch,
+    generation: cluster.rule?.generation ?? 0,
+    specRevision: cluster.revision,
+    term,
+    idempotencyKey: `${operation.id}/${step.id}/${member}`,
+    requestId: operation.requestId,
+  };
+}
+
+function specOf(cluster: Cluster, ordinal: number) {
+  const member = memberOf(cluster, ordinal);
+  if (member === undefined) throw new Error(`The cluster has no member ${ordinal}.`);
+  return {
+    clusterId: cluster.id,
+    memberId: memberId(cluster.id, ordinal),
+    kind: KINDS[member.kind],
+    zone: member.zone,
+    flavor: cluster.spec.flavor,
+    volumeGib: cluster.spec.volume.size,
+    datastore: cluster.spec.datastore.type,
+    version: cluster.spec.datastore.version,
+  };
+}
+
+function primaryOf(cluster: Cluster): Peer {
+  const primary = memberOf(cluster, cluster.primary);
+  if (primary === undefined) throw new Error('The cluster has no primary.');
+  return peerOf(cluster, primary);
+}
+
+/** Its address may be missing while its stack is being built. */
+function peerOf(cluster: Cluster, { ordinal, kind, facts }: Member): Peer {
+  return {
+    memberId: memberId(cluster.id, ordinal),
+    kind: KINDS[kind],
+    address: facts.address ?? '',
+    port: facts.port ?? 0,
+    serverName: facts.serverName ?? '',
+  };
+}

@@ -1,0 +1,241 @@
+// The conductor: on the Raft leader alone, it carries out the steps that are ready, records what came out, and plans
+// again when the world moved. It holds nothing that would be missed: a new leader plans from the same facts, and every
+// receiver knows a repeat when it sees one.
+import type { Clock, Timer } from '@argosy/proto';
+import { type CandidateSite, place } from '../placement/place.ts';
+import { plan } from '../planning/cluster.ts';
+import type { Step } from '../planning/steps.ts';
+import { type Cluster, memberOf, wantedMembers, withNothingWanted } from '../state/clusters.ts';
+import type { Applied, EntryBody, PlannedStep } from '../state/entries.ts';
+import type { Federation } from '../state/federation.ts';
+import { type FailureClass, hasEnded, type Operation } from '../state/operations.ts';
+import type { WantedMember } from '../state/spec.ts';
+import { execute } from './commands.ts';
+import { failureClass, failureMessage, type RegionCommands } from './region-link.ts';
+
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 5 * 60_000;
+/** About ten minutes of retries; removals are tried for ever. */
+const MAX_ATTEMPTS = 10;
+/** Steps under way at once, over all clusters. */
+const MAX_STEPS_UNDER_WAY = 64;
+
+export interface ConductorOptions {
+  readonly federation: Federation;
+  /** Commits an entry and answers what applying it said. Throws when this peer leads no more. */
+  readonly propose: (entry: EntryBody) => Promise<Applied>;
+  readonly region: (name: string) => RegionCommands | undefined;
+  /** The sites of the regions that answer, with their room. */
+  readonly sites: () => readonly CandidateSite[];
+  readonly clock: Clock;
+  readonly term: number;
+  readonly log: (event: {
+    readonly message: string;
+    readonly operationId: string;
+    readonly clusterId: string;
+    readonly requestId: string;
+    readonly step?: string;
+    readonly error?: string;
+  }) => void;
+}
+
+interface StepUnderWay {
+  readonly step: Step;
+  readonly abort: AbortController;
+}
+
+export class Conductor {
+  readonly #options: ConductorOptions;
+  readonly #underWay = new Map<string, Map<string, StepUnderWay>>();
+  readonly #ending = new Set<string>();
+  readonly #timers = new Map<string, Timer>();
+  #isStopped = false;
+
+  constructor(options: ConductorOptions) {
+    this.#options = options;
+  }
+
+  /** Looks at every cluster once; afterwards `look` is called for what changes. */
+  start(): void {
+    for (const { id } of this.#options.federation.clusters()) this.look(id);
+  }
+
+  /** Ends all that is under way here. The next leader goes on. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const timer of this.#timers.values()) timer.cancel();
+    for (const steps of this.#underWay.values()) for (const { abort } of steps.values()) abort.abort();
+  }
+
+  /** Starts the steps of this cluster that are ready. */
+  look(clusterId: string): void {
+    const cluster = this.#options.federation.cluster(clusterId);
+    const operation = cluster && this.#options.federation.operation(cluster.operationId);
+    if (this.#isStopped || cluster === undefined || operation === undefined || hasEnded(operation)) return;
+
+    const steps = plan(cluster);
+    const underWay = this.#underWay.get(clusterId) ?? new Map<string, StepUnderWay>();
+    this.#underWay.set(clusterId, underWay);
+    const planned = new Set(steps.map(({ id }) => id));
+    for (const [id, { abort }] of underWay) if (!planned.has(id)) abort.abort();
+
+    if (steps.length === 0 && underWay.size === 0) {
+      this.#end(operation);
+      return;
+    }
+    const isBusy = (ordinal: number): boolean => [...underWay.values()].some(({ step }) => step.ordinal === ordinal);
+    for (const step of steps) {
+      if (step.after.length > 0 || isBusy(step.ordinal) || this.#isTooEarly(cluster, operation, step)) continue;
+      if (this.#countUnderWay() >= MAX_STEPS_UNDER_WAY) {
+        this.#lookLater(clusterId, FIRST_RETRY_MS);
+        return;
+      }
+      const entry = { step, abort: new AbortController() };
+      underWay.set(step.id, entry);
+      void this.#run(clusterId, operation, entry).then((isRecorded) => {
+        underWay.delete(step.id);
+        if (isRecorded) this.look(clusterId);
+        else this.#lookLater(clusterId, FIRST_RETRY_MS);
+      });
+    }
+  }
+
+  /** Carries out one step. False when what came out could not be committed. */
+  async #run(clusterId: string, operation: Operation, { step, abort }: StepUnderWay): Promise<boolean> {
+    const { federation, clock, term } = this.#options;
+    const operationId = operation.id;
+    const started = await this.#propose({ kind: 'step.started', operationId, step: describe(step) });
+    const cluster = federation.cluster(clusterId);
+    if (started === undefined || cluster === undefined) return false;
+    if (started.refused !== undefined || abort.signal.aborted) return true;
+    try {
+      const region = this.#options.region(step.region);
+      if (region === undefined) throw new Error(`The region ${step.region} is not part of the federation.`);
+      const begin = clock.monotonicMs();
+      const facts = await execute(step, { cluster, operation, term, region, signal: abort.signal });
+      this.#log(`step done in ${Math.round(clock.monotonicMs() - begin)} ms`, operation, step);
+      return (await this.#propose({ kind: 'step.finished', operationId, stepId: step.id, facts })) !== undefined;
+    } catch (error) {
+      if (this.#isStopped || abort.signal.aborted) return true;
+      return await this.#fail(clusterId, operation, step, error);
+    }
+  }
+
+  async #fail(clusterId: string, operation: Operation, step: Step, error: unknown): Promise<boolean> {
+    const { federation, clock } = this.#options;
+    const message = failureMessage(error);
+    this.#log('step failed', operation, step, message);
+    const attempts = federation.operation(operation.id)?.steps.find(({ id }) => id === step.id)?.attempts ?? 1;
+    const found = classify(step, failureClass(error), attempts);
+    const failed = { kind: 'step.failed', operationId: operation.id, stepId: step.id, error: message } as const;
+
+    if (found === 'retry') {
+      const delayMs = Math.min(FIRST_RETRY_MS * 2 ** (attempts - 1), LAST_RETRY_MS);
+      const retryAt = new Date(clock.now().getTime() + delayMs).toISOString();
+      return (await this.#propose({ ...failed, failureClass: found, retryAt })) !== undefined;
+    }
+    await this.#propose({ ...failed, failureClass: found });
+    const cluster = federation.cluster(clusterId);
+    if (cluster === undefined) return true;
+    const replacement = found === 'elsewhere' ? this.#placeElsewhere(cluster, step.ordinal) : message;
+    if (typeof replacement === 'string') {
+      const steps = plan(withNothingWanted(cluster)).map(describe);
+      return (
+        (await this.#propose({ kind: 'operation.failing', operationId: operation.id, error: replacement, steps })) !==
+        undefined
+      );
+    }
+    const { ordinal, region } = replacement;
+    const steps: PlannedStep[] = [{ id: `ensure_member/${ordinal}`, kind: 'ensure_member', ordinal, region }];
+    const replaced = { clusterId, operationId: operation.id, retired: step.ordinal, member: replacement, steps };
+    return (await this.#propose({ kind: 'member.replaced', ...replaced })) !== undefined;
+  }
+
+  /** Another site for a member whose own had no room; or why there is none, in a sentence. */
+  #placeElsewhere(cluster: Cluster, ordinal: number): WantedMember | string {
+    const member = memberOf(cluster, ordinal);
+    if (member === undefined) return 'The member is no longer wished.';
+    const { placement: wish } = cluster.spec;
+    const placement = place(
+      {
+        voters: member.kind === 'voter' ? 1 : 0,
+        replicas: member.kind === 'replica' ? 1 : 0,
+        survive: wish.survive,
+        regions: wish.regions,
+        residency: wish.residency,
+        fixed: wantedMembers(cluster).filter((other) => other.ordinal !== ordinal),
+        excluded: [...cluster.members.filter(({ isRetired }) => isRetired), member],
+      },
+      this.#options.sites(),
+    );
+    if ('infeasible' in placement)
+      return `${member.region}/${member.zone} has no room, and elsewhere: ${placement.infeasible}`;
+    const site = placement.sites[0];
+    if (site === undefined) return 'There is no site.';
+    return { ...site, ordinal: cluster.nextOrdinal };
+  }
+
+  #end(operation: Operation): void {
+    if (this.#ending.has(operation.id)) return;
+    this.#ending.add(operation.id);
+    void this.#propose({ kind: 'operation.ended', operationId: operation.id }).finally(() => {
+      this.#ending.delete(operation.id);
+      this.#underWay.delete(operation.clusterId);
+    });
+  }
+
+  #isTooEarly(cluster: Cluster, operation: Operation, step: Step): boolean {
+    const retryAt = operation.steps.find(({ id }) => id === step.id)?.retryAt;
+    const remainingMs = retryAt === undefined ? 0 : Date.parse(retryAt) - this.#options.clock.now().getTime();
+    if (remainingMs <= 0) return false;
+    this.#lookLater(cluster.id, remainingMs);
+    return true;
+  }
+
+  #lookLater(clusterId: string, delayMs: number): void {
+    this.#timers.get(clusterId)?.cancel();
+    const call = (): void => {
+      this.#timers.delete(clusterId);
+      this.look(clusterId);
+    };
+    this.#timers.set(clusterId, this.#options.clock.after(delayMs, call));
+  }
+
+  #countUnderWay(): number {
+    return [...this.#underWay.values()].reduce((sum, steps) => sum + steps.size, 0);
+  }
+
+  /** Undefined when it was not committed, as far as this peer knows: the cluster is then looked at again a little later. */
+  async #propose(entry: EntryBody): Promise<Applied | undefined> {
+    if (this.#isStopped) return undefined;
+    try {
+      return await this.#options.propose(entry);
+    } catch {
+      // This peer leads no more and will be told to stop, or the quorum is away for a while.
+      return undefined;
+    }
+  }
+
+  #log(message: string, operation: Operation, step: Step, error?: string): void {
+    const { id: operationId, clusterId, requestId } = operation;
+    this.#options.log({
+      message,
+      operationId,
+      clusterId,
+      requestId,
+      step: step.id,
+      ...(error === undefined ? {} : { error }),
+    });
+  }
+}
+
+function classify(step: Step, found: FailureClass, attempts: number): FailureClass {
+  if (step.kind === 'remove_member') return 'retry';
+  if (found === 'elsewhere') return step.kind === 'ensure_member' ? 'elsewhere' : 'retry';
+  return found === 'retry' && attempts >= MAX_ATTEMPTS ? 'never' : found;
+}
+
+/** A step as the log shows it. */
+export function describe({ id, kind, ordinal, region }: Step): PlannedStep {
+  return { id, kind, ordinal, region };
+}

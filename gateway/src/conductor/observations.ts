@@ -1,0 +1,192 @@
+// What the leader hears from the regions. Positions and lag stay in its memory; only a transition (a member up or down,
+// a region reachable or not, a changed capacity) is committed. Unknown is not down: a region that falls silent changes
+// nothing about its members.
+import {
+  AgentState,
+  type Clock,
+  type MemberObservation,
+  type ObserveResponse,
+  pause,
+  type RegionReport,
+} from '@argosy/proto';
+import type { CandidateSite } from '../placement/place.ts';
+import { memberOf, parseMemberId } from '../state/clusters.ts';
+import type { EntryBody } from '../state/entries.ts';
+import type { Federation } from '../state/federation.ts';
+import type { Region } from '../state/regions.ts';
+
+const RECONNECT_MS = 500;
+/** A region that cannot be heard for so long is shown as unreachable. */
+const UNREACHABLE_AFTER_MS = 3_000;
+
+/** A member as it was last heard of. */
+export interface HotMember {
+  readonly lagBytes?: number;
+  readonly isOpen: boolean;
+}
+
+export interface ObservedRegion {
+  readonly name: string;
+  observe(signal: AbortSignal): AsyncIterable<ObserveResponse>;
+}
+
+export interface ObservationsOptions {
+  readonly federation: Federation;
+  readonly regions: readonly ObservedRegion[];
+  readonly propose: (entry: EntryBody) => Promise<unknown>;
+  readonly clock: Clock;
+  readonly log: (event: { readonly message: string; readonly region: string; readonly error?: string }) => void;
+}
+
+export class Observations {
+  readonly #options: ObservationsOptions;
+  readonly #abort = new AbortController();
+  readonly #members = new Map<string, HotMember>();
+  readonly #proposed = new Map<string, string>();
+
+  constructor(options: ObservationsOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    for (const region of this.#options.regions) void this.#watch(region);
+  }
+
+  stop(): void {
+    this.#abort.abort();
+  }
+
+  member(id: string): HotMember | undefined {
+    return this.#members.get(id);
+  }
+
+  async #watch(region: ObservedRegion): Promise<void> {
+    const { clock, log } = this.#options;
+    const { signal } = this.#abort;
+    let silentSince = clock.monotonicMs();
+    while (!signal.aborted) {
+      try {
+        for await (const response of region.observe(signal)) {
+          silentSince = clock.monotonicMs();
+          this.#hear(region.name, response);
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        const detail = (error as { details?: string }).details ?? String(error);
+        if (clock.monotonicMs() - silentSince >= UNREACHABLE_AFTER_MS && this.#markUnreachable(region.name, detail)) {
+          log({ message: 'region unreachable', region: region.name, error: detail });
+        }
+      }
+      await pause(clock, RECONNECT_MS, signal);
+    }
+  }
+
+  #hear(region: string, { observation }: ObserveResponse): void {
+    switch (observation?.$case) {
+      case 'region':
+        this.#hearRegion(region, observation.value);
+        break;
+      case 'member':
+        this.#hearMember(observation.value);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #hearRegion(name: string, report: RegionReport): void {
+    const { provider, jurisdiction, zones, flavors } = report;
+    this.#proposeRegion({
+      name,
+      provider,
+      jurisdiction,
+      status: 'UP',
+      zones: zones.map((zone) => ({ name: zone.name, freeMembers: zone.freeMembers })),
+      flavors: flavors.map(({ name: flavor, vcpus, memoryMib }) => ({ name: flavor, vcpus, memoryMib })),
+    });
+  }
+
+  #markUnreachable(name: string, detail: string): boolean {
+    const known = this.#options.federation.region(name);
+    if (known?.status === 'UNREACHABLE') return false;
+    const { updatedAt: _time, ...region } = known ?? { ...UNKNOWN_REGION, name, updatedAt: '' };
+    this.#proposeRegion({ ...region, status: 'UNREACHABLE', detail });
+    return true;
+  }
+
+  #proposeRegion(region: Omit<Region, 'updatedAt'>): void {
+    const known = this.#options.federation.region(region.name);
+    const { updatedAt: _time, ...current } = known ?? { updatedAt: '' };
+    this.#proposeOnce(`region ${region.name}`, JSON.stringify(current), JSON.stringify(region), {
+      kind: 'region.observed',
+      region,
+    });
+  }
+
+  #hearMember(observation: MemberObservation): void {
+    const parsed = parseMemberId(observation.memberId);
+    const cluster = parsed && this.#options.federation.cluster(parsed.clusterId);
+    if (parsed === undefined || cluster === undefined) return;
+    const { report } = observation;
+    if (report !== undefined) this.#remember(observation.memberId, report);
+
+    const member = memberOf(cluster, parsed.ordinal);
+    // Until it has been given a role, its steps tell how it is.
+    if (member === undefined || member.isRetired || member.facts.role === undefined) return;
+    const isUp = observation.agent === AgentState.REACHABLE && report?.up === true && !observation.gone;
+    if (!isUp && observation.agent === AgentState.AWAITED && !observation.gone) return;
+    const detail = isUp ? undefined : downDetail(observation);
+    const entry = {
+      kind: 'member.observed',
+      clusterId: cluster.id,
+      ordinal: parsed.ordinal,
+      isUp,
+      ...(detail === undefined ? {} : { detail }),
+    } as const;
+    this.#proposeOnce(observation.memberId, String(member.facts.isUp ?? false), String(isUp), entry);
+  }
+
+  /** The primary tells how far its replicas are behind. */
+  #remember(memberId: string, report: NonNullable<MemberObservation['report']>): void {
+    const known = this.#members.get(memberId);
+    this.#members.set(memberId, { ...known, isOpen: report.open });
+    for (const stream of report.streams) {
+      this.#members.set(stream.memberId, {
+        isOpen: false,
+        ...this.#members.get(stream.memberId),
+        lagBytes: stream.lagBytes,
+      });
+    }
+  }
+
+  /** Proposes a transition, but not again while the same one is on its way. */
+  #proposeOnce(subject: string, current: string, next: string, entry: EntryBody): void {
+    if (current === next || this.#proposed.get(subject) === next) return;
+    this.#proposed.set(subject, next);
+    const forget = (): void => {
+      if (this.#proposed.get(subject) === next) this.#proposed.delete(subject);
+    };
+    this.#options.propose(entry).then(forget, forget);
+  }
+}
+
+const UNKNOWN_REGION: Omit<Region, 'name' | 'updatedAt' | 'status'> = {
+  provider: '',
+  jurisdiction: '',
+  zones: [],
+  flavors: [],
+};
+
+function downDetail(observation: MemberObservation): string {
+  if (observation.gone) return 'Its stack is gone.';
+  return observation.report?.detail || observation.detail || 'Its agent does not answer.';
+}
+
+/** Where members can be placed now: the sites of the regions that answer. */
+export function candidateSites(regions: readonly Region[]): CandidateSite[] {
+  return regions
+    .filter(({ status }) => status === 'UP')
+    .flatMap(({ name, provider, jurisdiction, zones }) =>
+      zones.map((zone) => ({ region: name, zone: zone.name, provider, jurisdiction, freeMembers: zone.freeMembers })),
+    );
+}

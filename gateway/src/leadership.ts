@@ -1,0 +1,83 @@
+// What only the leader does: it listens to the regions and conducts the operations. Both begin when this peer leads and
+// has applied all that was committed before, and end when it leads no more; another peer goes on from the same facts.
+import type { Clock, Credentials } from '@argosy/proto';
+import { Conductor } from './conductor/conductor.ts';
+import { candidateSites, Observations } from './conductor/observations.ts';
+import { RegionLink } from './conductor/region-link.ts';
+import type { CandidateSite } from './placement/place.ts';
+import type { Applied, Entry, EntryBody } from './state/entries.ts';
+import type { Federation } from './state/federation.ts';
+
+export interface LeadershipOptions {
+  readonly federationName: string;
+  readonly federation: Federation;
+  readonly regions: readonly { readonly name: string; readonly executors: readonly string[] }[];
+  readonly credentials: Credentials;
+  readonly clock: Clock;
+  readonly term: number;
+  readonly propose: (entry: EntryBody) => Promise<Applied>;
+  readonly log: (event: { readonly message: string; readonly [field: string]: unknown }) => void;
+}
+
+export class Leadership {
+  readonly #links: ReadonlyMap<string, RegionLink>;
+  readonly #observations: Observations;
+  readonly #conductor: Conductor;
+  readonly #federation: Federation;
+
+  constructor(options: LeadershipOptions) {
+    const { federation, clock, credentials, propose, log, term } = options;
+    this.#federation = federation;
+    this.#links = new Map(
+      options.regions.map(({ name, executors }) => [
+        name,
+        new RegionLink({ federation: options.federationName, region: name, executors, credentials, clock }),
+      ]),
+    );
+    const regions = [...this.#links].map(([name, link]) => ({
+      name,
+      observe: (signal: AbortSignal) => link.observe(signal),
+    }));
+    this.#observations = new Observations({ federation, regions, propose, clock, log });
+    this.#conductor = new Conductor({
+      federation,
+      propose,
+      region: (name) => this.#links.get(name),
+      sites: () => this.sites(),
+      clock,
+      term,
+      log: ({ message, operationId, clusterId, requestId, ...fields }) =>
+        log({ message, operation_id: operationId, cluster_id: clusterId, request_id: requestId, ...fields }),
+    });
+  }
+
+  start(): void {
+    this.#observations.start();
+    this.#conductor.start();
+  }
+
+  stop(): void {
+    this.#conductor.stop();
+    this.#observations.stop();
+    for (const link of this.#links.values()) link.close();
+  }
+
+  /** To be called for every entry that was applied. */
+  applied(entry: Entry): void {
+    const clusterId = clusterOf(entry, this.#federation);
+    if (clusterId !== undefined) this.#conductor.look(clusterId);
+  }
+
+  sites(): CandidateSite[] {
+    return candidateSites(this.#federation.regions());
+  }
+
+  lagBytes(memberId: string): number | undefined {
+    return this.#observations.member(memberId)?.lagBytes;
+  }
+}
+
+function clusterOf(entry: Entry, federation: Federation): string | undefined {
+  if ('clusterId' in entry) return entry.clusterId;
+  return 'operationId' in entry ? federation.operation(entry.operationId)?.clusterId : undefined;
+}

@@ -1,0 +1,300 @@
+// A gateway peer: the REST server, the replicated state, and, while it leads, the leadership. Everything is handed in;
+// `main.ts` alone reads the environment.
+import { randomBytes, randomUUID } from 'node:crypto';
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { datastores } from '@argosy/datastores';
+import {
+  accessControl,
+  type Clock,
+  type Credentials,
+  callerIdentity,
+  channelCredentials,
+  channelOptions,
+  PeerServiceService,
+  serverCredentials,
+  serverName,
+} from '@argosy/proto';
+import * as grpc from '@grpc/grpc-js';
+import { HealthImplementation } from 'grpc-health-check';
+import {
+  GrpcTransport,
+  NoLeaderError,
+  NotLeaderError,
+  Raft,
+  type RaftEvent,
+  type RaftStatus,
+  systemClock as raftClock,
+} from 'raft-ts';
+import type { GatewayConfig } from './config.ts';
+import { Leadership } from './leadership.ts';
+import { Forwarding, peerService } from './peers/forwarding.ts';
+import { Callers } from './rest/callers.ts';
+import { clusterRoutes } from './rest/clusters.ts';
+import { datastoreRoutes } from './rest/datastores.ts';
+import { ApiError } from './rest/errors.ts';
+import { operationRoutes } from './rest/operations.ts';
+import { regionRoutes } from './rest/regions.ts';
+import type { Route, RouteRequest, RouteResponse } from './rest/route.ts';
+import { createServer, type Readiness } from './rest/server.ts';
+import { type Applied, decodeEntry, type EntryBody, encodeEntry } from './state/entries.ts';
+import { Federation } from './state/federation.ts';
+
+const TICK_MS = 100;
+const ELECTION_TICKS = 10;
+const READ_TIMEOUT_MS = 5_000;
+/** How long a write waits for an election to end. */
+const LEADER_WAIT_MS = 5_000;
+const LEADER_POLL_MS = 50;
+
+export interface PeerOptions {
+  readonly config: GatewayConfig;
+  readonly credentials: Credentials;
+  readonly clock: Clock;
+  readonly log: (event: { readonly message: string; readonly [field: string]: unknown }) => void;
+  /** The peer can no longer keep its word: the process must end. */
+  readonly onFatal: (error: Error) => void;
+}
+
+export class GatewayPeer {
+  readonly #options: PeerOptions;
+  readonly #federation = new Federation();
+  readonly #forwarding: Forwarding;
+  readonly #routes: readonly Route[];
+  #raft: Raft | undefined;
+  #leadership: Leadership | undefined;
+  #grpc: grpc.Server | undefined;
+  #http: HttpServer | undefined;
+
+  private constructor(options: PeerOptions) {
+    const { config, credentials, clock } = options;
+    this.#options = options;
+    const peers = config.peers.filter(({ id }) => id !== config.peer.id);
+    this.#forwarding = new Forwarding({ federation: config.federation, peers, credentials, clock });
+    this.#routes = [
+      ...clusterRoutes({
+        federation: this.#federation,
+        datastores,
+        propose: (entry) => this.#propose(entry),
+        sites: () => this.#leadership?.sites() ?? [],
+        lagBytes: (memberId) => this.#leadership?.lagBytes(memberId),
+        newId: randomUUID,
+        randomBytes,
+      }),
+      ...operationRoutes(this.#federation),
+      ...regionRoutes(this.#federation),
+      ...datastoreRoutes(datastores),
+    ];
+  }
+
+  /** Opens the log, joins the other peers and serves. @throws Error when a port or the log cannot be opened. */
+  static async open(options: PeerOptions): Promise<GatewayPeer> {
+    const peer = new GatewayPeer(options);
+    try {
+      await peer.#start();
+      return peer;
+    } catch (error) {
+      await peer.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#leadership?.stop();
+    this.#http?.closeAllConnections();
+    this.#http?.close();
+    this.#grpc?.forceShutdown();
+    this.#forwarding.close();
+    await this.#raft?.close();
+  }
+
+  async #start(): Promise<void> {
+    const { config, credentials, log, onFatal } = this.#options;
+    const transport = new GrpcTransport({
+      credentials: channelCredentials(credentials),
+      authorize: (call, from) => {
+        const caller = callerIdentity(call);
+        return caller?.kind === 'gateway' && caller.peer === config.peers.find(({ id }) => id === from)?.name;
+      },
+    });
+    await this.#serveGrpc(transport);
+    this.#raft = await Raft.open({
+      id: config.peer.id,
+      peers: config.peers.map(({ id, name, address }) => ({
+        id,
+        address,
+        channelOptions: channelOptions(
+          serverName({ kind: 'gateway', federation: config.federation, peer: name }),
+        ) as Record<string, string | number>,
+      })),
+      directory: config.dataDirectory,
+      clock: raftClock,
+      random: Math.random,
+      transport,
+      tickMs: TICK_MS,
+      electionTicks: ELECTION_TICKS,
+      stateMachine: {
+        apply: ({ data }) => this.#apply(data),
+        snapshot: () => this.#federation.snapshot(),
+        restore: (data) => this.#federation.restore(data),
+      },
+      log: (event) => this.#logRaft(event),
+      onFatal,
+    });
+    this.#raft.onStatus((status) => this.#follow(status));
+    this.#follow(this.#raft.status());
+    await this.#serveRest();
+    log({ message: 'peer serves', rest: config.rest, grpc: config.grpc });
+  }
+
+  #apply(data: Uint8Array): Applied {
+    const entry = decodeEntry(data);
+    const applied = this.#federation.apply(entry);
+    // The conductor plans from what is applied, but never within apply itself.
+    queueMicrotask(() => this.#leadership?.applied(entry));
+    return applied;
+  }
+
+  /** Begins and ends the leadership as Raft says. */
+  #follow(status: RaftStatus): void {
+    const { config, credentials, clock, log } = this.#options;
+    if (status.isEstablishedLeader === (this.#leadership !== undefined)) return;
+    if (!status.isEstablishedLeader) {
+      this.#leadership?.stop();
+      this.#leadership = undefined;
+      return;
+    }
+    this.#leadership = new Leadership({
+      federationName: config.federation,
+      federation: this.#federation,
+      regions: config.regions,
+      credentials,
+      clock,
+      term: status.term,
+      propose: (entry) => this.#propose(entry),
+      log,
+    });
+    this.#leadership.start();
+  }
+
+  /** @throws NotLeaderError, ProposalUnknownError and others of raft-ts */
+  async #propose(entry: EntryBody): Promise<Applied> {
+    if (this.#raft === undefined) throw new NotLeaderError(undefined);
+    const at = this.#options.clock.now().toISOString();
+    const { result } = await this.#raft.propose(encodeEntry({ at, ...entry }));
+    return result as Applied;
+  }
+
+  async #catchUp(): Promise<void> {
+    try {
+      await this.#raft?.readIndex({ timeoutMs: READ_TIMEOUT_MS });
+    } catch (error) {
+      if (!(error instanceof NoLeaderError)) throw error;
+      throw new ApiError(
+        'leader.unknown',
+        'No majority of the gateway peers confirmed the read in time. `?consistency=stale` reads what this peer has.',
+      );
+    }
+  }
+
+  async #write(route: Route, request: RouteRequest): Promise<RouteResponse> {
+    const leaderId = await this.#awaitLeader();
+    return leaderId === this.#options.config.peer.id
+      ? this.#execute(route, request)
+      : this.#forwarding.send(leaderId, route, request);
+  }
+
+  /** Executes a write as the leader. */
+  async #execute(route: Route, request: RouteRequest): Promise<RouteResponse> {
+    if (this.#leadership === undefined) throw new ApiError('leader.unknown', 'This peer leads no more. Try again.');
+    try {
+      return await route.handle(request);
+    } catch (error) {
+      if (error instanceof NotLeaderError)
+        throw new ApiError('leader.unknown', 'This peer leads no more. Nothing was changed; try again.', {
+          cause: error,
+        });
+      if (!(error instanceof Error) || error.name !== 'ProposalUnknownError') throw error;
+      throw new ApiError('leader.lost', 'Whether the change was made is not known. Look before you repeat it.', {
+        cause: error,
+      });
+    }
+  }
+
+  async #awaitLeader(): Promise<number> {
+    const { clock, config } = this.#options;
+    const deadline = clock.monotonicMs() + LEADER_WAIT_MS;
+    for (;;) {
+      const status = this.#raft?.status();
+      const isOther = status?.leaderId !== undefined && status.leaderId !== config.peer.id;
+      if (status?.leaderId !== undefined && (isOther || this.#leadership !== undefined)) return status.leaderId;
+      if (clock.monotonicMs() > deadline)
+        throw new ApiError(
+          'leader.unknown',
+          'The gateway peers have no leader: a majority of them must run and reach each other.',
+        );
+      await new Promise<void>((resolve) => clock.after(LEADER_POLL_MS, resolve));
+    }
+  }
+
+  async #serveGrpc(transport: GrpcTransport): Promise<void> {
+    const { config, credentials } = this.#options;
+    const isPeer = (caller: { kind: string }): boolean => caller.kind === 'gateway';
+    const table = {
+      '/raft.v1.RaftService/Deliver': isPeer,
+      [PeerServiceService.forward.path]: isPeer,
+      '/grpc.health.v1.Health/Check': isPeer,
+      '/grpc.health.v1.Health/Watch': isPeer,
+    };
+    const server = new grpc.Server({ interceptors: [accessControl(table)] });
+    transport.addTo(server);
+    server.addService(
+      PeerServiceService,
+      peerService(this.#routes, (route, request) => this.#execute(route, request)),
+    );
+    new HealthImplementation({ '': 'SERVING' }).addToServer(server);
+    this.#grpc = server;
+    await new Promise<void>((resolve, reject) => {
+      const { address, port } = config.grpc;
+      server.bindAsync(`${address}:${port}`, serverCredentials(credentials), (error) =>
+        error === null ? resolve() : reject(error),
+      );
+    });
+  }
+
+  async #serveRest(): Promise<void> {
+    const { config, clock, log } = this.#options;
+    const callers = new Callers({ keystones: config.keystones, links: config.projectLinks, clock, fetch });
+    const app = createServer({
+      routes: this.#routes,
+      callers,
+      catchUp: () => this.#catchUp(),
+      write: (route, request) => this.#write(route, request),
+      readiness: () => this.#readiness(),
+      newRequestId: () => `req-${randomUUID()}`,
+      monotonicMs: () => clock.monotonicMs(),
+      log,
+    });
+    const server = createHttpServer(app.callback());
+    this.#http = server;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(config.rest.port, config.rest.address, resolve);
+    });
+  }
+
+  #readiness(): Readiness {
+    const status = this.#raft?.status();
+    if (status?.leaderId === undefined) return { isReady: false, reason: 'There is no leader.' };
+    return { isReady: true, reason: `Peer ${status.leaderId} leads in term ${status.term}.` };
+  }
+
+  #logRaft(event: RaftEvent): void {
+    const { log } = this.#options;
+    if (event.type !== 'status') {
+      log({ message: `raft ${event.type}`, ...event });
+      return;
+    }
+    const { role, term, leaderId, isEstablishedLeader } = event.status;
+    log({ message: 'raft status', role, term, leader: leaderId ?? null, established: isEstablishedLeader });
+  }
+}

@@ -1,0 +1,88 @@
+// A cluster as the API shows it: a pure function of the replicated state and, on the leader, of what it heard last.
+import type { Datastores } from '@argosy/datastores';
+import { type Cluster, type Member, memberId, wantedMembers } from '../state/clusters.ts';
+import type { Federation } from '../state/federation.ts';
+import { hasEnded, type Operation } from '../state/operations.ts';
+
+type ClusterStatus = 'BUILD' | 'ACTIVE' | 'DEGRADED' | 'UPDATING' | 'FAILING_OVER' | 'ERROR' | 'DELETING';
+type MemberStatus = 'BUILD' | 'UP' | 'DOWN' | 'SEEDING' | 'DELETING';
+
+export interface ViewContext {
+  readonly federation: Federation;
+  readonly datastores: Datastores;
+  /** How far a replica is behind; undefined where it is not known. */
+  readonly lagBytes: (memberId: string) => number | undefined;
+}
+
+export function viewCluster(cluster: Cluster, context: ViewContext): object {
+  const { spec } = cluster;
+  const definition = context.datastores.find(spec.datastore.type);
+  const addresses = wantedMembers(cluster).flatMap(({ kind, facts }) =>
+    facts.address === undefined || facts.port === undefined || kind === 'arbiter'
+      ? []
+      : [{ address: facts.address, port: facts.port }],
+  );
+  const endpoints = definition?.endpoints(addresses);
+  return {
+    id: cluster.id,
+    name: cluster.name,
+    project_id: cluster.projectId,
+    status: clusterStatus(cluster, context.federation),
+    epoch: cluster.epoch,
+    datastore: spec.datastore,
+    flavor: spec.flavor,
+    volume: spec.volume,
+    topology: spec.topology,
+    placement: spec.placement,
+    durability: spec.durability,
+    members: cluster.members.map((member) => viewMember(cluster, member, context)),
+    endpoints:
+      endpoints === undefined || cluster.openedEpoch === 0
+        ? {}
+        : { read_write: endpoints.readWrite, read_only: endpoints.readOnly },
+    operation_id: cluster.operationId,
+    ...(cluster.failure === undefined ? {} : { failure: cluster.failure }),
+    created_at: cluster.createdAt,
+    updated_at: cluster.updatedAt,
+  };
+}
+
+export function clusterStatus(cluster: Cluster, federation: Federation): ClusterStatus {
+  const operation = federation.operation(cluster.operationId);
+  if (operation !== undefined && !hasEnded(operation)) return statusDuring(operation);
+  if (cluster.failure !== undefined || cluster.wanted === 'absent') return 'ERROR';
+
+  const isHealthy = wantedMembers(cluster).every(
+    ({ facts, region }) => facts.isUp === true && federation.region(region)?.status !== 'UNREACHABLE',
+  );
+  return isHealthy ? 'ACTIVE' : 'DEGRADED';
+}
+
+function statusDuring(operation: Operation): ClusterStatus {
+  if (operation.kind === 'cluster.delete') return 'DELETING';
+  return operation.error === undefined ? 'BUILD' : 'ERROR';
+}
+
+function viewMember(cluster: Cluster, member: Member, context: ViewContext): object {
+  const id = memberId(cluster.id, member.ordinal);
+  const isPrimary = member.ordinal === cluster.primary;
+  const lagBytes = isPrimary ? 0 : context.lagBytes(id);
+  return {
+    id,
+    role: isPrimary ? 'primary' : member.kind === 'arbiter' ? 'arbiter' : 'replica',
+    kind: member.kind,
+    region: member.region,
+    zone: member.zone,
+    status: memberStatus(member),
+    address: member.facts.address ?? null,
+    port: member.facts.port ?? null,
+    lag_bytes: lagBytes ?? null,
+    ...(member.facts.detail === undefined ? {} : { detail: member.facts.detail }),
+  };
+}
+
+function memberStatus({ isRetired, facts, kind }: Member): MemberStatus {
+  if (isRetired) return 'DELETING';
+  if (facts.role !== undefined) return facts.isUp === true ? 'UP' : 'DOWN';
+  return facts.address !== undefined && kind !== 'arbiter' && facts.isInitialised !== true ? 'SEEDING' : 'BUILD';
+}
