@@ -282,9 +282,14 @@ export class GatewayPeer {
     });
   }
 
+  /** Ready: there is a leader, and each region has been heard of, so that a cluster can be placed. */
   #readiness(): Readiness {
     const status = this.#raft?.status();
     if (status?.leaderId === undefined) return { isReady: false, reason: 'There is no leader.' };
+    const unheard = this.#options.config.regions.filter(({ name }) => this.#federation.region(name) === undefined);
+    if (unheard.length > 0) {
+      return { isReady: false, reason: `Not heard of yet: ${unheard.map(({ name }) => name).join(', ')}.` };
+    }
     return { isReady: true, reason: `Peer ${status.leaderId} leads in term ${status.term}.` };
   }
 

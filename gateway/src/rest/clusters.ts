@@ -143,6 +143,11 @@ function isVisible(caller: Caller, projectId: string): boolean {
 
 function placeMembers(spec: Parameters<typeof placementOf>[0], options: ClustersOptions): WantedMember[] {
   const placement = placementOf(spec, options.sites());
+  if (options.sites().length === 0)
+    throw new ApiError(
+      'regions.silent',
+      'No region answers, so there is nowhere to place a member. Try again; `GET /v2/regions` says why.',
+    );
   if ('infeasible' in placement) throw new ApiError('placement.infeasible', placement.infeasible);
   return placement.sites.map((site, index) => ({ ...site, ordinal: index + 1 }));
 }

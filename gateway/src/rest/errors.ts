@@ -20,6 +20,7 @@ const STATUS = {
   'datastore.version_unknown': 400,
   'placement.infeasible': 409,
   'state.stale': 409,
+  'regions.silent': 503,
   'leader.unknown': 503,
   'leader.lost': 503,
   'internal.error': 500,
