@@ -1,0 +1,171 @@
+// For the operators of this OpenStack: what runs here. Whoever has the role admin in the region's own Keystone may ask.
+import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { AgentState, type Clock, MemberRole, type RegionReport } from '@argosy/proto';
+import { Router } from '@koa/router';
+import Koa, { type Context } from 'koa';
+import type { Logger } from 'pino';
+import { OpenStackError } from '../openstack/errors.ts';
+import type { Heat } from '../openstack/heat.ts';
+import type { Keystone, TokenOwner } from '../openstack/keystone.ts';
+import type { RegionWatch, SeenMember } from './region-watch.ts';
+import { kindName, STACK_TAG } from './stack-request.ts';
+
+const TOKEN_CACHE_MS = 60_000;
+const MAX_CACHED_TOKENS = 1_000;
+const ADMIN_ROLE = 'admin';
+
+export interface AdminWorld {
+  readonly keystone: Keystone;
+  readonly heat: Heat;
+  readonly watch: RegionWatch;
+  readonly clock: Clock;
+  readonly log: Logger;
+  report(): RegionReport;
+}
+
+class AdminError extends Error {
+  override readonly name = 'AdminError';
+  readonly status: number;
+  readonly title: string;
+
+  constructor(status: number, title: string, message: string) {
+    super(message);
+    this.status = status;
+    this.title = title;
+  }
+}
+
+export async function serveAdmin(
+  world: AdminWorld,
+  at: { readonly address: string; readonly port: number },
+): Promise<{ readonly port: number; close(): Promise<void> }> {
+  const server = createServer(createAdminApp(world).callback());
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(at.port, at.address, resolve);
+  });
+  const close = (): Promise<void> => {
+    server.closeAllConnections();
+    return new Promise((resolve) => {
+      server.close(() => resolve());
+    });
+  };
+  return { port: (server.address() as AddressInfo).port, close };
+}
+
+function createAdminApp(world: AdminWorld): Koa {
+  const app = new Koa();
+  app.silent = true;
+  app.use(async (context, next) => {
+    const requestId = `req-${randomUUID()}`;
+    context.set('x-openstack-request-id', requestId);
+    try {
+      await next();
+      if (context.status === 404 && context.body === undefined) {
+        throw new AdminError(404, 'path.not_found', `There is nothing at ${context.path}.`);
+      }
+    } catch (thrown) {
+      const { status, title, message } = toAdminError(thrown);
+      if (status >= 500) world.log.error({ err: thrown, request_id: requestId }, 'admin request failed');
+      context.status = status;
+      context.body = { error: { code: status, title, message, request_id: requestId } };
+    }
+  });
+  const open = new Router();
+  open.get('/healthz', (context) => {
+    context.body = { status: 'ok' };
+  });
+  const router = new Router({ prefix: '/v1' });
+  const isAdmin = tokenCheck(world);
+  router.use(async (context, next) => {
+    await isAdmin(context);
+    await next();
+  });
+  router.get('/status', (context) => {
+    context.body = { status: statusBody(world) };
+  });
+  router.get('/members', (context) => {
+    context.body = { members: world.watch.members().map(memberBody) };
+  });
+  router.get('/stacks', async (context) => {
+    const stacks = await world.heat.list(STACK_TAG);
+    context.body = { stacks: stacks.map(({ id, name, status, reason, tags }) => ({ id, name, status, reason, tags })) };
+  });
+  app.use(open.routes());
+  app.use(router.routes());
+  return app;
+}
+
+/** Admits admins. What Keystone said of a token is believed for a minute, never longer than the token lives. */
+function tokenCheck({ keystone, clock }: AdminWorld): (context: Context) => Promise<void> {
+  const cache = new Map<string, { readonly owner: TokenOwner; readonly untilMs: number }>();
+  return async (context) => {
+    const token = context.get('x-auth-token');
+    if (token === '') throw new AdminError(401, 'token.missing', 'X-Auth-Token is missing.');
+    const now = clock.now().getTime();
+    const known = cache.get(token);
+    const owner = known !== undefined && known.untilMs > now ? known.owner : await keystone.validate(token);
+    if (owner === undefined) throw new AdminError(401, 'token.invalid', 'Keystone does not accept the token.');
+    if (owner !== known?.owner) {
+      if (cache.size >= MAX_CACHED_TOKENS) cache.clear();
+      cache.set(token, { owner, untilMs: Math.min(now + TOKEN_CACHE_MS, owner.expiresAt.getTime()) });
+    }
+    if (!owner.roles.includes(ADMIN_ROLE)) {
+      throw new AdminError(403, 'role.missing', `The role ${ADMIN_ROLE} is needed.`);
+    }
+  };
+}
+
+function statusBody(world: AdminWorld): object {
+  const { region, provider, jurisdiction, zones, flavors } = world.report();
+  const members = world.watch.members();
+  return {
+    region,
+    provider,
+    jurisdiction,
+    zones: zones.map(({ name, freeMembers }) => ({ name, free_members: freeMembers })),
+    flavors: flavors.map(({ name, vcpus, memoryMib }) => ({ name, vcpus, memory_mib: memoryMib })),
+    members: members.length,
+    reachable_members: members.filter(({ agent }) => agent.state === AgentState.REACHABLE).length,
+  };
+}
+
+const AGENT_STATES: Readonly<Record<AgentState, string>> = {
+  [AgentState.UNSPECIFIED]: 'UNKNOWN',
+  [AgentState.AWAITED]: 'AWAITED',
+  [AgentState.REACHABLE]: 'REACHABLE',
+  [AgentState.UNREACHABLE]: 'UNREACHABLE',
+};
+
+function memberBody(member: SeenMember): object {
+  const { report } = member.agent;
+  const peer = member.location?.peer;
+  return {
+    id: member.memberId,
+    cluster_id: member.clusterId,
+    zone: member.zone,
+    stack_id: member.stack.id,
+    stack_status: member.stack.status,
+    kind: peer === undefined ? null : kindName(peer.kind),
+    address: peer?.address ?? null,
+    port: peer?.port ?? null,
+    agent: AGENT_STATES[member.agent.state],
+    detail: member.agent.detail === '' ? (report?.detail ?? '') : member.agent.detail,
+    up: report?.up ?? null,
+    role: report === undefined ? null : roleName(report.role),
+    epoch: report === undefined ? null : report.epoch,
+  };
+}
+
+function roleName(role: MemberRole): string | null {
+  if (role === MemberRole.PRIMARY) return 'primary';
+  return role === MemberRole.REPLICA ? 'replica' : null;
+}
+
+function toAdminError(thrown: unknown): { status: number; title: string; message: string } {
+  if (thrown instanceof AdminError) return thrown;
+  if (thrown instanceof OpenStackError) return { status: 503, title: 'openstack.unavailable', message: thrown.message };
+  return { status: 500, title: 'internal', message: 'The executor failed; its log says why.' };
+}

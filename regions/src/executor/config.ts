@@ -1,0 +1,82 @@
+// What an executor is told. Read once, from a JSON file; secrets stand in files of their own.
+import { readFileSync } from 'node:fs';
+import type { Credentials, KeyPair } from '@argosy/proto';
+import { z } from 'zod';
+
+const listen = z.strictObject({ address: z.string(), port: z.int().min(0).max(65_535) });
+
+/** How long a stack may stay IN_PROGRESS without an event until it is taken for stuck. A server may boot for minutes. */
+const DEFAULT_STUCK_SECONDS = 300;
+const DEFAULT_STACK_POLL_MS = 2_000;
+
+export const executorConfig = z.strictObject({
+  federation: z.string().regex(/^[a-z0-9-]+$/),
+  region: z.string().regex(/^[a-z0-9-]+$/),
+  /** The company that runs this OpenStack, and the law that it is under (such as `EU`). */
+  provider: z.string(),
+  jurisdiction: z.string(),
+  grpc: listen,
+  admin: listen,
+  /** PEM: the executor's leaf and the region's intermediate. */
+  certificateFile: z.string(),
+  keyFile: z.string(),
+  rootFile: z.string(),
+  intermediateCertificateFile: z.string(),
+  intermediateKeyFile: z.string(),
+  /** The secret from which enrolment tokens are made. */
+  regionKeyFile: z.string(),
+  openstack: z
+    .strictObject({
+      authUrl: z.url(),
+      region: z.string(),
+      username: z.string(),
+      password: z.string().optional(),
+      passwordFile: z.string().optional(),
+      userDomain: z.string().default('Default'),
+      projectName: z.string(),
+      projectDomain: z.string().default('Default'),
+      interface: z.enum(['public', 'internal', 'admin']).default('public'),
+    })
+    .refine((value) => (value.password === undefined) !== (value.passwordFile === undefined), {
+      message: 'Give either password or passwordFile.',
+    }),
+  image: z.string(),
+  network: z.string(),
+  volumeType: z.string().optional(),
+  /** `capacity`: how many members the zone may hold. */
+  zones: z.array(z.strictObject({ name: z.string(), capacity: z.int().min(0) })).min(1),
+  /** What tenants may ask for, and what it is called in this OpenStack. */
+  flavors: z
+    .array(z.strictObject({ name: z.string(), openstackFlavor: z.string(), vcpus: z.int(), memoryMib: z.int() }))
+    .min(1),
+  lifeline: z.string().optional(),
+  stuckAfterSeconds: z.number().positive().default(DEFAULT_STUCK_SECONDS),
+  stackPollMs: z.int().positive().default(DEFAULT_STACK_POLL_MS),
+});
+
+export type ExecutorSettings = z.output<typeof executorConfig>;
+/** The JSON of `--config`. */
+export type ExecutorConfig = z.input<typeof executorConfig>;
+
+/** What the configuration's files hold. */
+export interface ExecutorSecrets {
+  readonly own: Credentials;
+  /** The region's authority. */
+  readonly intermediate: KeyPair;
+  readonly regionKey: string;
+  readonly password: string;
+}
+
+export function readSecrets(config: ExecutorSettings): ExecutorSecrets {
+  const read = (path: string): string => readFileSync(path, 'utf8');
+  const { password, passwordFile } = config.openstack;
+  return {
+    own: { certificate: read(config.certificateFile), key: read(config.keyFile), root: read(config.rootFile) },
+    intermediate: {
+      certificate: read(config.intermediateCertificateFile),
+      key: read(config.intermediateKeyFile),
+    },
+    regionKey: read(config.regionKeyFile).trim(),
+    password: password ?? read(passwordFile ?? '').trim(),
+  };
+}

@@ -1,0 +1,78 @@
+// Wires an executor: Heat below, agents beside, gRPC and the admin API above. It keeps nothing on disk.
+import type { Clock, RegionReport } from '@argosy/proto';
+import type { Logger } from 'pino';
+import { HeatClient } from '../openstack/heat.ts';
+import { createHttp } from '../openstack/http.ts';
+import { Keystone } from '../openstack/keystone.ts';
+import { serveAdmin } from './admin-api.ts';
+import { TlsAgentLinks } from './agent-links.ts';
+import { Capacity } from './capacity.ts';
+import type { ExecutorSecrets, ExecutorSettings } from './config.ts';
+import { serveGrpc } from './grpc-server.ts';
+import { Members } from './members.ts';
+import { RegionWatch } from './region-watch.ts';
+import { renewCertificates } from './renewal.ts';
+import { createService } from './service.ts';
+import { readTemplates, stackRequest } from './stack-request.ts';
+
+const MS_PER_SECOND = 1_000;
+
+export interface Executor {
+  readonly grpcPort: number;
+  readonly adminPort: number;
+  close(): Promise<void>;
+}
+
+export async function startExecutor(
+  config: ExecutorSettings,
+  secrets: ExecutorSecrets,
+  world: { readonly clock: Clock; readonly log: Logger },
+): Promise<Executor> {
+  const { clock, log } = world;
+  const { federation, region } = config;
+  const http = createHttp();
+  const keystone = new Keystone({ ...config.openstack, password: secrets.password }, http.fetch, clock);
+  const heat = new HeatClient(keystone);
+  const links = new TlsAgentLinks(secrets.own);
+  const enroller = { links, intermediate: secrets.intermediate, regionKey: secrets.regionKey, clock };
+  const templates = readTemplates();
+
+  const watch: RegionWatch = new RegionWatch({
+    ...{ federation, region, heat, links, clock, log, pollMs: config.stackPollMs },
+    isAwaited: (memberId) => members.isAwaited(memberId),
+  });
+  const capacity = new Capacity(config.zones, watch);
+  const members: Members = new Members({
+    ...{ federation, region, heat, enroller, clock, log },
+    stuckAfterMs: config.stuckAfterSeconds * MS_PER_SECOND,
+    request: (spec) => stackRequest(spec, { config, templates, root: secrets.own.root, regionKey: secrets.regionKey }),
+    reserve: (spec) => capacity.reserve(spec),
+    changed: () => watch.kick(),
+  });
+  const report = (): RegionReport => ({
+    region,
+    provider: config.provider,
+    jurisdiction: config.jurisdiction,
+    zones: capacity.free(),
+    flavors: config.flavors.map(({ name, vcpus, memoryMib }) => ({ name, vcpus, memoryMib })),
+  });
+
+  const service = createService({ config, members, watch, heat, links, clock, log, report });
+  const grpc = await serveGrpc(service, { federation, own: secrets.own, ...config.grpc });
+  const admin = await serveAdmin({ keystone, heat, watch, clock, log, report }, config.admin);
+  const ending = new AbortController();
+  const loops = [watch.run(), renewCertificates({ enroller, watch, log }, ending.signal)];
+
+  return {
+    grpcPort: grpc.port,
+    adminPort: admin.port,
+    close: async () => {
+      ending.abort();
+      members.close();
+      watch.close();
+      grpc.close();
+      await Promise.allSettled([admin.close(), http.close(), ...loops]);
+      links.close();
+    },
+  };
+}

@@ -1,0 +1,57 @@
+// What a member's stack in Heat says of the member. Heat keeps it for us: an executor that has just started reads here
+// where its members are.
+import { type Identity, type Peer, serverName } from '@argosy/proto';
+import type { Stack } from '../openstack/heat.ts';
+import { kindOfName } from './stack-request.ts';
+
+/** A member as its stack describes it. */
+export interface StackMember {
+  readonly memberId: string;
+  readonly clusterId: string;
+  readonly zone: string;
+  readonly stack: Stack;
+  /** Undefined until Heat has given it one. */
+  readonly location: Location | undefined;
+}
+
+/** Where a member is, and who it is. */
+export interface Location {
+  readonly identity: Identity & { readonly kind: 'member' };
+  /** As others dial it. */
+  readonly address: string;
+  readonly localAddress: string;
+  readonly peer: Peer;
+}
+
+/** Reads a stack of ours; undefined when it is not one, whatever its tags say. */
+export function readMemberStack(
+  stack: Stack,
+  region: { readonly federation: string; readonly region: string },
+): StackMember | undefined {
+  const { member_id: memberId, cluster_id: clusterId, availability_zone: zone } = stack.parameters;
+  if (memberId === undefined || clusterId === undefined || zone === undefined) return undefined;
+  const { address, local_address: local } = stack.outputs;
+  const identity = {
+    kind: 'member',
+    federation: region.federation,
+    region: region.region,
+    clusterId,
+    memberId,
+  } as const;
+  const location =
+    typeof address !== 'string' || address === ''
+      ? undefined
+      : {
+          identity,
+          address,
+          localAddress: typeof local === 'string' && local !== '' ? local : address,
+          peer: {
+            memberId,
+            kind: kindOfName(stack.parameters.kind),
+            address,
+            port: Number(stack.parameters.datastore_port ?? 0),
+            serverName: serverName(identity),
+          },
+        };
+  return { memberId, clusterId, zone, stack, location };
+}

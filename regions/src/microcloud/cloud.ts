@@ -1,0 +1,222 @@
+// The plain model under microcloud's Heat: servers, ports and volumes, each a record on disk. A server is a local
+// process on its port's loopback address; a volume is a folder that appears in the server's run directory when attached.
+import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { allotAddress } from './addresses.ts';
+import { Collection } from './collection.ts';
+import type { MicrocloudSettings } from './config.ts';
+import type { GuestProcesses } from './guest-processes.ts';
+import type { ProcessRef } from './processes.ts';
+
+export interface Port {
+  readonly id: string;
+  readonly network: string;
+  readonly address: string;
+}
+
+export interface Volume {
+  readonly id: string;
+  readonly sizeGib: number;
+  readonly serverId: string | null;
+}
+
+export interface Server {
+  readonly id: string;
+  readonly name: string;
+  readonly zone: string;
+  readonly flavor: string;
+  readonly image: string;
+  readonly portId: string;
+  readonly userData: string;
+  /** Nova's words. */
+  readonly status: 'BUILD' | 'ACTIVE' | 'SHUTOFF' | 'ERROR';
+  readonly process: ProcessRef | null;
+}
+
+/** Says why a resource cannot be made, in the words that Heat would pass on. */
+export class ResourceError extends Error {
+  override readonly name = 'ResourceError';
+}
+
+/** How often the processes of active servers are looked at. */
+const LOOK_MS = 1_000;
+/** A server is called dead this long after it ended: when the whole machine stops, it ends before we do. */
+const DEAD_AFTER_MS = 3_000;
+
+export class Cloud {
+  readonly config: MicrocloudSettings;
+  readonly #servers: Collection<Server>;
+  readonly #ports: Collection<Port>;
+  readonly #volumes: Collection<Volume>;
+  readonly #processes: GuestProcesses;
+  readonly #log: Logger;
+  readonly #deadSince = new Map<string, number>();
+  readonly #looking: NodeJS.Timeout;
+
+  constructor(config: MicrocloudSettings, processes: GuestProcesses, log: Logger) {
+    this.config = config;
+    this.#log = log;
+    this.#processes = processes;
+    this.#servers = new Collection(join(config.directory, 'servers'));
+    this.#ports = new Collection(join(config.directory, 'ports'));
+    this.#volumes = new Collection(join(config.directory, 'volumes'));
+    // The database's own user must be able to pass through.
+    for (const folder of [config.volumesDirectory, config.runDirectory]) {
+      mkdirSync(folder, { recursive: true });
+      chmodSync(folder, 0o755);
+    }
+    this.#looking = setInterval(() => this.#look(), LOOK_MS);
+  }
+
+  close(): void {
+    clearInterval(this.#looking);
+  }
+
+  server(id: string): Server | undefined {
+    return this.#servers.get(id);
+  }
+
+  servers(): Server[] {
+    return this.#servers.all();
+  }
+
+  port(id: string): Port | undefined {
+    return this.#ports.get(id);
+  }
+
+  volume(id: string): Volume | undefined {
+    return this.#volumes.get(id);
+  }
+
+  /** The host boots: every server that was active is started again, what is left of its former life ended first. */
+  async boot(): Promise<void> {
+    for (const server of this.servers()) {
+      if (server.status !== 'ACTIVE') continue;
+      await this.#processes.end(server, this.#volumeOf(server));
+      await this.#start(server).catch((error: unknown) =>
+        this.#log.error({ err: error, server: server.id }, 'boot failed'),
+      );
+    }
+  }
+
+  createPort(id: string, network: string): void {
+    if (this.#ports.get(id) !== undefined) return;
+    const known = this.config.networks.find(({ name }) => name === network);
+    if (known === undefined) throw new ResourceError(`Unable to find network with name or id '${network}'`);
+    const taken = new Set(this.#ports.all().map(({ address }) => address));
+    const address = allotAddress(known, taken);
+    if (address === undefined)
+      throw new ResourceError(
+        `IpAddressGenerationFailureClient: No more IP addresses available on network ${network}.`,
+      );
+    this.#ports.put({ id, network, address });
+  }
+
+  deletePort(id: string): void {
+    this.#ports.remove(id);
+  }
+
+  createVolume(id: string, sizeGib: number): void {
+    mkdirSync(this.#volumePath(id), { recursive: true });
+    chmodSync(this.#volumePath(id), 0o755);
+    if (this.#volumes.get(id) === undefined) this.#volumes.put({ id, sizeGib, serverId: null });
+  }
+
+  deleteVolume(id: string): void {
+    rmSync(this.#volumePath(id), { recursive: true, force: true });
+    this.#volumes.remove(id);
+  }
+
+  attachVolume(volumeId: string, serverId: string): void {
+    const volume = this.#volumes.get(volumeId);
+    const server = this.#servers.get(serverId);
+    if (volume === undefined || server === undefined) throw new ResourceError('Volume or server could not be found.');
+    const link = this.#processes.volumeLink(server);
+    this.#volumes.put({ ...volume, serverId });
+    if (!existsSync(link)) symlinkSync(this.#volumePath(volumeId), link);
+  }
+
+  /** Ends the server first: nothing may write to a volume that another server could be given. */
+  async detachVolume(volumeId: string): Promise<void> {
+    const volume = this.#volumes.get(volumeId);
+    if (volume === undefined || volume.serverId === null) return;
+    const server = this.#servers.get(volume.serverId);
+    if (server !== undefined) await this.#stop(server);
+    this.#volumes.put({ ...volume, serverId: null });
+  }
+
+  async createServer(server: Omit<Server, 'status' | 'process'>): Promise<void> {
+    const zone = this.config.zones.find(({ name }) => name === server.zone);
+    if (zone === undefined)
+      throw new ResourceError('BadRequest: The requested availability zone is not available (HTTP 400)');
+    const there = this.servers().filter((other) => other.zone === zone.name && other.status !== 'ERROR').length;
+    const record: Server = { ...server, status: 'BUILD', process: null };
+    if (there >= (zone.capacity ?? Number.POSITIVE_INFINITY)) {
+      this.#servers.put({ ...record, status: 'ERROR' });
+      throw new ResourceError(
+        'Went to status ERROR due to "Message: No valid host was found. There are not enough hosts available., Code: 500"',
+      );
+    }
+    // On disk before it runs: whoever finds this record can find the process by the server's run directory.
+    this.#servers.put(record);
+    await this.#start(record);
+  }
+
+  async deleteServer(id: string): Promise<void> {
+    const server = this.#servers.get(id);
+    if (server === undefined) return;
+    await this.#stop(server);
+    this.#processes.clean(server);
+    this.#servers.remove(id);
+    this.#deadSince.delete(id);
+  }
+
+  async #start(server: Server): Promise<void> {
+    const address = this.#ports.get(server.portId)?.address;
+    if (address === undefined) throw new ResourceError(`Port ${server.portId} could not be found.`);
+    const volume = this.#volumes.all().find(({ serverId }) => serverId === server.id);
+    const process = await this.#processes.start(server, {
+      address,
+      volumePath: volume === undefined ? undefined : this.#volumePath(volume.id),
+      onStarted: (ref) => this.#servers.put({ ...server, process: ref }),
+    });
+    this.#servers.put({ ...server, process: process ?? null, status: process === undefined ? 'ERROR' : 'ACTIVE' });
+    if (process === undefined)
+      throw new ResourceError(
+        'Went to status ERROR due to "Message: The guest ended while it was booting., Code: 500"',
+      );
+  }
+
+  async #stop(server: Server): Promise<void> {
+    const current = this.#servers.get(server.id) ?? server;
+    if (!(await this.#processes.end(current, this.#volumeOf(current)))) {
+      throw new ResourceError('Went to status ERROR due to "Message: The guest cannot be ended., Code: 500"');
+    }
+    if (current.status === 'ACTIVE') this.#servers.put({ ...current, status: 'SHUTOFF', process: null });
+  }
+
+  #volumeOf(server: Server): string | undefined {
+    const volume = this.#volumes.all().find(({ serverId }) => serverId === server.id);
+    return volume === undefined ? undefined : this.#volumePath(volume.id);
+  }
+
+  #volumePath(id: string): string {
+    return join(this.config.volumesDirectory, id);
+  }
+
+  #look(): void {
+    const now = performance.now();
+    for (const server of this.servers()) {
+      if (server.status !== 'ACTIVE' || this.#processes.isRunning(server)) {
+        this.#deadSince.delete(server.id);
+        continue;
+      }
+      const since = this.#deadSince.get(server.id) ?? now;
+      this.#deadSince.set(server.id, since);
+      if (now - since < DEAD_AFTER_MS) continue;
+      this.#servers.put({ ...server, status: 'SHUTOFF', process: null });
+      this.#log.warn({ server: server.id, name: server.name }, 'server has ended');
+    }
+  }
+}

@@ -1,0 +1,274 @@
+// Heat v1 over HTTP: what the executor asks, with the shapes, redirects and errors of the real one.
+import { Router } from '@koa/router';
+import type Koa from 'koa';
+import type { Context } from 'koa';
+import type { Logger } from 'pino';
+import { readTemplate, TemplateError } from './hot.ts';
+import type { Directory } from './identity.ts';
+import type { Properties } from './resource-types.ts';
+import type { ResourceRecord, StackEventRecord, StackRecord, Stacks } from './stacks.ts';
+import type { Tokens } from './tokens.ts';
+import { bodyOf, createApp, HttpError } from './web.ts';
+
+const EXPLANATIONS: Readonly<Record<number, readonly [title: string, explanation: string]>> = {
+  400: [
+    'Bad Request',
+    'The server could not comply with the request since it is either malformed or otherwise incorrect.',
+  ],
+  403: ['Forbidden', 'Access was denied to this resource.'],
+  404: ['Not Found', 'The resource could not be found.'],
+  409: ['Conflict', 'There was a conflict when trying to complete your request.'],
+  413: ['Request Entity Too Large', 'The body of your request was too large for this server.'],
+};
+const STACK_NAME = /^[a-zA-Z][a-zA-Z0-9_.-]{0,254}$/;
+const DEFAULT_TIMEOUT_MINUTES = 60;
+const HIDDEN = '******';
+
+export function createHeat(stacks: Stacks, directory: Directory, tokens: Tokens, log: Logger): Koa {
+  const app = createApp(log, heatError);
+  const router = new Router();
+
+  router.get('/', (context) => {
+    context.status = 300;
+    context.body = {
+      versions: [{ id: 'v1.0', status: 'CURRENT', links: [{ rel: 'self', href: `${context.origin}/v1/` }] }],
+    };
+  });
+  router.use('/v1/:project', (context, next) => {
+    const token = tokens.read(context.get('x-auth-token'));
+    if (token === undefined) throw unauthorized();
+    const isTheirs = token.projectId === context.params.project;
+    if (!isTheirs || directory.roles(token.userName, token.projectId).length === 0)
+      throw heatFailure(403, 'Forbidden', '');
+    context.state.userName = token.userName;
+    return next();
+  });
+  router.get('/v1/:project/stacks', (context) => {
+    context.body = {
+      stacks: page(context, filtered(context, stacks.list(project(context)))).map((stack) => listed(context, stack)),
+    };
+  });
+  router.post('/v1/:project/stacks', (context) => {
+    const stack = stacks.create(newStack(context));
+    context.status = 201;
+    context.body = { stack: { id: stack.id, links: links(context, stack) } };
+  });
+  router.post('/v1/:project/validate', (context) => {
+    const body = bodyOf(context);
+    stacks.check({
+      template: body.template,
+      environment: body.environment,
+      files: (body.files ?? {}) as Record<string, string>,
+      parameters: (body.parameters ?? {}) as Properties,
+    });
+    context.body = { Description: readTemplate(body.template).description };
+  });
+  router.get('/v1/:project/stacks/:name', (context) => {
+    const stack = stacks.find(project(context), String(context.params.name));
+    if (stack === undefined) throw notFound(`The Stack (${context.params.name}) could not be found.`);
+    context.status = 302;
+    context.set('location', selfOf(context, stack));
+    context.body = '';
+  });
+  const under = '/v1/:project/stacks/:name/:id';
+  router.get(under, (context) => {
+    context.body = { stack: shown(context, named(context, stacks), stacks) };
+  });
+  router.delete(under, (context) => {
+    stacks.remove(named(context, stacks));
+    context.status = 204;
+  });
+  router.get(`${under}/resources`, (context) => {
+    const stack = named(context, stacks);
+    context.body = {
+      resources: Object.values(stack.resources).map((resource) => resourceBody(context, stack, resource)),
+    };
+  });
+  router.get(`${under}/resources/:resource`, (context) => {
+    const stack = named(context, stacks);
+    const resource = stack.resources[String(context.params.resource)];
+    if (resource === undefined)
+      throw notFound(`The Resource (${context.params.resource}) could not be found in Stack ${stack.name}.`);
+    context.body = { resource: resourceBody(context, stack, resource) };
+  });
+  router.get(`${under}/events`, (context) => {
+    const stack = named(context, stacks);
+    const events = context.query.sort_dir === 'desc' ? [...stack.events].reverse() : stack.events;
+    context.body = { events: page(context, events).map((event) => eventBody(context, stack, event)) };
+  });
+  app.use(router.routes());
+  app.use(() => {
+    throw notFound('The resource could not be found.');
+  });
+  return app;
+}
+
+function newStack(context: Context) {
+  const body = bodyOf(context);
+  const name = String(body.stack_name ?? '');
+  if (!STACK_NAME.test(name)) {
+    throw new TemplateError(
+      `Invalid stack name ${name} must contain only alphanumeric or "_-." characters, must start with alpha and must be 255 characters or less.`,
+    );
+  }
+  if (body.template === undefined) throw new TemplateError('No template specified', 'HTTPBadRequest');
+  const tags = String(body.tags ?? '')
+    .split(',')
+    .map((tag) => tag.trim());
+  return {
+    name,
+    projectId: project(context),
+    owner: String(context.state.userName),
+    tags: tags.filter((tag) => tag !== ''),
+    template: body.template,
+    environment: body.environment ?? {},
+    files: (body.files ?? {}) as Record<string, string>,
+    parameters: (body.parameters ?? {}) as Properties,
+    timeoutMinutes: Number(body.timeout_mins ?? DEFAULT_TIMEOUT_MINUTES),
+    isRollbackDisabled: body.disable_rollback !== false,
+  };
+}
+
+function filtered(context: Context, stacks: readonly StackRecord[]): StackRecord[] {
+  const { tags, name, status } = context.query;
+  const wanted = typeof tags === 'string' ? tags.split(',') : [];
+  return stacks.filter(
+    (stack) =>
+      wanted.every((tag) => stack.tags.includes(tag)) &&
+      (name === undefined || [name].flat().includes(stack.name)) &&
+      (status === undefined || [status].flat().includes(statusOf(stack))),
+  );
+}
+
+/** What comes after the marker, as many as asked. */
+function page<Item extends { readonly id: string }>(context: Context, items: readonly Item[]): readonly Item[] {
+  const { marker, limit } = context.query;
+  const from = marker === undefined ? 0 : items.findIndex(({ id }) => id === marker) + 1;
+  return items.slice(from, limit === undefined ? undefined : from + Number(limit));
+}
+
+function named(context: Context, stacks: Stacks): StackRecord {
+  const stack = stacks.get(project(context), String(context.params.id));
+  if (stack?.name !== context.params.name || stack === undefined) {
+    throw notFound(`The Stack (${context.params.name}) could not be found.`);
+  }
+  return stack;
+}
+
+function listed(context: Context, stack: StackRecord): Record<string, unknown> {
+  return {
+    id: stack.id,
+    stack_name: stack.name,
+    stack_status: statusOf(stack),
+    stack_status_reason: stack.reason,
+    description: (stack.template as { description?: string }).description ?? 'No description',
+    creation_time: seconds(stack.createdAt),
+    updated_time: null,
+    deletion_time: stack.deletedAt === null ? null : seconds(stack.deletedAt),
+    stack_owner: stack.owner,
+    stack_user_project_id: null,
+    parent: null,
+    tags: stack.tags.length === 0 ? null : stack.tags,
+    links: links(context, stack),
+  };
+}
+
+function shown(context: Context, stack: StackRecord, stacks: Stacks): Record<string, unknown> {
+  const schema = readTemplate(stack.template).parameters;
+  const parameters = Object.entries(stack.parameters).map(([name, value]) => [
+    name,
+    schema[name]?.hidden === true ? HIDDEN : String(value),
+  ]);
+  const builtIn = { 'OS::project_id': stack.projectId, 'OS::stack_id': stack.id, 'OS::stack_name': stack.name };
+  return {
+    ...listed(context, stack),
+    capabilities: [],
+    notification_topics: [],
+    disable_rollback: true,
+    timeout_mins: stack.timeoutMinutes,
+    template_description: (stack.template as { description?: string }).description ?? 'No description',
+    parameters: { ...builtIn, ...Object.fromEntries(parameters) },
+    outputs: stacks
+      .outputs(stack)
+      .map(({ key, description, value }) => ({ output_key: key, description, output_value: value })),
+  };
+}
+
+function resourceBody(context: Context, stack: StackRecord, resource: ResourceRecord): Record<string, unknown> {
+  return {
+    resource_name: resource.name,
+    logical_resource_id: resource.name,
+    physical_resource_id: resource.physicalId,
+    resource_type: resource.type,
+    resource_status: resource.status,
+    resource_status_reason: resource.reason,
+    creation_time: seconds(stack.createdAt),
+    updated_time: seconds(resource.updatedAt),
+    required_by: [],
+    links: [{ rel: 'self', href: `${selfOf(context, stack)}/resources/${resource.name}` }],
+  };
+}
+
+function eventBody(context: Context, stack: StackRecord, event: StackEventRecord): Record<string, unknown> {
+  return {
+    id: event.id,
+    event_time: seconds(event.time),
+    resource_name: event.resourceName,
+    logical_resource_id: event.resourceName,
+    physical_resource_id: event.physicalId,
+    resource_status: event.status,
+    resource_status_reason: event.reason,
+    links: [{ rel: 'self', href: `${selfOf(context, stack)}/resources/${event.resourceName}/events/${event.id}` }],
+  };
+}
+
+function links(context: Context, stack: StackRecord): object[] {
+  return [{ rel: 'self', href: selfOf(context, stack) }];
+}
+
+function selfOf(context: Context, stack: StackRecord): string {
+  return `${context.origin}/v1/${stack.projectId}/stacks/${stack.name}/${stack.id}`;
+}
+
+function project(context: Context): string {
+  return String(context.params.project);
+}
+
+function statusOf(stack: StackRecord): string {
+  return `${stack.action}_${stack.status}`;
+}
+
+/** Heat tells times without fractions. */
+function seconds(time: string): string {
+  return time.replace(/\.\d+Z$/, 'Z');
+}
+
+function notFound(message: string): HttpError {
+  return heatFailure(404, 'EntityNotFound', message);
+}
+
+function unauthorized(): HttpError {
+  const message = 'The request you have made requires authentication.';
+  return new HttpError(401, message, { error: { code: 401, title: 'Unauthorized', message } });
+}
+
+function heatFailure(status: number, type: string, message: string): HttpError {
+  const [title, explanation] = EXPLANATIONS[status] ?? [
+    'Internal Server Error',
+    'The server has either erred or is incapable of performing the requested operation.',
+  ];
+  return new HttpError(status, message, {
+    code: status,
+    title,
+    explanation,
+    error: { type, message, traceback: null },
+  });
+}
+
+function heatError(error: unknown): HttpError {
+  if (error instanceof TemplateError)
+    return heatFailure(error.type === 'StackExists' ? 409 : 400, error.type, error.message);
+  if (error instanceof HttpError)
+    return error.body === undefined ? heatFailure(error.status, 'HTTPBadRequest', error.message) : error;
+  return heatFailure(500, 'InternalError', 'An unexpected error.');
+}

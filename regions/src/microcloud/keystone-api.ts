@@ -1,0 +1,141 @@
+// Keystone v3 over HTTP: tokens by password or token, scoped or not, and the listings that clients ask for first.
+import { Router } from '@koa/router';
+import type Koa from 'koa';
+import type { Context } from 'koa';
+import type { Logger } from 'pino';
+import type { Directory, NamedRef } from './identity.ts';
+import type { Token, Tokens } from './tokens.ts';
+import { bodyOf, createApp, HttpError } from './web.ts';
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  413: 'Request Entity Too Large',
+};
+
+interface AuthRequest {
+  readonly identity?: {
+    readonly methods?: readonly string[];
+    readonly password?: { readonly user?: NamedRef & { readonly password?: string } };
+    readonly token?: { readonly id?: string };
+  };
+  readonly scope?: { readonly project?: NamedRef } | 'unscoped';
+}
+
+export function createKeystone(directory: Directory, tokens: Tokens, log: Logger): Koa {
+  const app = createApp(log, (error) => keystoneError(error));
+  const router = new Router();
+
+  router.get('/', (context) => {
+    context.status = 300;
+    context.body = { versions: { values: [directory.versions()] } };
+  });
+  router.get('/v3', (context) => {
+    context.body = { version: directory.versions() };
+  });
+  router.post('/v3/auth/tokens', (context) => {
+    const { token, text } = authenticate(directory, tokens, bodyOf(context).auth as AuthRequest | undefined);
+    context.status = 201;
+    context.set('x-subject-token', text);
+    context.set('vary', 'X-Auth-Token');
+    context.body = directory.tokenBody(token);
+  });
+  // Koa answers HEAD by the route of GET, without the body.
+  router.get('/v3/auth/tokens', (context) => {
+    const { text, token } = subject(directory, tokens, context);
+    context.set('x-subject-token', text);
+    context.body = directory.tokenBody(token);
+  });
+  router.delete('/v3/auth/tokens', (context) => {
+    tokens.revoke(subject(directory, tokens, context).token);
+    context.status = 204;
+  });
+  router.get('/v3/auth/catalog', (context) => {
+    const { projectId } = caller(tokens, context);
+    if (projectId === undefined) throw keystoneFailure(403, 'The token has no scope.');
+    context.body = { catalog: directory.catalog(projectId) };
+  });
+  router.get('/v3/auth/projects', (context) => {
+    context.body = { projects: directory.projectsOf(caller(tokens, context).userName) };
+  });
+  for (const kind of ['users', 'projects'] as const) {
+    router.get(`/v3/${kind}`, (context) => {
+      requireAdmin(directory, caller(tokens, context));
+      const name = context.query.name;
+      context.body = { [kind]: directory[kind]().filter((item) => name === undefined || item.name === name) };
+    });
+    router.get(`/v3/${kind}/:id`, (context) => {
+      requireAdmin(directory, caller(tokens, context));
+      const id = context.params.id;
+      const found = directory[kind]().find((item) => item.id === id);
+      if (found === undefined) throw keystoneFailure(404, `Could not find ${kind.slice(0, -1)}: ${id}.`);
+      context.body = { [kind.slice(0, -1)]: found };
+    });
+  }
+  app.use(router.routes());
+  app.use(() => {
+    throw keystoneFailure(404, 'The resource could not be found.');
+  });
+  return app;
+}
+
+function authenticate(
+  directory: Directory,
+  tokens: Tokens,
+  auth: AuthRequest | undefined,
+): { token: Token; text: string } {
+  const methods = auth?.identity?.methods ?? [];
+  const password = auth?.identity?.password?.user;
+  if (methods.length === 0 || (methods[0] === 'password' && password === undefined)) {
+    throw keystoneFailure(400, "'identity' is a required property");
+  }
+  const earlier = methods[0] === 'token' ? tokens.read(auth?.identity?.token?.id ?? '') : undefined;
+  const userName = methods[0] === 'password' ? directory.signIn(password ?? {}) : earlier?.userName;
+  if (userName === undefined) throw unauthorized();
+
+  const wanted = typeof auth?.scope === 'object' ? auth.scope.project : undefined;
+  const project = wanted === undefined ? undefined : directory.project(userName, wanted);
+  if (wanted !== undefined && project === undefined) throw unauthorized();
+  const scope = project === undefined ? {} : { projectId: project.id };
+  return tokens.issue({ userName, methods, ...scope }, earlier?.expiresAtMs);
+}
+
+function caller(tokens: Tokens, context: Context): Token {
+  const token = tokens.read(context.get('x-auth-token'));
+  if (token === undefined) throw unauthorized();
+  return token;
+}
+
+/** The token that is asked about: anybody's own, another's for an admin or a service. */
+function subject(directory: Directory, tokens: Tokens, context: Context): { text: string; token: Token } {
+  const asking = caller(tokens, context);
+  const text = context.get('x-subject-token');
+  const token = tokens.read(text);
+  const roles = directory.roles(asking.userName, asking.projectId);
+  if (token?.id !== asking.id && !roles.some((role) => role === 'admin' || role === 'service')) {
+    throw keystoneFailure(403, 'You are not authorized to perform the requested action: identity:validate_token.');
+  }
+  if (token === undefined) throw keystoneFailure(404, 'Could not find token.');
+  return { text, token };
+}
+
+function requireAdmin(directory: Directory, token: Token): void {
+  if (directory.roles(token.userName, token.projectId).includes('admin')) return;
+  throw keystoneFailure(403, 'You are not authorized to perform the requested action.');
+}
+
+function unauthorized(): HttpError {
+  return keystoneFailure(401, 'The request you have made requires authentication.');
+}
+
+function keystoneFailure(status: number, message: string): HttpError {
+  return new HttpError(status, message, { error: { code: status, message, title: TITLES[status] ?? 'Error' } });
+}
+
+function keystoneError(error: unknown): HttpError {
+  if (error instanceof HttpError)
+    return error.body === undefined ? keystoneFailure(error.status, error.message) : error;
+  return keystoneFailure(500, 'An unexpected error prevented the server from fulfilling your request.');
+}

@@ -1,0 +1,177 @@
+// Heat as the executor uses it. A stack is found by its name once, and asked by name and id from then on: by id a
+// deleted stack still answers DELETE_COMPLETE, by name it is not found. Bodies of 202 and 204 are never read.
+
+import { answerError, type HttpAnswer } from './http.ts';
+import type { Keystone } from './keystone.ts';
+
+const ORCHESTRATION = 'orchestration';
+const PAGE = 200;
+const MAX_PAGES = 50;
+
+/** What `show` tells of a stack. */
+export interface Stack {
+  readonly id: string;
+  readonly name: string;
+  /** Such as CREATE_COMPLETE. */
+  readonly status: string;
+  readonly reason: string;
+  readonly tags: readonly string[];
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly outputs: Readonly<Record<string, unknown>>;
+}
+
+/** What a listing tells of a stack. */
+export type StackSummary = Pick<Stack, 'id' | 'name' | 'status' | 'reason' | 'tags'>;
+
+export interface StackEvent {
+  readonly id: string;
+  /** The stack's own name for what concerns it as a whole. */
+  readonly resourceName: string;
+  readonly status: string;
+  readonly reason: string;
+}
+
+export interface NewStack {
+  readonly name: string;
+  readonly tags: readonly string[];
+  readonly template: unknown;
+  readonly environment: unknown;
+  /** The nested templates, by the name that the environment gives them. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly parameters: Readonly<Record<string, string | number>>;
+  readonly timeoutMinutes: number;
+}
+
+/** Names one stack for good. */
+export type StackRef = Pick<Stack, 'id' | 'name'>;
+
+export interface Heat {
+  /** Begins to make a stack. @throws OpenStackError of type `StackExists` when the project has one of this name. */
+  create(stack: NewStack): Promise<StackRef>;
+  find(name: string): Promise<Stack | undefined>;
+  /** The stack, also for a while after it was deleted; undefined when Heat has forgotten it. */
+  show(ref: StackRef): Promise<Stack | undefined>;
+  list(tag: string): Promise<StackSummary[]>;
+  /** Begins to delete. A stack that is gone is no error. */
+  remove(ref: StackRef): Promise<void>;
+  /** The events after the marker, oldest first. */
+  events(ref: StackRef, marker: string | undefined): Promise<StackEvent[]>;
+}
+
+interface StackBody {
+  readonly id: string;
+  readonly stack_name: string;
+  readonly stack_status: string;
+  readonly stack_status_reason: string | null;
+  readonly tags: readonly string[] | string | null;
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly outputs?: readonly { readonly output_key: string; readonly output_value: unknown }[];
+}
+
+interface EventBody {
+  readonly id: string;
+  readonly resource_name: string;
+  readonly resource_status: string;
+  readonly resource_status_reason: string | null;
+}
+
+export class HeatClient implements Heat {
+  readonly #keystone: Keystone;
+
+  constructor(keystone: Keystone) {
+    this.#keystone = keystone;
+  }
+
+  async create(stack: NewStack): Promise<StackRef> {
+    const body = {
+      stack_name: stack.name,
+      tags: stack.tags.join(','),
+      template: stack.template,
+      environment: stack.environment,
+      files: stack.files,
+      parameters: stack.parameters,
+      timeout_mins: stack.timeoutMinutes,
+      disable_rollback: true,
+    };
+    const answer = await this.#keystone.request(ORCHESTRATION, { method: 'POST', path: '/stacks', body });
+    if (answer.status !== 201) throw answerError(answer, `Creating stack ${stack.name}`);
+    return { id: (answer.body as { stack: { id: string } }).stack.id, name: stack.name };
+  }
+
+  async find(name: string): Promise<Stack | undefined> {
+    const answer = await this.#get(`/stacks/${name}`);
+    if (answer.status === 404) return undefined;
+    if (answer.status === 200) return readStack(answer);
+    if (answer.status !== 302) throw answerError(answer, `Finding stack ${name}`);
+
+    // The redirect names the id. Its host is Heat's own idea of itself, so only the path's end is taken.
+    const id = /\/stacks\/[^/]+\/([^/?]+)/.exec(String(answer.headers.location))?.[1];
+    if (id === undefined) throw answerError(answer, `Finding stack ${name}`);
+    const stack = await this.show({ id, name });
+    return stack?.status === 'DELETE_COMPLETE' ? undefined : stack;
+  }
+
+  async show(ref: StackRef): Promise<Stack | undefined> {
+    const answer = await this.#get(`/stacks/${ref.name}/${ref.id}`);
+    if (answer.status === 404) return undefined;
+    if (answer.status !== 200) throw answerError(answer, `Showing stack ${ref.name}`);
+    return readStack(answer);
+  }
+
+  async list(tag: string): Promise<StackSummary[]> {
+    const found: StackSummary[] = [];
+    let marker = '';
+    for (let page = 0; page < MAX_PAGES; page += 1) {
+      const answer = await this.#get(`/stacks?tags=${tag}&limit=${PAGE}${marker}`);
+      if (answer.status !== 200) throw answerError(answer, 'Listing stacks');
+      const stacks = (answer.body as { stacks: StackBody[] }).stacks;
+      found.push(...stacks.map(summary));
+      const last = stacks.at(-1);
+      if (last === undefined || stacks.length < PAGE) return found;
+      marker = `&marker=${last.id}`;
+    }
+    return found;
+  }
+
+  async remove(ref: StackRef): Promise<void> {
+    const answer = await this.#keystone.request(ORCHESTRATION, {
+      method: 'DELETE',
+      path: `/stacks/${ref.name}/${ref.id}`,
+    });
+    if (answer.status >= 300 && answer.status !== 404) throw answerError(answer, `Deleting stack ${ref.name}`);
+  }
+
+  async events(ref: StackRef, marker: string | undefined): Promise<StackEvent[]> {
+    const from = marker === undefined ? '' : `&marker=${marker}`;
+    const answer = await this.#get(`/stacks/${ref.name}/${ref.id}/events?sort_dir=asc&limit=${PAGE}${from}`);
+    if (answer.status === 404) return [];
+    if (answer.status !== 200) throw answerError(answer, `Reading events of stack ${ref.name}`);
+    return (answer.body as { events: EventBody[] }).events.map((event) => ({
+      id: event.id,
+      resourceName: event.resource_name,
+      status: event.resource_status,
+      reason: event.resource_status_reason ?? '',
+    }));
+  }
+
+  #get(path: string): Promise<HttpAnswer> {
+    return this.#keystone.request(ORCHESTRATION, { method: 'GET', path });
+  }
+}
+
+function summary(body: StackBody): StackSummary {
+  const tags = typeof body.tags === 'string' ? body.tags.split(',') : (body.tags ?? []);
+  return {
+    id: body.id,
+    name: body.stack_name,
+    status: body.stack_status,
+    reason: body.stack_status_reason ?? '',
+    tags: tags.map((tag) => tag.trim()),
+  };
+}
+
+function readStack(answer: HttpAnswer): Stack {
+  const body = (answer.body as { stack: StackBody }).stack;
+  const outputs = Object.fromEntries((body.outputs ?? []).map((output) => [output.output_key, output.output_value]));
+  return { ...summary(body), parameters: body.parameters ?? {}, outputs };
+}

@@ -1,0 +1,153 @@
+// A service user's session with Keystone v3: a token that is renewed before it expires and after a 401, and the
+// catalog that came with it. Tokens of others are checked here too, with the token itself as the proof to ask.
+
+import type { Clock } from '@argosy/proto';
+import { status } from '@grpc/grpc-js';
+import { OpenStackError } from './errors.ts';
+import { answerError, type Fetch, type HttpAnswer, type HttpRequest } from './http.ts';
+
+/** A token this near to its end is not used any more. */
+const RENEW_BEFORE_MS = 120_000;
+
+export interface KeystoneAccount {
+  /** Keystone's URL, with or without `/v3`. */
+  readonly authUrl: string;
+  readonly region: string;
+  readonly username: string;
+  readonly password: string;
+  readonly userDomain: string;
+  readonly projectName: string;
+  readonly projectDomain: string;
+  readonly interface: 'public' | 'internal' | 'admin';
+}
+
+interface CatalogEntry {
+  readonly type: string;
+  readonly endpoints: readonly { readonly interface: string; readonly region_id?: string; readonly url: string }[];
+}
+
+interface TokenBody {
+  readonly expires_at: string;
+  readonly user: { readonly id: string; readonly name: string };
+  readonly project?: { readonly id: string; readonly name: string };
+  readonly roles?: readonly { readonly name: string }[];
+  readonly catalog?: readonly CatalogEntry[];
+}
+
+interface Session {
+  readonly token: string;
+  readonly expiresAtMs: number;
+  readonly catalog: readonly CatalogEntry[];
+}
+
+/** Whom a token stands for. */
+export interface TokenOwner {
+  readonly userId: string;
+  readonly userName: string;
+  readonly projectId: string | undefined;
+  readonly roles: readonly string[];
+  readonly expiresAt: Date;
+}
+
+export class Keystone {
+  readonly #account: KeystoneAccount;
+  readonly #fetch: Fetch;
+  readonly #clock: Clock;
+  #session: Promise<Session> | undefined;
+
+  constructor(account: KeystoneAccount, fetch: Fetch, clock: Clock) {
+    this.#account = account;
+    this.#fetch = fetch;
+    this.#clock = clock;
+  }
+
+  /** Sends a request to the service of this type, with our token. `path` continues the catalog's URL. */
+  async request(serviceType: string, input: Omit<HttpRequest, 'url'> & { readonly path: string }): Promise<HttpAnswer> {
+    const first = await this.#current();
+    const answer = await this.#send(first, serviceType, input);
+    if (answer.status !== 401) return answer;
+
+    // The token was revoked, or Keystone's keys changed: once more with a new one.
+    this.#session = undefined;
+    return this.#send(await this.#current(), serviceType, input);
+  }
+
+  /** Whose token this is; undefined when Keystone does not accept it. */
+  async validate(token: string): Promise<TokenOwner | undefined> {
+    const headers = { 'x-auth-token': token, 'x-subject-token': token };
+    const answer = await this.#fetch({ method: 'GET', url: `${this.#url()}/auth/tokens`, headers });
+    if (answer.status === 401 || answer.status === 404) return undefined;
+    if (answer.status !== 200) throw answerError(answer, 'Checking a token');
+    const body = (answer.body as { token: TokenBody }).token;
+    return {
+      userId: body.user.id,
+      userName: body.user.name,
+      projectId: body.project?.id,
+      roles: (body.roles ?? []).map((role) => role.name),
+      expiresAt: new Date(body.expires_at),
+    };
+  }
+
+  async #send(
+    session: Session,
+    serviceType: string,
+    input: Omit<HttpRequest, 'url'> & { readonly path: string },
+  ): Promise<HttpAnswer> {
+    const url = `${this.#endpoint(session, serviceType)}${input.path}`;
+    return this.#fetch({ ...input, url, headers: { ...input.headers, 'x-auth-token': session.token } });
+  }
+
+  #endpoint(session: Session, serviceType: string): string {
+    const endpoints = session.catalog.find((entry) => entry.type === serviceType)?.endpoints ?? [];
+    const wanted = endpoints.find(
+      (endpoint) => endpoint.interface === this.#account.interface && endpoint.region_id === this.#account.region,
+    );
+    if (wanted !== undefined) return wanted.url.replace(/\/$/, '');
+    throw new OpenStackError(
+      `The catalog has no ${this.#account.interface} endpoint of ${serviceType} in region ${this.#account.region}.`,
+      { code: status.FAILED_PRECONDITION },
+    );
+  }
+
+  async #current(): Promise<Session> {
+    const known = this.#session;
+    if (known !== undefined) {
+      const session = await known;
+      if (session.expiresAtMs - RENEW_BEFORE_MS > this.#clock.now().getTime()) return session;
+      if (this.#session === known) this.#session = undefined;
+    }
+    // Callers that arrive meanwhile wait for the same one; a failure is not kept.
+    if (this.#session === undefined) {
+      const opening = this.#open();
+      this.#session = opening;
+      opening.catch(() => {
+        if (this.#session === opening) this.#session = undefined;
+      });
+    }
+    return this.#session;
+  }
+
+  async #open(): Promise<Session> {
+    const account = this.#account;
+    const user = { name: account.username, domain: { name: account.userDomain }, password: account.password };
+    const body = {
+      auth: {
+        identity: { methods: ['password'], password: { user } },
+        scope: { project: { name: account.projectName, domain: { name: account.projectDomain } } },
+      },
+    };
+    const answer = await this.#fetch({ method: 'POST', url: `${this.#url()}/auth/tokens`, body });
+    if (answer.status !== 201) throw answerError(answer, `Signing in as ${account.username}`);
+    const token = (answer.body as { token: TokenBody }).token;
+    return {
+      token: String(answer.headers['x-subject-token']),
+      expiresAtMs: new Date(token.expires_at).getTime(),
+      catalog: token.catalog ?? [],
+    };
+  }
+
+  #url(): string {
+    const url = this.#account.authUrl.replace(/\/$/, '');
+    return url.endsWith('/v3') ? url : `${url}/v3`;
+  }
+}

@@ -1,0 +1,180 @@
+// A whole region for a test, on loopback addresses of its own: certificates, microcloud, executor, and guests without a
+// database. Everything that it starts ends with the test.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  channelCredentials,
+  channelOptions,
+  createRoot,
+  createSigningRequest,
+  ExecutorServiceClient,
+  type Identity,
+  issueLeaf,
+  type KeyPair,
+  MemberKind,
+  type MemberSpec,
+  serverName,
+  signIntermediate,
+  systemClock,
+} from '@argosy/proto';
+import type { ExecutionContext } from 'ava';
+import { pino } from 'pino';
+import { type ExecutorConfig, executorConfig, readSecrets } from '../executor/config.ts';
+import { type Executor, startExecutor } from '../executor/executor.ts';
+import { type MicrocloudConfig, microcloudConfig } from '../microcloud/config.ts';
+import { type Microcloud, startMicrocloud } from '../microcloud/microcloud.ts';
+
+export const FEDERATION = 'test';
+export const REGION = 'north';
+export const GUEST = fileURLToPath(new URL('./guest.js', import.meta.url));
+
+const VALIDITY_DAYS = 1;
+const log = pino({ level: process.env.ARGOSY_TEST_LOG ?? 'silent' });
+
+/** A short folder that ends with the test. */
+export function folder(t: ExecutionContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'ar-'));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+let networks = 0;
+
+/** A network that no other test of this machine uses at this time. */
+function network(): { name: string; cidr: string; firstHost: string } {
+  networks += 1;
+  const third = (process.pid * 7 + networks) % 256;
+  return { name: 'members', cidr: `127.201.${third}.0/24`, firstHost: `127.201.${third}.10` };
+}
+
+export function microcloudSettings(directory: string, changes: Partial<MicrocloudConfig> = {}): MicrocloudConfig {
+  return {
+    region: REGION,
+    bind: { address: '127.0.0.1', keystonePort: 0, heatPort: 0 },
+    directory: join(directory, 'cloud'),
+    volumesDirectory: join(directory, 'volumes'),
+    runDirectory: join(directory, 'run'),
+    bootId: 'first',
+    serverCommand: [process.execPath, GUEST],
+    zones: [{ name: 'north-a', capacity: 3 }, { name: 'north-b' }],
+    flavors: [{ name: 'm1.small', vcpus: 1, ram: 512, disk: 1 }],
+    images: ['member'],
+    networks: [network()],
+    projects: [
+      { id: 'a'.repeat(32), name: 'service' },
+      { id: 'b'.repeat(32), name: 'demo' },
+    ],
+    users: [
+      { name: 'argosy', password: 'secret', project: 'service', roles: ['admin', 'member'] },
+      { name: 'demo', password: 'demo', project: 'demo', roles: ['member', 'reader'] },
+    ],
+    catalog: [{ type: 'database', name: 'argosy', url: 'http://127.0.0.1:8779/v2' }],
+    ...changes,
+  };
+}
+
+export async function microcloud(t: ExecutionContext, config: MicrocloudConfig): Promise<Microcloud> {
+  const path = process.env.PATH ?? '/usr/bin:/bin';
+  const started = await startMicrocloud(microcloudConfig.parse(config), { clock: systemClock, log, path });
+  t.teardown(() => started.close());
+  return started;
+}
+
+/** A federation's authorities, and files of them for one executor. */
+export interface Trust {
+  readonly root: KeyPair;
+  readonly intermediate: KeyPair;
+  readonly files: Pick<
+    ExecutorConfig,
+    'certificateFile' | 'keyFile' | 'rootFile' | 'intermediateCertificateFile' | 'intermediateKeyFile' | 'regionKeyFile'
+  >;
+}
+
+export async function trust(directory: string): Promise<Trust> {
+  const now = new Date();
+  const root = await createRoot(FEDERATION, now);
+  const { request, key } = await createSigningRequest(REGION);
+  const certificate = await signIntermediate(root, { request, federation: FEDERATION, region: REGION, now });
+  const intermediate = { certificate, key };
+  const identity = { kind: 'executor', federation: FEDERATION, region: REGION } as const;
+  const own = await issueLeaf(intermediate, { identity, validity: { now, days: VALIDITY_DAYS } });
+  mkdirSync(directory, { recursive: true });
+  const write = (name: string, text: string): string => {
+    writeFileSync(join(directory, name), text, { mode: 0o600 });
+    return join(directory, name);
+  };
+  return {
+    root,
+    intermediate,
+    files: {
+      certificateFile: write('executor.pem', own.certificate),
+      keyFile: write('executor.key', own.key),
+      rootFile: write('root.pem', root.certificate),
+      intermediateCertificateFile: write('region.pem', certificate),
+      intermediateKeyFile: write('region.key', key),
+      regionKeyFile: write('region.secret', 'a secret of the region'),
+    },
+  };
+}
+
+export function executorSettings(files: Trust['files'], authUrl: string): ExecutorConfig {
+  return {
+    ...files,
+    federation: FEDERATION,
+    region: REGION,
+    provider: 'test',
+    jurisdiction: 'EU',
+    grpc: { address: '127.0.0.1', port: 0 },
+    admin: { address: '127.0.0.1', port: 0 },
+    openstack: { authUrl, region: REGION, username: 'argosy', password: 'secret', projectName: 'service' },
+    image: 'member',
+    network: 'members',
+    zones: [
+      { name: 'north-a', capacity: 4 },
+      { name: 'north-b', capacity: 1 },
+    ],
+    flavors: [{ name: 'small', openstackFlavor: 'm1.small', vcpus: 1, memoryMib: 512 }],
+    stuckAfterSeconds: 1,
+    stackPollMs: 100,
+  };
+}
+
+export async function executor(t: ExecutionContext, config: ExecutorConfig): Promise<Executor> {
+  const settings = executorConfig.parse(config);
+  const started = await startExecutor(settings, readSecrets(settings), { clock: systemClock, log });
+  t.teardown(() => started.close());
+  return started;
+}
+
+/** A client with a certificate for this identity, of this authority. */
+export async function client(
+  t: ExecutionContext,
+  port: number,
+  options: { authority: KeyPair; root: string; identity: Identity },
+): Promise<ExecutorServiceClient> {
+  const validity = { now: new Date(), days: VALIDITY_DAYS };
+  const own = await issueLeaf(options.authority, { identity: options.identity, validity });
+  const name = serverName({ kind: 'executor', federation: FEDERATION, region: REGION });
+  const credentials = channelCredentials({ ...own, root: options.root });
+  const opened = new ExecutorServiceClient(`127.0.0.1:${port}`, credentials, channelOptions(name));
+  t.teardown(() => opened.close());
+  return opened;
+}
+
+export const GATEWAY: Identity = { kind: 'gateway', federation: FEDERATION, peer: 'peer-1' };
+
+export function spec(memberId: string, changes: Partial<MemberSpec> = {}): MemberSpec {
+  return {
+    clusterId: memberId.replace(/-\d+$/, ''),
+    memberId,
+    kind: MemberKind.VOTER,
+    zone: 'north-a',
+    flavor: 'small',
+    volumeGib: 1,
+    datastore: 'postgresql',
+    version: '15',
+    ...changes,
+  };
+}
