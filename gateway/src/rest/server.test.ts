@@ -1,0 +1,220 @@
+import { createServer as createHttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { datastores } from '@argosy/datastores';
+import test, { type ExecutionContext } from 'ava';
+import { World } from '../conductor/world-for-tests.ts';
+import type { Caller } from './callers.ts';
+import { clusterRoutes } from './clusters.ts';
+import { datastoreRoutes } from './datastores.ts';
+import { ApiError } from './errors.ts';
+import { operationRoutes } from './operations.ts';
+import { regionRoutes } from './regions.ts';
+import { createServer } from './server.ts';
+
+const CALLERS: Readonly<Record<string, Caller>> = {
+  admin: caller('admin', ['admin', 'member', 'reader'], 'root'),
+  demo: caller('demo', ['member', 'reader'], 'p'),
+  viewer: caller('viewer', ['reader'], 'p'),
+  stranger: caller('stranger', ['member', 'reader'], 'other'),
+  nobody: caller('nobody', [], 'p'),
+};
+
+function caller(userName: string, roles: string[], projectId: string): Caller {
+  return { userId: userName, userName, projectId, projectName: projectId, roles };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: the tests look into JSON of many shapes.
+  readonly body: any;
+}
+
+function* sequenceOfIds(): Generator<string, never> {
+  for (let id = 1; ; id += 1) yield `id-${id}`;
+}
+
+/** The routes over a world that commits at once, and a way to call them. */
+async function serve(t: ExecutionContext): Promise<{
+  world: World;
+  call: (token: string | undefined, method: string, path: string, body?: unknown) => Promise<Answer>;
+}> {
+  const world = new World();
+  const { federation } = world;
+  const ids = sequenceOfIds();
+  const routes = [
+    ...clusterRoutes({
+      federation,
+      datastores,
+      propose: async (entry) => world.commit(entry),
+      sites: () => world.sites,
+      lagBytes: () => undefined,
+      newId: () => ids.next().value,
+      randomBytes: (count) => Buffer.alloc(count, 7),
+    }),
+    ...operationRoutes(federation),
+    ...regionRoutes(federation),
+    ...datastoreRoutes(datastores),
+  ];
+  const app = createServer({
+    routes,
+    callers: {
+      identify: async (token) => {
+        if (token === undefined || token === '') throw new ApiError('token.missing', 'No token.');
+        const known = CALLERS[token];
+        if (known === undefined) throw new ApiError('token.invalid', 'Unknown token.');
+        return known;
+      },
+    },
+    catchUp: async () => undefined,
+    write: async (route, request) => route.handle(request),
+    readiness: () => ({ isReady: true, reason: '' }),
+    newRequestId: () => 'req-generated',
+    monotonicMs: () => 0,
+    log: () => undefined,
+  });
+  const server = createHttpServer(app.callback());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const call = async (token: string | undefined, method: string, path: string, body?: unknown): Promise<Answer> => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+      method,
+      headers: token === undefined ? {} : { 'x-auth-token': token },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    return { status: response.status, headers: response.headers, body: await response.json() };
+  };
+  return { world, call };
+}
+
+const orders = { cluster: { name: 'orders', datastore: { type: 'postgresql' } } };
+
+test("the version document needs no token and has OpenStack's shape", async (t) => {
+  const { call } = await serve(t);
+  const { status, body } = await call(undefined, 'GET', '/');
+
+  t.is(status, 200);
+  t.like(body.versions[0], { id: 'v2.0', status: 'CURRENT' });
+  t.is(body.versions[0].links[0].rel, 'self');
+});
+
+test('a create answers 202 with the cluster, the operation, its location and the password once', async (t) => {
+  const { call } = await serve(t);
+  const { status, headers, body } = await call('demo', 'POST', '/v2/clusters', orders);
+
+  t.is(status, 202);
+  t.is(headers.get('location'), `/v2/operations/${body.operation.id}`);
+  t.like(body.cluster, { name: 'orders', status: 'BUILD', project_id: 'p', durability: { mode: 'quorum' } });
+  t.deepEqual(body.cluster.placement, { survive: 'region', regions: [], residency: [] });
+  t.is(body.operation.steps.length, 11);
+  t.deepEqual(Object.keys(body.credentials).sort(), ['database', 'password', 'username']);
+
+  const shown = await call('demo', 'GET', '/v2/clusters/orders');
+  t.is(shown.status, 200);
+  t.false(JSON.stringify(shown.body).includes(body.credentials.password));
+  t.false(JSON.stringify(shown.body).includes('SCRAM'));
+});
+
+test('who may do what follows from the roles of the token', async (t) => {
+  const { call } = await serve(t);
+  await call('demo', 'POST', '/v2/clusters', orders);
+
+  const cases: [string | undefined, string, string, number][] = [
+    [undefined, 'GET', '/v2/clusters', 401],
+    ['forged', 'GET', '/v2/clusters', 401],
+    ['nobody', 'GET', '/v2/clusters', 403],
+    ['viewer', 'GET', '/v2/clusters/orders', 200],
+    ['viewer', 'DELETE', '/v2/clusters/orders', 403],
+    ['stranger', 'GET', '/v2/clusters/orders', 404],
+    ['stranger', 'DELETE', '/v2/clusters/orders', 404],
+    ['admin', 'GET', '/v2/clusters/orders', 200],
+    ['demo', 'DELETE', '/v2/clusters/orders', 202],
+  ];
+  for (const [token, method, path, expected] of cases) {
+    t.is((await call(token, method, path)).status, expected, `${token} ${method} ${path}`);
+  }
+});
+
+test('another project sees neither the cluster nor its operation in a list', async (t) => {
+  const { call } = await serve(t);
+  const { body } = await call('demo', 'POST', '/v2/clusters', orders);
+
+  t.deepEqual((await call('stranger', 'GET', '/v2/clusters')).body.clusters, []);
+  t.deepEqual((await call('stranger', 'GET', '/v2/operations')).body.operations, []);
+  t.is((await call('stranger', 'GET', `/v2/operations/${body.operation.id}`)).body.error.title, 'operation.not_found');
+  t.is((await call('stranger', 'POST', '/v2/clusters', orders)).status, 202);
+});
+
+test('what is wrong with a body is named', async (t) => {
+  const { call } = await serve(t);
+  const cluster = orders.cluster;
+  const cases: [unknown, number, RegExp][] = [
+    ['{"cluster":', 400, /not JSON/],
+    [{}, 400, /cluster/],
+    [{ cluster: { ...cluster, colour: 'red' } }, 400, /Unknown field "cluster\.colour"/],
+    [{ cluster: { ...cluster, topology: { voters: 'three' } } }, 400, /cluster\.topology\.voters/],
+    [{ cluster: { ...cluster, topology: { voters: 3, arbiters: 1 } } }, 400, /arbiters are not there yet/],
+    [{ cluster: { ...cluster, durability: { mode: 'async' } } }, 400, /not there yet/],
+    [{ cluster: { ...cluster, name: '1' } }, 400, /cluster\.name: must start with a letter/],
+    [{ cluster: { ...cluster, datastore: { type: 'postgres' } } }, 400, /Did you mean "postgresql"/],
+    [{ cluster: { ...cluster, datastore: { type: 'postgresql', version: '9.6' } } }, 400, /supported: 15/],
+    [{ cluster: { ...cluster, topology: { voters: 2 }, placement: { survive: 'region' } } }, 409, /cannot survive/],
+    [{ cluster: { ...cluster, placement: { regions: ['north', 'south'] } } }, 409, /do not fit/],
+    ['x'.repeat(300_000), 413, /larger than/],
+  ];
+  for (const [body, expected, message] of cases) {
+    const answer = await call('demo', 'POST', '/v2/clusters', body);
+    t.is(answer.status, expected, JSON.stringify(answer.body));
+    t.regex(answer.body.error.message, message);
+    t.is(answer.body.error.request_id, 'req-generated');
+  }
+  t.deepEqual((await call('demo', 'GET', '/v2/clusters')).body.clusters, []);
+});
+
+test('a name is taken once in a project', async (t) => {
+  const { call } = await serve(t);
+  await call('demo', 'POST', '/v2/clusters', orders);
+  const { status, body } = await call('demo', 'POST', '/v2/clusters', orders);
+
+  t.is(status, 409);
+  t.is(body.error.title, 'cluster.name_taken');
+});
+
+test('a parameter that is not known is refused, for it could be one that shall keep a change from being made', async (t) => {
+  const { call } = await serve(t);
+  const { status, body } = await call('demo', 'POST', '/v2/clusters?dry_run=true', orders);
+
+  t.is(status, 400);
+  t.is(body.error.title, 'request.unsupported');
+  t.deepEqual((await call('demo', 'GET', '/v2/clusters')).body.clusters, []);
+});
+
+test('a list comes in pages, each with the way to the next', async (t) => {
+  const { call } = await serve(t);
+  for (const name of ['a', 'b', 'c'])
+    await call('demo', 'POST', '/v2/clusters', { cluster: { ...orders.cluster, name } });
+  const first = await call('demo', 'GET', '/v2/clusters?limit=2');
+  const second = await call('demo', 'GET', first.body.links[0].href);
+
+  t.deepEqual(
+    first.body.clusters.map(({ name }: { name: string }) => name),
+    ['a', 'b'],
+  );
+  t.deepEqual(
+    second.body.clusters.map(({ name }: { name: string }) => name),
+    ['c'],
+  );
+  t.deepEqual(second.body.links, []);
+  t.is((await call('demo', 'GET', '/v2/clusters?limit=0')).status, 400);
+  t.is((await call('demo', 'GET', '/v2/clusters?marker=gone')).status, 400);
+});
+
+test('an unknown path is 404, a known one with another method 405 with the methods it takes', async (t) => {
+  const { call } = await serve(t);
+  const wrong = await call('demo', 'PATCH', '/v2/operations/o');
+
+  t.is((await call('demo', 'GET', '/v2/dragons')).body.error.title, 'route.not_found');
+  t.is(wrong.status, 405);
+  t.is(wrong.headers.get('allow'), 'GET');
+});
