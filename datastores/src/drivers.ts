@@ -1,1 +1,29 @@
-export const drivers = {};
+// The drivers by the name of their datastore. Only an agent imports this: a driver brings its database client along.
+import type { Driver, DriverOptions } from './driver.ts';
+import { postgresqlDriver } from './postgresql/driver.ts';
+
+export {
+  type Admin,
+  type CommitRule,
+  type DatabaseOwner,
+  type Driver,
+  type DriverClock,
+  DriverError,
+  type DriverLog,
+  type DriverOptions,
+  type Engine,
+  type PrimaryRole,
+  type ProbeResult,
+  type Processes,
+  type ReplicaRole,
+  type Role,
+  type ServerCertificate,
+  type Stream,
+  type Upstream,
+} from './driver.ts';
+export { ensureFolder, readIfThere, removeDurably, syncFolder, writeDurably } from './durable-files.ts';
+export { systemProcesses } from './processes.ts';
+
+export const drivers: Readonly<Record<string, (options: DriverOptions) => Driver>> = {
+  postgresql: postgresqlDriver,
+};

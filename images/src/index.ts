@@ -1,1 +1,4 @@
-export {};
+export { type AgentConfig, ConfigError, readConfig, type UserData } from './agent/config.ts';
+export { type MemberState, VolumeError } from './agent/state.ts';
+export { type EngineEntry, EngineError, type EngineMode, type EngineRequest, type Engines } from './engines/engines.ts';
+export { enginesFile, prepareEngine } from './engines/prepare.ts';

@@ -1,0 +1,64 @@
+// What is known of a database engine without asking a running one: data and pure functions. The gateway plans with it,
+// an executor renders with it, a test compares it. What talks to the server is the driver.
+
+/** How far a member's log reaches: compared by epoch first, then by the engine's own order of `value`. */
+export interface Position {
+  readonly epoch: number;
+  readonly value: string;
+}
+
+/** Who has a commit before it is acknowledged: a quorum of members, the primary alone, or what the engine decides. */
+export type CommitMode = 'quorum' | 'async' | 'engine';
+
+/** A setting of the engine that a tenant may change. */
+export type ParameterDefinition =
+  | { readonly type: 'integer'; readonly min: number; readonly max: number; readonly restart: boolean }
+  | { readonly type: 'choice'; readonly choices: readonly string[]; readonly restart: boolean };
+
+/** Where a member's database is dialled. */
+export interface DatabaseAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** The URIs that reach a cluster, whoever is its primary. */
+export interface Endpoints {
+  /** Reaches the member that takes writes. */
+  readonly readWrite: string;
+  /** Reaches a replica, or the primary when there is none. */
+  readonly readOnly: string;
+}
+
+/** What a complete URI says beside the addresses. */
+export interface UriOptions {
+  readonly mode: keyof Endpoints;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  /** The file with the certificate that the client trusts, on the client's machine. */
+  readonly rootCertificateFile: string;
+}
+
+/** A datastore that Argosy supports. Every function is pure. */
+export interface DatastoreDefinition {
+  readonly name: string;
+  /** Only what the suite runs against the real server. */
+  readonly versions: readonly string[];
+  readonly defaultVersion: string;
+  readonly port: number;
+  readonly commitModes: readonly CommitMode[];
+  /** How many members with data a cluster may have. */
+  readonly members: { readonly min: number; readonly max: number };
+  /** The tenant's first user and database. */
+  readonly admin: { readonly user: string; readonly database: string };
+  readonly parameters: Readonly<Record<string, ParameterDefinition>>;
+  /** How many other voters have a commit before it is acknowledged, in a cluster of so many voters. */
+  acknowledgements(voters: number): number;
+  /** Negative when `left` is behind `right`, 0 when they are equal, positive when it is ahead. */
+  comparePositions(left: Position, right: Position): number;
+  /** What the server keeps of a password, so that nobody else need to. `salt` is 16 random bytes. */
+  passwordVerifier(password: string, salt: Uint8Array): string;
+  endpoints(members: readonly DatabaseAddress[]): Endpoints;
+  /** A URI with which a client connects, password included: it is a secret. */
+  uri(members: readonly DatabaseAddress[], options: UriOptions): string;
+}

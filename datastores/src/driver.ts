@@ -1,0 +1,194 @@
+// What the agent asks of an engine. A driver talks to one member's server, and is the only one that starts it: what is
+// on disk while the server does not run is never a primary, nor has it an upstream.
+import type { Position } from './definition.ts';
+
+/** Time as an argument. */
+export interface DriverClock {
+  now(): Date;
+  monotonicMs(): number;
+  after(delayMs: number, call: () => void): { cancel(): void };
+}
+
+/** A program to run: a path and its arguments, never a line for a shell. */
+export interface Program {
+  readonly path: string;
+  readonly arguments: readonly string[];
+  /** The folder to run in. Who still writes into a data directory is found by it. */
+  readonly folder: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface ProgramResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface StartedProgram {
+  readonly pid: number;
+  readonly exited: Promise<void>;
+}
+
+/** The operating system's processes, as the user who owns the database. */
+export interface Processes {
+  /** Runs a program to its end; it is killed after `timeoutMs`. */
+  run(program: Program, timeoutMs: number): Promise<ProgramResult>;
+  /** Starts a program that outlives this process; what it writes is appended to `logFile`. */
+  start(program: Program, logFile: string): Promise<StartedProgram>;
+  /** The living processes (no zombies) that run in this folder. */
+  inFolder(folder: string): Promise<number[]>;
+  /** True when this process lives, runs in that folder, and is that program. */
+  isRunning(pid: number, folder: string, programName: string): Promise<boolean>;
+  /** False when there is no such process. */
+  signal(pid: number, signal: NodeJS.Signals): boolean;
+}
+
+/** Where an engine's programs are. */
+export interface Engine {
+  readonly version: string;
+  /** The folder of the programs. */
+  readonly bin: string;
+  /** Where the loader finds their libraries, when that is not where the system has them. */
+  readonly libraryPath: string | null;
+}
+
+/** Who runs the database: undefined ids when that is ourselves. */
+export interface DatabaseOwner {
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+  /** The name of the user that this process itself runs as. */
+  readonly agentUser: string;
+}
+
+export interface DriverLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface DriverOptions {
+  readonly clusterId: string;
+  readonly memberId: string;
+  readonly engine: Engine;
+  /** The member's volume; a driver has folders in it of its own. */
+  readonly volume: string;
+  /** A short folder for Unix sockets. */
+  readonly runFolder: string;
+  readonly address: string;
+  readonly port: number;
+  readonly owner: DatabaseOwner;
+  readonly clock: DriverClock;
+  readonly processes: Processes;
+  readonly log: DriverLog;
+}
+
+/** Another member, as one dials it. */
+export interface Upstream {
+  readonly memberId: string;
+  readonly address: string;
+  readonly port: number;
+  /** The DNS name in its certificate. */
+  readonly serverName: string;
+}
+
+/** Who has a commit before it is acknowledged: the primary and any `acknowledgements` of the other voters. */
+export interface CommitRule {
+  readonly voters: readonly string[];
+  readonly acknowledgements: number;
+  readonly generation: number;
+}
+
+/** The tenant's first user; the verifier is what the engine keeps of a password. */
+export interface Admin {
+  readonly name: string;
+  readonly verifier: string;
+  readonly generation: number;
+}
+
+export interface PrimaryRole {
+  readonly kind: 'primary';
+  readonly epoch: number;
+  readonly rule: CommitRule;
+  readonly peers: readonly Upstream[];
+  readonly admin: Admin | null;
+}
+
+export interface ReplicaRole {
+  readonly kind: 'replica';
+  readonly epoch: number;
+  readonly generation: number;
+  readonly upstream: Upstream;
+}
+
+export type Role = PrimaryRole | ReplicaRole;
+
+/** A member that copies this one, as the database itself says. */
+export interface Stream {
+  readonly memberId: string;
+  readonly epoch: number;
+  readonly generation: number;
+  readonly isStreaming: boolean;
+  readonly lagBytes: number;
+  readonly countsForCommit: boolean;
+}
+
+export interface ProbeResult {
+  readonly isUp: boolean;
+  readonly isOpen: boolean;
+  readonly position: Position | undefined;
+  readonly streams: readonly Stream[];
+  readonly serverVersion: string;
+  /** Why it is not up, in a sentence. */
+  readonly detail: string;
+}
+
+/** What a TLS server shows and trusts, PEM. */
+export interface ServerCertificate {
+  readonly certificate: string;
+  readonly key: string;
+  readonly root: string;
+}
+
+export type DriverErrorCode = 'refused' | 'unavailable' | 'failed';
+
+/** What can happen to an honest caller of a driver. */
+export class DriverError extends Error {
+  override readonly name = 'DriverError';
+  /** `refused`: as things are, never; `unavailable`: perhaps later; `failed`: the engine did not do it. */
+  readonly code: DriverErrorCode;
+
+  constructor(code: DriverErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/**
+ * One member's server. Calls that change something are made one at a time; `probe`, `tryOpen` and `isFollowing` may
+ * run beside them. Everything may be repeated.
+ */
+export interface Driver {
+  /** Keeps a server that already runs, or sees that what lies on disk is at rest. True when one runs. */
+  recover(role: Role | null): Promise<boolean>;
+  installCertificate(certificate: ServerCertificate): Promise<void>;
+  /** Makes an empty data directory, at rest; what was in it before is gone. */
+  initialise(): Promise<void>;
+  /** Copies the primary's data in place of what was there, at rest. Answers where the copy ends. */
+  seed(source: Upstream): Promise<Position>;
+  /** Leads an epoch: promotes what is not yet its primary, with the client door shut; a running one takes the rule. */
+  lead(role: PrimaryRole): Promise<Position>;
+  /** Opens the client door when the rule's voters have flushed what this primary began with. True when it is open. */
+  tryOpen(): Promise<boolean>;
+  /** Follows a primary; does not wait for it. */
+  follow(role: ReplicaRole): Promise<void>;
+  /** Where this replica is, once it streams from its upstream under its name of this epoch and generation. */
+  isFollowing(): Promise<Position | undefined>;
+  probe(): Promise<ProbeResult>;
+  /** Stops the server; afterwards it is at rest. */
+  stop(): Promise<void>;
+  /** True while the server's process lives. */
+  isRunning(): boolean;
+  /** Calls when the server's process ended without being asked. */
+  onCrash(call: () => void): void;
+  /** Lets go of a running server without stopping it. */
+  release(): Promise<void>;
+}

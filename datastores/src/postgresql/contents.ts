@@ -1,0 +1,96 @@
+// What a primary keeps in its database for Argosy: the heartbeat, the roles, one slot for each other member. Everything
+// here runs with synchronous_commit = local, before the rule can hold it up, and may be repeated.
+import { type Admin, DriverError, type Upstream } from '../driver.ts';
+import { REPLICATION_ROLE, slotName } from './config.ts';
+import type { Connection } from './connection.ts';
+import { postgresql } from './definition.ts';
+import { isScramVerifier } from './scram.ts';
+
+const CREATE_DATABASE_MS = 60_000;
+
+export const HEARTBEAT = 'update argosy.heartbeat set beat = clock_timestamp() where id = 1';
+
+/** The heartbeat's row, and the role that members copy with. */
+export async function ensureOwnObjects(control: Connection): Promise<void> {
+  await control.query('create schema if not exists argosy');
+  await control.query(
+    'create table if not exists argosy.heartbeat (id int primary key, epoch bigint not null, beat timestamptz not null)',
+  );
+  await ensureRole(control, REPLICATION_ROLE, 'login replication');
+}
+
+/**
+ * Writes a row of this epoch and answers where the log ends after it. Who has flushed that has all that this server
+ * began with.
+ */
+export async function writeBarrier(control: Connection, epoch: number): Promise<string> {
+  await control.query(
+    `insert into argosy.heartbeat values (1, $1, clock_timestamp())
+      on conflict (id) do update set epoch = excluded.epoch, beat = excluded.beat`,
+    [epoch],
+  );
+  const [row] = await control.query('select pg_current_wal_flush_lsn()::text as lsn');
+  return String(row?.lsn);
+}
+
+/**
+ * The tenant's first user: it may make databases, but not roles, for who may make roles may grant itself
+ * pg_execute_server_program.
+ */
+export async function ensureAdmin(control: Connection, admin: Admin): Promise<void> {
+  if (!isScramVerifier(admin.verifier)) {
+    throw new DriverError('refused', 'The admin user comes with something that is not a SCRAM-SHA-256 verifier.');
+  }
+  if (/^(pg_|argosy)/.test(admin.name)) {
+    throw new DriverError('refused', `The admin user cannot be called "${admin.name}".`);
+  }
+  await ensureRole(control, admin.name, 'login createdb nocreaterole nosuperuser noreplication');
+  const [known] = await control.query(
+    "select coalesce(shobj_description(oid, 'pg_authid'), '') as note from pg_roles where rolname = $1",
+    [admin.name],
+  );
+  const generation = Number(/^argosy generation (\d+)$/.exec(String(known?.note))?.[1] ?? -1);
+  if (generation < admin.generation) {
+    await control.query(`alter role ${quoted(admin.name)} password '${admin.verifier}'`);
+    await control.query(`comment on role ${quoted(admin.name)} is 'argosy generation ${admin.generation}'`);
+  }
+  const { database } = postgresql.admin;
+  const found = await control.query('select 1 as one from pg_database where datname = $1', [database]);
+  if (found.length > 0) return;
+  await control.query(`create database ${quoted(database)} owner ${quoted(admin.name)}`, [], CREATE_DATABASE_MS);
+}
+
+/** One slot for each other member; those of members that are gone would keep the log for ever. */
+export async function ensureSlots(control: Connection, peers: readonly Upstream[]): Promise<void> {
+  const wanted = peers.map((peer) => slotName(peer.memberId));
+  const rows = await control.query(
+    "select slot_name::text, active from pg_replication_slots where slot_type = 'physical'",
+  );
+  for (const row of rows) {
+    const name = String(row.slot_name);
+    if (name.startsWith('argosy_') && !wanted.includes(name) && row.active === false) await dropSlot(control, name);
+  }
+  const known = new Set(rows.map((row) => String(row.slot_name)));
+  for (const name of wanted) {
+    if (!known.has(name)) await control.query('select pg_create_physical_replication_slot($1, true)', [name]);
+  }
+}
+
+/** A replica keeps nobody's log; the slots of a former primary are dropped. */
+export async function dropSlots(control: Connection): Promise<void> {
+  const rows = await control.query('select slot_name::text from pg_replication_slots where not active');
+  for (const row of rows) await dropSlot(control, String(row.slot_name));
+}
+
+async function dropSlot(control: Connection, name: string): Promise<void> {
+  await control.query('select pg_drop_replication_slot($1)', [name]);
+}
+
+async function ensureRole(control: Connection, name: string, attributes: string): Promise<void> {
+  const found = await control.query('select 1 as one from pg_roles where rolname = $1', [name]);
+  await control.query(`${found.length === 0 ? 'create' : 'alter'} role ${quoted(name)} ${attributes}`);
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}

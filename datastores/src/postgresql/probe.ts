@@ -1,0 +1,112 @@
+// How the server is, asked on connections that are kept. A primary proves itself by committing a row through the quorum
+// within a deadline; a commit that still waits is left waiting (cancelling it would make it visible unacknowledged).
+import type { DriverOptions, ProbeResult, Role } from '../driver.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
+import { HEARTBEAT } from './contents.ts';
+import type { Door } from './door.ts';
+import type { Layout } from './layout.ts';
+import { LSN_QUERY, positionAt } from './log-position.ts';
+import { sleep } from './server.ts';
+import { type FlushedStream, readStreams, STREAMS_QUERY, votersBehind } from './streams.ts';
+
+/** How long a primary's heartbeat may wait for its quorum before the member counts as not up. */
+export const HEARTBEAT_MS = 1_500;
+const STATUS_MS = 1_500;
+/** A commit may wait for its quorum for as long as it takes. */
+const WAITING_COMMIT_MS = 24 * 3_600_000;
+/** A primary with fewer than k voters for so long shuts its door. */
+const CLOSE_AFTER_MS = 3_000;
+
+export interface ProbeParts {
+  readonly options: DriverOptions;
+  readonly layout: Layout;
+  readonly door: Door;
+  readonly connection: Omit<ConnectionOptions, 'synchronousCommit'>;
+}
+
+export class Probe {
+  readonly #parts: ProbeParts;
+  readonly #status: Connection;
+  readonly #heartbeat: Connection;
+  #waiting: Promise<string> | undefined;
+  #quorumSeenMs: number | undefined;
+
+  constructor(parts: ProbeParts) {
+    this.#parts = parts;
+    this.#status = new Connection({ ...parts.connection, synchronousCommit: 'local' });
+    this.#heartbeat = new Connection({ ...parts.connection, synchronousCommit: 'on' });
+  }
+
+  async run(role: Role | undefined, isRunning: boolean): Promise<ProbeResult> {
+    if (!isRunning) return this.#down('The database is not running.');
+    try {
+      return await this.#ask(role);
+    } catch (error) {
+      return this.#down(error instanceof Error ? error.message : 'The database does not answer.');
+    }
+  }
+
+  close(): void {
+    this.#status.close();
+    this.#heartbeat.close();
+    this.#waiting = undefined;
+    this.#quorumSeenMs = undefined;
+  }
+
+  async #ask(role: Role | undefined): Promise<ProbeResult> {
+    const { layout, door } = this.#parts;
+    const [kind] = await this.#status.query(LSN_QUERY, [], STATUS_MS);
+    const isPrimary = kind?.is_replica === false && role?.kind === 'primary';
+    const detail = isPrimary ? await this.#beat() : '';
+    const streams = isPrimary ? readStreams(await this.#status.query(STREAMS_QUERY, [], STATUS_MS)) : [];
+    if (isPrimary) await this.#guard(role, streams);
+    const [end] = await this.#status.query(LSN_QUERY, [], STATUS_MS);
+    return {
+      isUp: detail === '',
+      isOpen: isPrimary && door.isOpen,
+      position: typeof end?.lsn === 'string' ? await positionAt(layout.walFolder, end.lsn) : undefined,
+      streams: streams.map(({ flushed: _flushed, ...stream }) => stream),
+      serverVersion: String(end?.version).split(' ')[0] ?? '',
+      detail,
+    };
+  }
+
+  /** Empty when the heartbeat is committed in time, else the reason. */
+  async #beat(): Promise<string> {
+    const waiting = this.#waiting ?? this.#commit();
+    this.#waiting = waiting;
+    const late = 'A commit waits for its quorum: too few voters acknowledge.';
+    return await Promise.race([waiting, sleep(this.#parts.options, HEARTBEAT_MS).then(() => late)]);
+  }
+
+  #commit(): Promise<string> {
+    const commit: Promise<string> = this.#heartbeat
+      .query(HEARTBEAT, [], WAITING_COMMIT_MS)
+      .then(
+        () => '',
+        () => 'The heartbeat cannot be written.',
+      )
+      .finally(() => {
+        if (this.#waiting === commit) this.#waiting = undefined;
+      });
+    return commit;
+  }
+
+  /** Cut off from its voters, a primary stops answering clients: what they would read may be stale. */
+  async #guard(role: Role | undefined, streams: readonly FlushedStream[]): Promise<void> {
+    const { options, door } = this.#parts;
+    if (role?.kind !== 'primary') return;
+    const now = options.clock.monotonicMs();
+    const behind = votersBehind(streams, { rule: role.rule, memberId: options.memberId, epoch: role.epoch });
+    if (behind >= role.rule.acknowledgements) this.#quorumSeenMs = now;
+    this.#quorumSeenMs ??= now;
+    if (!door.isOpen || now - this.#quorumSeenMs < CLOSE_AFTER_MS) return;
+    await door.shut(this.#status);
+    options.log.warn({ epoch: role.epoch, voters: behind }, 'The client door is shut: too few voters stream.');
+  }
+
+  #down(detail: string): ProbeResult {
+    const isOpen = false;
+    return { isUp: false, isOpen, position: undefined, streams: [], serverVersion: '', detail };
+  }
+}

@@ -1,0 +1,89 @@
+// From replica to primary. The receiver is ended for good before anything else is decided: a reload alone does not end
+// it while replay is behind, and what it went on to acknowledge would be lost.
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DriverError, type DriverOptions } from '../driver.ts';
+import { syncFolder, writeDurably } from '../durable-files.ts';
+import type { Connection } from './connection.ts';
+import type { Layout } from './layout.ts';
+import { isReplica, ownTimeline } from './log-position.ts';
+import { historyFileName } from './positions.ts';
+import { sleep } from './server.ts';
+
+const RECEIVER_END_MS = 10_000;
+/** Replay of what was received may be long behind. */
+const REPLAY_MS = 600_000;
+const PROMOTE_MS = 60_000;
+const POLL_MS = 10;
+/** So often must no receiver be seen: more than one `wal_retrieve_retry_interval` (100 ms). */
+const ROUNDS_WITHOUT_RECEIVER = 15;
+
+export interface Promotion {
+  readonly options: DriverOptions;
+  readonly layout: Layout;
+  readonly control: Connection;
+}
+
+/** Ends the receiver and sees that it stays away. Its upstream must be out of the files, and these read. */
+export async function endReceiver({ options, control }: Promotion): Promise<void> {
+  const deadline = options.clock.monotonicMs() + RECEIVER_END_MS;
+  for (let roundsWithout = 0; roundsWithout < ROUNDS_WITHOUT_RECEIVER; ) {
+    const receivers = await control.query("select pid from pg_stat_activity where backend_type = 'walreceiver'");
+    for (const row of receivers) options.processes.signal(Number(row.pid), 'SIGTERM');
+    roundsWithout = receivers.length === 0 ? roundsWithout + 1 : 0;
+    if (options.clock.monotonicMs() > deadline) {
+      throw new DriverError('unavailable', 'The process that receives from the old primary does not end.');
+    }
+    await sleep(options, POLL_MS);
+  }
+}
+
+/** Answers when everything in the local log has been replayed. The receiver must be gone. */
+export async function replayToEnd({ options, control }: Promotion): Promise<void> {
+  const deadline = options.clock.monotonicMs() + REPLAY_MS;
+  while (options.clock.monotonicMs() < deadline) {
+    const [row] = await control.query(
+      `select coalesce(pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn(), true) and exists (select from
+        pg_stat_activity where backend_type = 'startup' and wait_event = 'RecoveryRetrieveRetryInterval') as is_done`,
+    );
+    if (row?.is_done === true) return;
+    await sleep(options, POLL_MS);
+  }
+  throw new DriverError('unavailable', 'The log is not replayed to its end yet.');
+}
+
+/**
+ * Promotes a running replica onto the timeline whose number is the epoch. PostgreSQL takes the number after the highest
+ * history file that it finds in a row, so empty files fill the gap; they stay, for replicas fetch them.
+ */
+export async function promoteOnto(epoch: number, promotion: Promotion): Promise<void> {
+  const { options, layout, control } = promotion;
+  const present = await readdir(layout.walFolder);
+  const beyond = present
+    .filter((name) => /^[0-9A-F]{8}\.history$/.test(name))
+    .map((name) => Number.parseInt(name.slice(0, 8), 16))
+    .filter((timeline) => timeline >= epoch);
+  if (beyond.length > 0) {
+    throw new DriverError(
+      'refused',
+      `The log knows timeline ${Math.max(...beyond)}; epoch ${epoch} cannot begin on it.`,
+    );
+  }
+  for (let timeline = 2; timeline < epoch; timeline++) {
+    const name = historyFileName(timeline);
+    if (present.includes(name)) continue;
+    await writeDurably(join(layout.walFolder, name), '', { mode: 0o600, owner: options.owner });
+  }
+  await syncFolder(layout.walFolder);
+
+  await control.query('select pg_promote(false)');
+  const deadline = options.clock.monotonicMs() + PROMOTE_MS;
+  while (await isReplica(control)) {
+    if (options.clock.monotonicMs() > deadline) throw new DriverError('unavailable', 'The promotion takes too long.');
+    await sleep(options, POLL_MS);
+  }
+  const timeline = await ownTimeline(control);
+  if (timeline !== epoch) {
+    throw new DriverError('failed', `The promotion for epoch ${epoch} ended on timeline ${timeline}.`);
+  }
+}

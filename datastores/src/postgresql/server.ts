@@ -1,0 +1,208 @@
+// The server's process: started, adopted, watched and stopped. It outlives the agent that started it; the next agent
+// finds it by postmaster.pid and /proc. On disk it is a standby without upstream whenever it does not run: standby.signal
+// is away only for the moment in which a primary reads it.
+import { stat, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DriverError, type DriverOptions, type Program } from '../driver.ts';
+import { readIfThere, removeDurably, writeDurably } from '../durable-files.ts';
+import { Connection } from './connection.ts';
+import type { Layout } from './layout.ts';
+
+/** Crash recovery replays up to `max_wal_size` and more. */
+const START_TIMEOUT_MS = 600_000;
+const START_POLL_MS = 20;
+const WATCH_POLL_MS = 250;
+/** A fast stop waits for replicas to have everything, at most `wal_sender_timeout` for one that is hung. */
+const FAST_STOP_MS = 20_000;
+const IMMEDIATE_STOP_MS = 5_000;
+const KILL_MS = 5_000;
+const STOP_POLL_MS = 20;
+const LOG_BYTES = 16 * 1024 * 1024;
+const LOG_TAIL_CHARACTERS = 600;
+const PROGRAM = 'postgres';
+
+export class PostgresServer {
+  readonly #options: DriverOptions;
+  readonly #layout: Layout;
+  #pid: number | undefined;
+  #isStopping = false;
+  #crash: () => void = () => {};
+
+  constructor(options: DriverOptions, layout: Layout) {
+    this.#options = options;
+    this.#layout = layout;
+  }
+
+  get pid(): number | undefined {
+    return this.#pid;
+  }
+
+  onCrash(call: () => void): void {
+    this.#crash = call;
+  }
+
+  /** A program of this engine, to be run in the data directory. */
+  program(name: string, ...args: readonly string[]): Program {
+    const { bin, libraryPath } = this.#options.engine;
+    const environment: Record<string, string> = { LC_ALL: 'C.UTF-8', PGCONNECT_TIMEOUT: '5' };
+    if (libraryPath !== null) environment.LD_LIBRARY_PATH = libraryPath;
+    return { path: join(bin, name), arguments: args, folder: this.#layout.data, environment };
+  }
+
+  /** Takes over a server that runs in our data directory; false when none does. */
+  async adopt(): Promise<boolean> {
+    const text = await readIfThere(join(this.#layout.data, 'postmaster.pid'));
+    const pid = Number.parseInt(text?.split('\n')[0] ?? '', 10);
+    if (!Number.isSafeInteger(pid) || pid <= 1) return false;
+    if (!(await this.#options.processes.isRunning(pid, this.#layout.data, PROGRAM))) return false;
+
+    this.#pid = pid;
+    this.#watch(pid);
+    return true;
+  }
+
+  /** Starts the server and answers when it accepts connections. @throws DriverError */
+  async start(role: 'primary' | 'standby'): Promise<void> {
+    await this.clear();
+    await this.#limitLog();
+    if (role === 'standby') await this.putAtRest();
+    else await removeDurably(this.#layout.standbySignal);
+    try {
+      this.#isStopping = false;
+      const program = this.program(PROGRAM, '-D', this.#layout.data, '-c', `config_file=${this.#layout.configFile}`);
+      const started = await this.#options.processes.start(program, this.#layout.logFile);
+      this.#pid = started.pid;
+      void started.exited.then(() => this.#ended(started.pid));
+      await this.#untilReady(started.pid);
+    } finally {
+      await this.putAtRest();
+    }
+  }
+
+  /** Fast, then immediate, then by force; afterwards nothing of ours writes into the data directory. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    const pid = this.#pid;
+    if (pid !== undefined) {
+      const { processes } = this.#options;
+      processes.signal(pid, 'SIGINT');
+      if (!(await this.#gone(pid, FAST_STOP_MS))) {
+        this.#options.log.warn({ pid }, 'The database did not stop in time; stopping it at once.');
+        processes.signal(pid, 'SIGQUIT');
+        await this.#gone(pid, IMMEDIATE_STOP_MS);
+      }
+    }
+    await this.clear();
+    this.#pid = undefined;
+  }
+
+  /** Ends what a dead postmaster left behind, and only then takes its lock away. */
+  async clear(): Promise<void> {
+    const { processes, clock } = this.#options;
+    const deadline = clock.monotonicMs() + KILL_MS;
+    for (let round = 0; ; round++) {
+      const left = await processes.inFolder(this.#layout.data);
+      if (left.length === 0) break;
+      if (clock.monotonicMs() > deadline) {
+        throw new DriverError('failed', `Processes ${left.join(', ')} still hold the data directory.`);
+      }
+      // Children notice by themselves that their postmaster died; the first rounds leave them the time.
+      if (round >= 10) for (const pid of left) processes.signal(pid, round >= 50 ? 'SIGKILL' : 'SIGQUIT');
+      await sleep(this.#options, STOP_POLL_MS);
+    }
+    await removeDurably(join(this.#layout.data, 'postmaster.pid')).catch(ignoreMissingFolder);
+  }
+
+  /** A data directory that nobody starts as a primary. */
+  async putAtRest(): Promise<void> {
+    if ((await readIfThere(join(this.#layout.data, 'PG_VERSION'))) === undefined) return;
+    if ((await readIfThere(this.#layout.standbySignal)) !== undefined) return;
+    await writeDurably(this.#layout.standbySignal, '', { mode: 0o600, owner: this.#options.owner });
+  }
+
+  /** Forgets a running server without stopping it. */
+  release(): void {
+    this.#isStopping = true;
+    this.#pid = undefined;
+  }
+
+  /** Tells the server to read its files again. */
+  reload(): void {
+    if (this.#pid !== undefined) this.#options.processes.signal(this.#pid, 'SIGHUP');
+  }
+
+  async #untilReady(pid: number): Promise<void> {
+    const { clock, port } = this.#options;
+    const { socketFolder } = this.#layout;
+    const deadline = clock.monotonicMs() + START_TIMEOUT_MS;
+    const connection = new Connection({ socketFolder, port, clock, synchronousCommit: 'local' });
+    try {
+      while (this.#pid === pid) {
+        const isReady = await connection.query('select 1').then(
+          () => true,
+          () => false,
+        );
+        if (isReady) return;
+        if (clock.monotonicMs() > deadline) break;
+        await sleep(this.#options, START_POLL_MS);
+      }
+    } finally {
+      connection.close();
+    }
+    const tail = (await readIfThere(this.#layout.logFile))?.slice(-LOG_TAIL_CHARACTERS) ?? '';
+    this.#options.log.warn({ tail }, 'The database did not start.');
+    throw new DriverError('unavailable', `The database did not start: ${lastComplaint(tail)}`);
+  }
+
+  #watch(pid: number): void {
+    // It is not our child, so nobody tells us when it ends.
+    const look = async (): Promise<void> => {
+      if (this.#pid !== pid) return;
+      if (await this.#options.processes.isRunning(pid, this.#layout.data, PROGRAM)) {
+        this.#options.clock.after(WATCH_POLL_MS, () => void look());
+      } else {
+        this.#ended(pid);
+      }
+    };
+    this.#options.clock.after(WATCH_POLL_MS, () => void look());
+  }
+
+  #ended(pid: number): void {
+    if (this.#pid !== pid) return;
+    this.#pid = undefined;
+    if (!this.#isStopping) this.#crash();
+  }
+
+  async #gone(pid: number, timeoutMs: number): Promise<boolean> {
+    const deadline = this.#options.clock.monotonicMs() + timeoutMs;
+    while (await this.#options.processes.isRunning(pid, this.#layout.data, PROGRAM)) {
+      if (this.#options.clock.monotonicMs() > deadline) return false;
+      await sleep(this.#options, STOP_POLL_MS);
+    }
+    return true;
+  }
+
+  async #limitLog(): Promise<void> {
+    const size = await stat(this.#layout.logFile).then(
+      (found) => found.size,
+      () => 0,
+    );
+    if (size > LOG_BYTES) await truncate(this.#layout.logFile);
+  }
+}
+
+/** Waits on the driver's clock. */
+export function sleep(options: Pick<DriverOptions, 'clock'>, delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    options.clock.after(delayMs, resolve);
+  });
+}
+
+function lastComplaint(log: string): string {
+  const lines = log.split('\n').filter((line) => /FATAL|PANIC|ERROR|could not/.test(line));
+  return lines.at(-1) ?? 'its log says nothing.';
+}
+
+function ignoreMissingFolder(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
+}

@@ -1,0 +1,37 @@
+#!/bin/sh
+# Stands for a guest's init: starts the agent again when it dies, until it ends by itself with 0. A SIGTERM is the
+# guest's shutdown: it is passed on to the agent, which stops the database first.
+# Usage: guest.sh [MAIN.js]; the agent's environment is passed through. ARGOSY_NODE names another node program.
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 1
+main=${1:-$here/dist/agent/main.js}
+node=${ARGOSY_NODE:-node}
+agent=
+stopping=
+
+stop() {
+  stopping=yes
+  if [ -n "$agent" ]; then kill -TERM "$agent" 2>/dev/null; fi
+}
+trap stop TERM INT HUP
+
+while [ -z "$stopping" ]; do
+  "$node" "$main" &
+  agent=$!
+  # A signal that came before the process id was known has not been passed on.
+  if [ -n "$stopping" ]; then kill -TERM "$agent" 2>/dev/null; fi
+  wait "$agent"
+  code=$?
+  # A signal ends `wait` early: the agent may still be stopping its database.
+  while kill -0 "$agent" 2>/dev/null; do
+    wait "$agent"
+    code=$?
+  done
+  agent=
+  if [ "$code" -eq 0 ]; then exit 0; fi
+  if [ -n "$stopping" ]; then exit "$code"; fi
+  # 78 (EX_CONFIG): what it was started with, or the volume, is wrong, and a restart will hardly help.
+  if [ "$code" -eq 78 ]; then pause=10; else pause=0.5; fi
+  sleep "$pause" &
+  wait $!
+done
+exit 0

@@ -1,0 +1,99 @@
+// The agent as a whole: opens the volume, listens, and takes the member's role up again.
+import { existsSync } from 'node:fs';
+import { chmod, stat } from 'node:fs/promises';
+import { type DriverOptions, drivers, ensureFolder, type Processes } from '@argosy/datastores/drivers';
+import { AGENT_PORT, type Clock, pause } from '@argosy/proto';
+import type { Logger } from 'pino';
+import { MemberCertificates } from './certificates.ts';
+import { type AgentConfig, ConfigError } from './config.ts';
+import { Listener } from './listener.ts';
+import { Member } from './member.ts';
+import { Observations } from './observations.ts';
+import { accessTable, agentService } from './service.ts';
+import { StateFile } from './state.ts';
+
+const VOLUME_WAIT_MS = 300_000;
+const VOLUME_POLL_MS = 100;
+const ENTER_BY_OTHERS = 0o011;
+
+export interface AgentParts {
+  readonly config: AgentConfig;
+  readonly clock: Clock;
+  readonly processes: Processes;
+  readonly log: Logger;
+  /** Gives up what has not started yet. */
+  readonly signal: AbortSignal;
+}
+
+export interface Agent {
+  /** Stops the database cleanly, then listening. */
+  end(): Promise<void>;
+}
+
+/** Starts the agent; it serves when this answers. @throws ConfigError, VolumeError, DriverError */
+export async function startAgent(parts: AgentParts): Promise<Agent> {
+  const { config, clock, log } = parts;
+  await waitForVolume(parts);
+  const file = await StateFile.open(config.volume, config.member);
+  const root = config.userData.root_certificate;
+  const certificates = await MemberCertificates.open({ volume: config.volume, identity: config.member, root, clock });
+  const driver = makeDriver(parts);
+  const observations = new Observations({ file, driver, clock });
+  const onChange = (): void => observations.probeNow();
+  const member = new Member({ file, driver, clock, log, onChange, isEnrolled: () => certificates.isEnrolled });
+
+  // What runs is taken over, and what does not is seen to be at rest, before anybody can ask for anything.
+  await member.resume();
+  if (certificates.isEnrolled) await driver.installCertificate(certificates.current);
+
+  const listener = new Listener({ address: config.address, port: AGENT_PORT, access: accessTable(config), clock });
+  const relisten = async (): Promise<void> => {
+    await listener.listen(service, certificates.current);
+    log.info({ address: config.address, port: AGENT_PORT, enrolled: certificates.isEnrolled }, 'The agent listens.');
+  };
+  const onCertificate = async (): Promise<void> => {
+    await member.certificateChanged(() => driver.installCertificate(certificates.current));
+    // Not awaited: the answer to this very call goes out by the server that is about to close.
+    relisten().catch((error: unknown) => log.error({ error }, 'The agent does not listen any more.'));
+  };
+  const service = agentService({ config, member, certificates, observations, log, onCertificate });
+  await relisten();
+  observations.start();
+  return {
+    end: async () => {
+      observations.stop();
+      await member.end();
+      listener.close();
+    },
+  };
+}
+
+function makeDriver({ config, clock, processes, log }: AgentParts): ReturnType<(typeof drivers)[string]> {
+  const { datastore, datastore_port: port } = config.userData;
+  const create = drivers[datastore];
+  if (create === undefined) throw new ConfigError(`This image has no driver for "${datastore}".`);
+  const options: DriverOptions = {
+    ...{ clusterId: config.member.clusterId, memberId: config.member.memberId, engine: config.engine },
+    ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port, owner: config.owner },
+    ...{ clock, processes, log: log.child({ part: 'driver' }) },
+  };
+  return create(options);
+}
+
+/** A volume is attached after the guest has booted; the database's user must be able to pass through it. */
+async function waitForVolume({ config, clock, log, signal }: AgentParts): Promise<void> {
+  const deadline = clock.monotonicMs() + VOLUME_WAIT_MS;
+  if (!existsSync(config.volume)) log.info({ volume: config.volume }, 'Waiting for the volume.');
+  while (!existsSync(config.volume)) {
+    if (signal.aborted || clock.monotonicMs() > deadline) {
+      throw new Error(`The volume ${config.volume} did not appear.`);
+    }
+    await pause(clock, VOLUME_POLL_MS, signal);
+  }
+  await ensureFolder(config.runFolder, { mode: 0o711 });
+  if (config.owner.uid === undefined) return;
+  for (const folder of [config.volume, config.runFolder]) {
+    const { mode } = await stat(folder);
+    if ((mode & ENTER_BY_OTHERS) !== ENTER_BY_OTHERS) await chmod(folder, (mode & 0o7777) | ENTER_BY_OTHERS);
+  }
+}

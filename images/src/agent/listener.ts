@@ -1,0 +1,65 @@
+// The agent's port. A certificate cannot be changed under a listening server, so a new one means a new server on the
+// same port; callers dial again.
+
+import type { ServerCertificate } from '@argosy/datastores/drivers';
+import {
+  type AccessTable,
+  type AgentServiceServer,
+  AgentServiceService,
+  accessControl,
+  type Clock,
+  pause,
+  serverCredentials,
+} from '@argosy/proto';
+import { Server, type ServerInterceptor } from '@grpc/grpc-js';
+import { HealthImplementation } from 'grpc-health-check';
+
+const BIND_RETRY_MS = 50;
+const BIND_TRIES = 100;
+/** Leaves the answer to the call that brought the certificate the time to go out. */
+const LINGER_MS = 100;
+
+export interface ListenerOptions {
+  readonly address: string;
+  readonly port: number;
+  readonly access: AccessTable;
+  readonly clock: Clock;
+}
+
+export class Listener {
+  readonly #options: ListenerOptions;
+  #server: Server | undefined;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+  }
+
+  /** Listens; what listened before is closed first. @throws Error when the port is taken by somebody else. */
+  async listen(service: AgentServiceServer, certificate: ServerCertificate): Promise<void> {
+    if (this.#server !== undefined) {
+      await pause(this.#options.clock, LINGER_MS);
+      this.close();
+    }
+    const interceptors: ServerInterceptor[] = [accessControl(this.#options.access)];
+    const server = new Server({ interceptors });
+    server.addService(AgentServiceService, service);
+    const health = new HealthImplementation({ '': 'SERVING', 'argosy.member.v1.AgentService': 'SERVING' });
+    health.addToServer(server);
+    this.#server = server;
+    const { address, port, clock } = this.#options;
+    const place = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+    for (let tries = 1; ; tries++) {
+      const error = await new Promise<Error | null>((resolve) => {
+        server.bindAsync(place, serverCredentials(certificate), resolve);
+      });
+      if (error === null) return;
+      if (tries >= BIND_TRIES) throw new Error(`${place} cannot be listened on.`, { cause: error });
+      await pause(clock, BIND_RETRY_MS);
+    }
+  }
+
+  close(): void {
+    this.#server?.forceShutdown();
+    this.#server = undefined;
+  }
+}

@@ -1,0 +1,56 @@
+// The process of the agent: reads the environment, starts, and ends cleanly when the guest does or its lifeline breaks.
+import { systemProcesses } from '@argosy/datastores/drivers';
+import { systemClock, watchLifeline } from '@argosy/proto';
+import { pino } from 'pino';
+import { startAgent } from './agent.ts';
+import { ConfigError, readConfig } from './config.ts';
+import { VolumeError } from './state.ts';
+
+/** sysexits' EX_CONFIG: a restart does not help. */
+const EXIT_CONFIG = 78;
+
+const log = pino({
+  base: { process: 'agent' },
+  timestamp: pino.stdTimeFunctions.isoTime,
+  serializers: { error: pino.stdSerializers.err },
+});
+
+async function main(): Promise<void> {
+  const config = await readConfig(process.env);
+  const member = log.child({ member: config.member.memberId });
+  const processes = systemProcesses(config.owner, systemClock);
+  const early = new AbortController();
+  const starting = startAgent({ config, clock: systemClock, processes, log: member, signal: early.signal });
+  let isEnding = false;
+  const end = (reason: string): void => {
+    if (isEnding) return;
+    isEnding = true;
+    member.info({ reason }, 'The agent ends.');
+    early.abort();
+    const ending = starting.then(
+      (agent) => agent.end(),
+      () => undefined,
+    );
+    ending.then(
+      () => process.exit(0),
+      (error: unknown) => {
+        member.error({ error }, 'The database did not end cleanly.');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', () => end('SIGTERM'));
+  process.on('SIGINT', () => end('SIGINT'));
+  try {
+    await starting;
+  } catch (error) {
+    if (isEnding) return;
+    throw error;
+  }
+  if (config.lifeline !== undefined) watchLifeline(config.lifeline, () => end('lifeline'));
+}
+
+main().catch((error: unknown) => {
+  log.fatal({ error }, 'The agent cannot start.');
+  process.exit(error instanceof ConfigError || error instanceof VolumeError ? EXIT_CONFIG : 1);
+});

@@ -1,0 +1,89 @@
+// What the member tells of itself: a report at once to whoever asks, then one at every probe or change.
+import type { Driver } from '@argosy/datastores/drivers';
+import { type Clock, type MemberReport, MemberRole } from '@argosy/proto';
+import type { StateFile } from './state.ts';
+
+const PROBE_INTERVAL_MS = 1_000;
+
+export interface ObservationParts {
+  readonly file: StateFile;
+  readonly driver: Driver;
+  readonly clock: Clock;
+}
+
+export class Observations {
+  readonly #parts: ObservationParts;
+  readonly #listeners = new Set<(report: MemberReport) => void>();
+  #latest: MemberReport | undefined;
+  #timer: { cancel(): void } | undefined;
+  #probing: Promise<void> | undefined;
+  #isAskedAgain = false;
+  #isEnding = false;
+
+  constructor(parts: ObservationParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.probeNow();
+  }
+
+  stop(): void {
+    this.#isEnding = true;
+    this.#timer?.cancel();
+    this.#listeners.clear();
+  }
+
+  /** Calls with the newest report at once, then with each. Returns what ends it. */
+  observe(listener: (report: MemberReport) => void): () => void {
+    listener(this.#latest ?? this.#report(undefined));
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  get observers(): number {
+    return this.#listeners.size;
+  }
+
+  /** Something changed: probes now, and again when a probe is under way. */
+  probeNow(): void {
+    if (this.#isEnding) return;
+    if (this.#probing !== undefined) {
+      this.#isAskedAgain = true;
+      return;
+    }
+    this.#timer?.cancel();
+    this.#probing = this.#probe().finally(() => {
+      this.#probing = undefined;
+      const delayMs = this.#isAskedAgain ? 0 : PROBE_INTERVAL_MS;
+      this.#isAskedAgain = false;
+      if (!this.#isEnding) this.#timer = this.#parts.clock.after(delayMs, () => this.probeNow());
+    });
+  }
+
+  async #probe(): Promise<void> {
+    const report = this.#report(await this.#parts.driver.probe());
+    this.#latest = report;
+    for (const listener of this.#listeners) listener(report);
+  }
+
+  #report(probe: Awaited<ReturnType<Driver['probe']>> | undefined): MemberReport {
+    const { memberId, epoch, generation, role, data } = this.#parts.file.state;
+    const detail = data.status === 'incomplete' ? 'The data on the volume is not whole yet.' : (probe?.detail ?? '');
+    return {
+      ...{ memberId, time: this.#parts.clock.now(), epoch, generation },
+      up: role !== null && probe?.isUp === true,
+      role: roleOf(role?.kind),
+      open: probe?.isOpen ?? false,
+      position: probe?.position,
+      streams: (probe?.streams ?? []).map(({ isStreaming, ...stream }) => ({ ...stream, streaming: isStreaming })),
+      serverVersion: probe?.serverVersion ?? '',
+      detail: role === null && detail === '' ? 'The member has no role yet.' : detail,
+    };
+  }
+}
+
+function roleOf(kind: 'primary' | 'replica' | undefined): MemberRole {
+  if (kind === undefined) return MemberRole.UNSPECIFIED;
+  return kind === 'primary' ? MemberRole.PRIMARY : MemberRole.REPLICA;
+}

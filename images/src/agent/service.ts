@@ -1,0 +1,123 @@
+// The agent's service: who may call what, and how an answer or a refusal crosses the wire.
+import { DriverError } from '@argosy/datastores/drivers';
+import {
+  type AccessTable,
+  type AgentServiceServer,
+  AgentServiceService,
+  enrolmentMac,
+  type Identity,
+  identityUri,
+} from '@argosy/proto';
+import { type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import { CommandError, refused } from './admission.ts';
+import { InvalidCertificateError, type MemberCertificates } from './certificates.ts';
+import type { AgentConfig } from './config.ts';
+import type { Member } from './member.ts';
+import type { Observations } from './observations.ts';
+
+/** Executors and the members of one cluster; each has one stream. */
+const MAX_OBSERVERS = 32;
+
+export interface ServiceParts {
+  readonly config: Pick<AgentConfig, 'member' | 'executor' | 'userData'>;
+  readonly member: Member;
+  readonly certificates: MemberCertificates;
+  readonly observations: Observations;
+  readonly log: Logger;
+  /** Puts a new certificate into use. */
+  readonly onCertificate: () => Promise<void>;
+}
+
+/** Commands come from exactly one executor; a member of the same cluster may ask how this one is. */
+export function accessTable(config: Pick<AgentConfig, 'member' | 'executor'>): AccessTable {
+  const isExecutor = (caller: Identity): boolean => identityUri(caller) === identityUri(config.executor);
+  const isFellow = (caller: Identity): boolean =>
+    caller.kind === 'member' &&
+    caller.federation === config.member.federation &&
+    caller.clusterId === config.member.clusterId;
+  const table: Record<string, (caller: Identity) => boolean> = {
+    '/grpc.health.v1.Health/Check': isExecutor,
+    '/grpc.health.v1.Health/Watch': isExecutor,
+  };
+  for (const method of Object.values(AgentServiceService)) table[method.path] = isExecutor;
+  table[AgentServiceService.observe.path] = (caller) => isExecutor(caller) || isFellow(caller);
+  return table;
+}
+
+export function agentService(parts: ServiceParts): AgentServiceServer {
+  const { member, certificates, observations } = parts;
+  const unary = <Request, Response>(
+    name: string,
+    answer: (request: Request, signal: AbortSignal) => Promise<Response>,
+  ): ((call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>) => void) => {
+    return (call, callback) => {
+      const gone = new AbortController();
+      call.on('cancelled', () => gone.abort());
+      answer(call.request, gone.signal).then(
+        (response) => callback(null, response),
+        (error: unknown) => callback(answerOf(error, parts.log, name)),
+      );
+    };
+  };
+  return {
+    enrol: unary('Enrol', async (request) => {
+      const { member_id: memberId, enrolment_token: token } = parts.config.userData;
+      if (request.memberId !== memberId) throw refused(`This is ${memberId}, not ${request.memberId}.`);
+      return { signingRequest: certificates.request, mac: enrolmentMac(token, certificates.request) };
+    }),
+    installCertificate: unary('InstallCertificate', async (request) => {
+      if (await certificates.install(request.certificateChain)) await parts.onCertificate();
+      return {};
+    }),
+    initialise: unary('Initialise', async (request) => {
+      requireVersion(parts, request.version);
+      await member.initialise(request);
+      return {};
+    }),
+    seed: unary('Seed', async (request) => {
+      requireVersion(parts, request.version);
+      return { position: await member.seed(request) };
+    }),
+    promote: unary('Promote', async (request) => ({ position: await member.promote(request) })),
+    follow: unary('Follow', async (request, signal) => ({ position: await member.follow(request, signal) })),
+    open: unary('Open', async (request, signal) => ({ position: await member.open(request, signal) })),
+    observe: (call) => {
+      if (observations.observers >= MAX_OBSERVERS) {
+        call.destroy(new CommandError(status.RESOURCE_EXHAUSTED, `${MAX_OBSERVERS} observe already.`));
+        return;
+      }
+      let isFull = false;
+      call.on('drain', () => {
+        isFull = false;
+      });
+      // Who reads slowly misses reports: only the newest is of use.
+      const stop = observations.observe((report) => {
+        if (!isFull) isFull = !call.write({ report });
+      });
+      call.on('cancelled', stop);
+      call.on('error', stop);
+      call.on('close', stop);
+    },
+  };
+}
+
+function requireVersion(parts: ServiceParts, version: string): void {
+  const own = parts.config.userData.version;
+  if (version !== own) throw refused(`The command is for version ${version}; this member's engine is ${own}.`);
+}
+
+/** What the caller learns of an error. What nobody foresaw is logged whole and told without detail. */
+function answerOf(error: unknown, log: Logger, method: string): { code: status; details: string } {
+  if (error instanceof CommandError) {
+    log.info({ method, reason: error.message }, 'Refused a command.');
+    return { code: error.code, details: error.message };
+  }
+  log.warn({ method, error }, 'A command failed.');
+  if (error instanceof InvalidCertificateError) return { code: status.INVALID_ARGUMENT, details: error.message };
+  if (error instanceof DriverError) {
+    const codes = { refused: status.FAILED_PRECONDITION, unavailable: status.UNAVAILABLE, failed: status.INTERNAL };
+    return { code: codes[error.code], details: error.message };
+  }
+  return { code: status.INTERNAL, details: 'The agent failed; its log says why.' };
+}

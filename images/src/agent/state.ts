@@ -1,0 +1,134 @@
+// What a member must not forget: who it is, the highest epoch that it has promised, what it is to be in it, and whether
+// its data is whole. It lies on the volume, for it is the data directory that a promise binds.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensureFolder, type Role, readIfThere, writeDurably } from '@argosy/datastores/drivers';
+import { z } from 'zod';
+
+const upstreamSchema = z.object({
+  memberId: z.string(),
+  address: z.string(),
+  port: z.number().int(),
+  serverName: z.string(),
+});
+
+const roleSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('primary'),
+    epoch: z.number().int().positive(),
+    rule: z.object({
+      voters: z.array(z.string()),
+      acknowledgements: z.number().int().nonnegative(),
+      generation: z.number().int().nonnegative(),
+    }),
+    peers: z.array(upstreamSchema),
+    admin: z.object({ name: z.string(), verifier: z.string(), generation: z.number().int().nonnegative() }).nullable(),
+  }),
+  z.object({
+    kind: z.literal('replica'),
+    epoch: z.number().int().positive(),
+    generation: z.number().int().nonnegative(),
+    upstream: upstreamSchema,
+  }),
+]);
+
+const dataSchema = z.discriminatedUnion('status', [
+  z.object({ status: z.literal('empty') }),
+  // Set before the first byte is written, so that a copy that was broken off is never taken for whole.
+  z.object({ status: z.literal('incomplete') }),
+  z.object({ status: z.literal('initialised') }),
+  z.object({
+    status: z.literal('copied'),
+    idempotencyKey: z.string(),
+    position: z.object({ epoch: z.number().int(), value: z.string() }),
+  }),
+]);
+
+const stateSchema = z.object({
+  format: z.literal(1),
+  clusterId: z.string(),
+  memberId: z.string(),
+  epoch: z.number().int().nonnegative(),
+  generation: z.number().int().nonnegative(),
+  specRevision: z.number().int().nonnegative(),
+  data: dataSchema,
+  role: roleSchema.nullable(),
+});
+
+export interface MemberState extends Readonly<Omit<z.infer<typeof stateSchema>, 'role'>> {
+  readonly role: Role | null;
+}
+
+/** A volume that this agent must not touch; a restart does not help. */
+export class VolumeError extends Error {
+  override readonly name = 'VolumeError';
+}
+
+const FOLDER_MODE = 0o700;
+const FILE_MODE = 0o600;
+
+export class StateFile {
+  readonly #path: string;
+  #state: MemberState;
+
+  private constructor(path: string, state: MemberState) {
+    this.#path = path;
+    this.#state = state;
+  }
+
+  /** Reads the state, or begins one on an empty volume. @throws VolumeError when the volume is not this member's. */
+  static async open(volume: string, member: { clusterId: string; memberId: string }): Promise<StateFile> {
+    const folder = agentFolder(volume);
+    const path = join(folder, 'state.json');
+    const text = await readIfThere(path);
+    if (text !== undefined) return new StateFile(path, readState(text, member));
+
+    if (existsSync(join(volume, 'data', 'PG_VERSION'))) {
+      throw new VolumeError('The volume holds data, but no state of a member: it is not touched.');
+    }
+    await ensureFolder(folder, { mode: FOLDER_MODE });
+    const file = new StateFile(path, {
+      ...{ format: 1, clusterId: member.clusterId, memberId: member.memberId, epoch: 0, generation: 0 },
+      ...{ specRevision: 0, data: { status: 'empty' }, role: null },
+    });
+    await file.change({});
+    return file;
+  }
+
+  get state(): MemberState {
+    return this.#state;
+  }
+
+  /** The change counts when it is on the disk. */
+  async change(change: Partial<Omit<MemberState, 'format' | 'clusterId' | 'memberId'>>): Promise<void> {
+    const next = { ...this.#state, ...change };
+    await writeDurably(this.#path, `${JSON.stringify(next, undefined, 2)}\n`, { mode: FILE_MODE });
+    this.#state = next;
+  }
+}
+
+/** The agent's own folder on the volume, which the database's user cannot enter. */
+export function agentFolder(volume: string): string {
+  return join(volume, 'agent');
+}
+
+function readState(text: string, member: { clusterId: string; memberId: string }): MemberState {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (error) {
+    throw new VolumeError("The volume's state is torn: it is not JSON. Nothing on the volume is touched.", {
+      cause: error,
+    });
+  }
+  const result = stateSchema.safeParse(parsed);
+  if (!result.success) {
+    const wrong = result.error.issues.map((issue) => issue.path.join('.') || 'it').join(', ');
+    throw new VolumeError(`The volume's state is not one that this agent knows (${wrong}). Nothing is touched.`);
+  }
+  const { memberId, clusterId } = result.data;
+  if (memberId !== member.memberId || clusterId !== member.clusterId) {
+    throw new VolumeError(`The volume is that of member ${memberId}, not of ${member.memberId}. Nothing is touched.`);
+  }
+  return result.data;
+}

@@ -1,0 +1,323 @@
+// One guest of a test: the real agent as a process of its own, on a loopback address of its own, with a volume and
+// what the region's executor would do for it.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  type AdminUser,
+  AGENT_PORT,
+  AgentServiceClient,
+  type CommandHeader,
+  callUnary,
+  channelOptions,
+  enrolmentMac,
+  isSameMac,
+  type KeyPair,
+  MemberKind,
+  type MemberReport,
+  type Peer,
+  type Position,
+  serverName,
+  signLeaf,
+} from '@argosy/proto';
+import { credentials, type ServiceError } from '@grpc/grpc-js';
+import type { ExecutionContext } from 'ava';
+import pg from 'pg';
+import { enginesFile, prepareEngine } from '../engines/prepare.ts';
+import type { Federation } from './federation.ts';
+
+const PORT = 5432;
+const CALL_MS = 30_000;
+const WAIT_MS = 20_000;
+const mainFile = fileURLToPath(new URL('../agent/main.js', import.meta.url));
+
+/** The engine's folder, outside the repository and kept between runs. */
+export async function engines(): Promise<string> {
+  const mode = process.env.ARGOSY_ENGINES;
+  const name = `argosy-engines-${userInfo().uid}`;
+  const directory = process.env.ARGOSY_ENGINES_CACHE ?? join(tmpdir(), mode === undefined ? name : `${name}-${mode}`);
+  const request = { datastore: 'postgresql', version: '15', directory };
+  const known = mode === 'system' || mode === 'unpacked' ? ({ ...request, mode } as const) : request;
+  await prepareEngine(known, { isRoot: process.getuid?.() === 0, progress: () => {} });
+  return enginesFile(directory);
+}
+
+export class Guest {
+  readonly federation: Federation;
+  readonly clusterId: string;
+  readonly memberId: string;
+  readonly address: string;
+  readonly folder: string;
+  readonly #enginesFile: string;
+  #process: ChildProcess | undefined;
+  #client: AgentServiceClient | undefined;
+  log = '';
+
+  private constructor(
+    federation: Federation,
+    place: { clusterId: string; memberId: string; address: string; folder: string; enginesFile: string },
+  ) {
+    this.federation = federation;
+    this.clusterId = place.clusterId;
+    this.memberId = place.memberId;
+    this.address = place.address;
+    this.folder = place.folder;
+    this.#enginesFile = place.enginesFile;
+  }
+
+  /** Makes the volume and starts the agent; everything is gone when the test has ended, also when it failed. */
+  static async boot(
+    t: ExecutionContext,
+    federation: Federation,
+    member: { clusterId: string; ordinal: number },
+  ): Promise<Guest> {
+    const folder = await mkdtemp(join(tmpdir(), 'ag-'));
+    const memberId = `${member.clusterId}-${member.ordinal}`;
+    const guest = new Guest(federation, {
+      ...{ clusterId: member.clusterId, memberId, folder, address: await freeAddress() },
+      enginesFile: await engines(),
+    });
+    t.teardown(() => guest.destroy());
+    await chmod(folder, 0o755);
+    await mkdir(guest.volume);
+    await guest.writeUserData();
+    guest.start();
+    return guest;
+  }
+
+  get volume(): string {
+    return join(this.folder, 'volume');
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  async writeUserData(change: Record<string, unknown> = {}): Promise<void> {
+    const { federation, clusterId, memberId } = this;
+    const userData = {
+      ...{ federation: federation.federation, region: federation.region, cluster_id: clusterId, member_id: memberId },
+      ...{ kind: 'voter', datastore: 'postgresql', version: '15', executor: federation.executorUri },
+      ...{ root_certificate: federation.root, enrolment_token: federation.token(memberId), datastore_port: PORT },
+    };
+    await writeFile(join(this.folder, 'user-data.json'), JSON.stringify({ ...userData, ...change }), { mode: 0o600 });
+  }
+
+  start(): void {
+    const child = spawn(process.execPath, [mainFile], {
+      env: {
+        ...{ PATH: process.env.PATH, ARGOSY_USER_DATA: join(this.folder, 'user-data.json') },
+        ...{ ARGOSY_VOLUME: this.volume, ARGOSY_ADDRESS: this.address, ARGOSY_RUN_DIRECTORY: join(this.folder, 'run') },
+        ARGOSY_ENGINES_FILE: this.#enginesFile,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        this.log += text;
+      });
+    }
+    this.#process = child;
+  }
+
+  /** Ends the agent and answers its exit code. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
+    const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    return await exited;
+  }
+
+  async exitCode(): Promise<number | null> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null) return child?.exitCode ?? null;
+    return await new Promise((resolve) => child.once('exit', resolve));
+  }
+
+  async destroy(): Promise<void> {
+    this.#client?.close();
+    const child = this.#process;
+    if (child !== undefined && child.exitCode === null) {
+      const timer = setTimeout(() => child.kill('SIGKILL'), 15_000);
+      await this.end('SIGTERM');
+      clearTimeout(timer);
+    }
+    const pid = await this.databasePid();
+    if (pid !== undefined) {
+      try {
+        process.kill(pid, 'SIGQUIT');
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      } catch {
+        // It was gone already.
+      }
+    }
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  async databasePid(): Promise<number | undefined> {
+    const text = await readFile(join(this.volume, 'data/postmaster.pid'), 'utf8').catch(() => '');
+    const pid = Number.parseInt(text, 10);
+    return Number.isSafeInteger(pid) ? pid : undefined;
+  }
+
+  /** A client with somebody's certificate; the executor's unless told. Before enrolment nobody can verify the agent. */
+  client(keys: KeyPair = this.federation.executorKeys, options = { verify: true }): AgentServiceClient {
+    const { federation } = this;
+    const channel = credentials.createSsl(
+      Buffer.from(federation.root),
+      Buffer.from(keys.key),
+      Buffer.from(keys.certificate),
+      options.verify ? {} : { rejectUnauthorized: false, checkServerIdentity: () => undefined },
+    );
+    return new AgentServiceClient(`${this.address}:${AGENT_PORT}`, channel, channelOptions(serverName(this.identity)));
+  }
+
+  get identity() {
+    const { federation, region } = this.federation;
+    return { kind: 'member', federation, region, clusterId: this.clusterId, memberId: this.memberId } as const;
+  }
+
+  /** What the executor does when a member has booted. */
+  async enrol(): Promise<void> {
+    const client = this.client(undefined, { verify: false });
+    try {
+      const answer = await patiently(() =>
+        callUnary(client.enrol.bind(client), { memberId: this.memberId }, { deadline: soon() }),
+      );
+      const mac = enrolmentMac(this.federation.token(this.memberId), answer.signingRequest);
+      if (!isSameMac(mac, answer.mac)) throw new Error('The guest does not know its token.');
+      const certificateChain = await signLeaf(this.federation.authority, {
+        ...{ request: answer.signingRequest, identity: this.identity, addresses: [this.address] },
+        validity: { now: new Date(), days: 1 },
+      });
+      await callUnary(client.installCertificate.bind(client), { certificateChain }, { deadline: soon() });
+    } finally {
+      client.close();
+    }
+  }
+
+  /** The executor's client, kept. */
+  get agent(): AgentServiceClient {
+    this.#client ??= this.client();
+    return this.#client;
+  }
+
+  get peer(): Peer {
+    const kind = MemberKind.VOTER;
+    return { memberId: this.memberId, kind, address: this.address, port: PORT, serverName: serverName(this.identity) };
+  }
+
+  header(epoch: number, generation: number, key = 'test'): CommandHeader {
+    const { clusterId, memberId } = this;
+    return {
+      ...{ clusterId, memberId, epoch, generation, specRevision: 1, term: 1 },
+      ...{ idempotencyKey: `${key}/${memberId}`, requestId: 'test' },
+    };
+  }
+
+  async initialise(): Promise<void> {
+    const request = { header: this.header(0, 0), version: '15' };
+    await patiently(() => callUnary(this.agent.initialise.bind(this.agent), request, { deadline: soon() }));
+  }
+
+  async promote(epoch: number, generation: number, options: { voters: Guest[]; admin?: AdminUser }): Promise<Position> {
+    const voters = options.voters.map((voter) => voter.memberId);
+    const request = {
+      header: this.header(epoch, generation),
+      rule: { voters, acknowledgements: Math.floor(voters.length / 2), generation },
+      peers: options.voters.filter((voter) => voter !== this).map((voter) => voter.peer),
+      admin: options.admin,
+    };
+    const response = await callUnary(this.agent.promote.bind(this.agent), request, { deadline: soon() });
+    return response.position ?? { epoch: 0, value: '' };
+  }
+
+  async seed(epoch: number, generation: number, primary: Guest): Promise<Position> {
+    const request = { header: this.header(epoch, generation), primary: primary.peer, version: '15' };
+    const response = await patiently(() => callUnary(this.agent.seed.bind(this.agent), request, { deadline: soon() }));
+    return response.position ?? { epoch: 0, value: '' };
+  }
+
+  async follow(epoch: number, generation: number, primary: Guest): Promise<Position> {
+    const request = { header: this.header(epoch, generation), primary: primary.peer };
+    const response = await callUnary(this.agent.follow.bind(this.agent), request, { deadline: soon() });
+    return response.position ?? { epoch: 0, value: '' };
+  }
+
+  async open(epoch: number, generation: number, deadline = soon()): Promise<Position> {
+    const request = { header: this.header(epoch, generation) };
+    const response = await patiently(() => callUnary(this.agent.open.bind(this.agent), request, { deadline }));
+    return response.position ?? { epoch: 0, value: '' };
+  }
+
+  /** Observes until a report is as wanted. */
+  async report(isWanted: (report: MemberReport) => boolean): Promise<MemberReport> {
+    const deadline = Date.now() + WAIT_MS;
+    let last: MemberReport | undefined;
+    while (Date.now() < deadline) {
+      const stream = this.agent.observe({}, { deadline });
+      try {
+        for await (const { report } of stream as AsyncIterable<{ report?: MemberReport }>) {
+          last = report;
+          if (report !== undefined && isWanted(report)) return report;
+        }
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      } finally {
+        stream.cancel();
+      }
+    }
+    throw new Error(`No such report of ${this.memberId} in time; the last was ${JSON.stringify(last)}.\n${this.log}`);
+  }
+
+  /** A tenant's connection: by TLS, with the server verified by its address. */
+  async connect(password: string, user = 'admin'): Promise<pg.Client> {
+    const client = new pg.Client({
+      ...{ host: this.address, port: PORT, user, password, database: 'admin', connectionTimeoutMillis: 3_000 },
+      ssl: { ca: this.federation.root },
+    });
+    client.on('error', () => {});
+    await client.connect();
+    return client;
+  }
+}
+
+export function soon(delayMs = CALL_MS): Date {
+  return new Date(Date.now() + delayMs);
+}
+
+/** Repeats while the other side is not there yet, as an executor does. */
+async function patiently<Answer>(call: () => Promise<Answer>): Promise<Answer> {
+  const deadline = Date.now() + WAIT_MS;
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      const UNAVAILABLE = 14;
+      if ((error as ServiceError).code !== UNAVAILABLE || Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+/** A loopback address on which neither port is taken: tests run beside one another. */
+async function freeAddress(): Promise<string> {
+  for (let tries = 0; tries < 100; tries++) {
+    const [third, fourth] = [0, 0].map(() => 1 + Math.floor(Math.random() * 250));
+    const address = `127.200.${third}.${fourth}`;
+    if ((await isFree(address, AGENT_PORT)) && (await isFree(address, PORT))) return address;
+  }
+  throw new Error('No free loopback address in 127.200.0.0/16.');
+}
+
+function isFree(address: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, address, () => server.close(() => resolve(true)));
+  });
+}
