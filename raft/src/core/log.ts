@@ -156,7 +156,7 @@ export class RaftLog {
     this.snapshot = snapshot;
     const term = this.term(index);
     if (index <= this.#base.index || term === undefined) return;
-    assert(index <= this.applied, 'only what is applied is forgotten');
+    assert(index <= this.applying, 'only what was handed out to be applied is forgotten');
     this.#entries.splice(0, index - this.#base.index);
     this.#base = { index, term };
   }

@@ -1,0 +1,272 @@
+// A cluster of cores on disks and a network that a test holds in its hands. Nothing moves unless the test says so, and
+// the only randomness is the test's seed. After every act the world checks what must hold in any history (figure 3):
+// election safety, log matching, leader completeness, state machine safety; and that whatever is applied anywhere
+// is on the disks of a majority, and that no confirmed read misses what was committed when it was asked.
+import { assert } from '../assert.ts';
+import type { Entry, HardState, Message, Snapshot } from './messages.ts';
+import type { CoreConfig, CoreRecovery } from './raft.ts';
+import { RawNode, type Ready } from './raw-node.ts';
+
+interface Disk {
+  hardState: HardState;
+  snapshot?: Snapshot;
+  entries: Entry[];
+}
+
+export interface Peer {
+  readonly id: number;
+  readonly disk: Disk;
+  node: RawNode;
+  isUp: boolean;
+  /** Handed out by `ready` and not yet done; the disk is busy with it. */
+  outstanding: Ready | undefined;
+  applied: number;
+}
+
+/** Numbers in [0, 1) that depend on the seed alone (mulberry32). */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export const testLimits: CoreConfig['limits'] = {
+  maxBytesPerMessage: 64,
+  maxInflightMessages: 4,
+  maxInflightBytes: 1024,
+  maxUncommittedBytes: 1024,
+  maxAppliedBytesPerReady: 32,
+};
+
+export class World {
+  readonly peers = new Map<number, Peer>();
+  readonly random: () => number;
+  /** Messages under way, oldest first. */
+  network: Message[] = [];
+  /** `from>to` of links that lose everything. */
+  readonly cutLinks = new Set<string>();
+  readonly confirmedReads: { context: string; index: number }[] = [];
+  readonly #overrides: Partial<CoreConfig>;
+  readonly #leaders = new Map<number, number>();
+  readonly #applied = new Map<number, Entry>();
+  readonly #reads = new Map<string, number>();
+  #highestApplied = 0;
+
+  constructor(voterCount: number, random: () => number, overrides: Partial<CoreConfig> = {}) {
+    this.random = random;
+    this.#overrides = overrides;
+    const voters = Array.from({ length: voterCount }, (_, at) => at + 1);
+    for (const id of voters) {
+      const disk: Disk = { hardState: { term: 0, vote: 0, commit: 0 }, entries: [] };
+      const node = this.#boot(id, voters, disk);
+      this.peers.set(id, { id, disk, node, isUp: true, outstanding: undefined, applied: 0 });
+    }
+  }
+
+  peer(id: number): Peer {
+    const peer = this.peers.get(id);
+    assert(peer !== undefined, `there is a peer ${id}`);
+    return peer;
+  }
+
+  get all(): Peer[] {
+    return [...this.peers.values()];
+  }
+
+  leaders(): Peer[] {
+    return this.all.filter(({ isUp, node }) => isUp && node.status().role === 'leader');
+  }
+
+  #boot(id: number, voters: readonly number[], recovery: CoreRecovery): RawNode {
+    const electionTicks = this.#overrides.electionTicks ?? 10;
+    return new RawNode(
+      {
+        id,
+        voters,
+        electionTicks,
+        heartbeatTicks: 1,
+        randomElectionTicks: () => electionTicks + Math.floor(this.random() * electionTicks),
+        snapshotRetryTicks: 20,
+        preVote: true,
+        checkQuorum: true,
+        limits: testLimits,
+        ...this.#overrides,
+      },
+      recovery,
+    );
+  }
+
+  /** The first half of a turn: what may leave at once leaves, and the disk begins to write. */
+  beginTurn(id: number): void {
+    const peer = this.peer(id);
+    if (!peer.isUp || peer.outstanding !== undefined || !peer.node.hasReady()) return;
+    const ready = peer.node.ready();
+    peer.outstanding = ready;
+    this.network.push(...ready.messages);
+    for (const read of ready.readStates) this.#checkRead(read);
+    for (const entry of ready.committedEntries) this.#apply(peer, entry);
+  }
+
+  /** The second half: the disk has it, and what depends on that leaves. */
+  endTurn(id: number): void {
+    const peer = this.peer(id);
+    if (!peer.isUp || peer.outstanding === undefined) return;
+    const ready = peer.outstanding;
+    this.persist(peer, ready);
+    peer.outstanding = undefined;
+    this.network.push(...ready.messagesAfterAppend);
+    peer.node.advance();
+    this.#check(peer);
+  }
+
+  persist(peer: Peer, { hardState, entries, snapshot }: Ready): void {
+    const { disk } = peer;
+    if (snapshot !== undefined) {
+      disk.snapshot = snapshot;
+      disk.entries = [];
+      peer.applied = snapshot.metadata.index;
+    }
+    const first = entries[0];
+    if (first !== undefined) {
+      const kept = disk.entries.filter(({ index }) => index < first.index);
+      disk.entries = [...kept, ...entries];
+    }
+    if (hardState !== undefined) disk.hardState = hardState;
+  }
+
+  /** Turns until this peer has nothing to do. */
+  settle(id: number): void {
+    const peer = this.peer(id);
+    this.endTurn(id);
+    while (peer.isUp && peer.node.hasReady()) {
+      this.beginTurn(id);
+      this.endTurn(id);
+    }
+  }
+
+  /** Delivers everything that `allows`, and what comes of it, until nothing is under way. */
+  run(allows: (message: Message) => boolean = () => true): void {
+    for (const { id } of this.all) this.settle(id);
+    for (let message = this.network.shift(); message !== undefined; message = this.network.shift()) {
+      if (allows(message)) this.deliver(message);
+      this.settle(message.to);
+    }
+  }
+
+  deliver(message: Message): void {
+    const peer = this.peer(message.to);
+    if (peer.isUp && !this.cutLinks.has(`${message.from}>${message.to}`)) peer.node.step(message);
+  }
+
+  /** Ticks of all peers, with everything that is allowed delivered after each. */
+  ticks(count: number, allows: (message: Message) => boolean = () => true): void {
+    for (let tick = 0; tick < count; tick += 1) {
+      for (const { node, isUp } of this.all) if (isUp) node.tick();
+      this.run(allows);
+    }
+  }
+
+  elect(id: number): Peer {
+    const peer = this.peer(id);
+    peer.node.campaign();
+    this.run();
+    assert(peer.node.status().role === 'leader', `peer ${id} was elected`);
+    return peer;
+  }
+
+  propose(id: number, text: string): void {
+    this.peer(id).node.propose([Buffer.from(text)]);
+  }
+
+  read(id: number, context: string): void {
+    // What any peer knows to be committed, somebody may have been told.
+    this.#reads.set(context, Math.max(...this.all.map(({ node }) => node.status().commit)));
+    this.peer(id).node.readIndex(context);
+  }
+
+  crash(id: number): void {
+    const peer = this.peer(id);
+    peer.isUp = false;
+    peer.outstanding = undefined;
+  }
+
+  restart(id: number): void {
+    const peer = this.peer(id);
+    const voters = this.all.map((other) => other.id);
+    peer.node = this.#boot(id, voters, { ...peer.disk, entries: [...peer.disk.entries] });
+    peer.isUp = true;
+    peer.applied = peer.disk.snapshot?.metadata.index ?? 0;
+  }
+
+  /** Takes a snapshot of what is applied and forgets the log up to `trailing` entries before it. */
+  compact(id: number, trailing: number): void {
+    const peer = this.peer(id);
+    const index = peer.applied;
+    const term = this.#applied.get(index)?.term;
+    if (!peer.isUp || term === undefined || index <= (peer.disk.snapshot?.metadata.index ?? 0)) return;
+    const snapshot = { metadata: { index, term }, data: new Uint8Array(0) };
+    peer.disk.snapshot = snapshot;
+    peer.disk.entries = peer.disk.entries.filter((entry) => entry.index > index);
+    peer.node.compact(snapshot, Math.max(0, index - trailing));
+  }
+
+  /** Terms of the entries on a disk, from the first one on. */
+  terms(id: number): number[] {
+    return this.peer(id).disk.entries.map(({ term }) => term);
+  }
+
+  hasOnDisk(peer: Peer, entry: Entry): boolean {
+    const { snapshot, entries } = peer.disk;
+    if ((snapshot?.metadata.index ?? 0) >= entry.index) return true;
+    return entries.some(({ index, term }) => index === entry.index && term === entry.term);
+  }
+
+  #apply(peer: Peer, entry: Entry): void {
+    assert(entry.index === peer.applied + 1, `peer ${peer.id} applies in order`);
+    peer.applied = entry.index;
+    const known = this.#applied.get(entry.index);
+    const isSame = known === undefined || (known.term === entry.term && Buffer.compare(known.data, entry.data) === 0);
+    assert(isSame, `state machine safety: all peers apply the same entry ${entry.index}`);
+    this.#applied.set(entry.index, entry);
+    this.#highestApplied = Math.max(this.#highestApplied, entry.index);
+    assert(this.hasOnDisk(peer, entry), `peer ${peer.id} applies only what its own disk has`);
+    const holders = this.all.filter((other) => this.hasOnDisk(other, entry));
+    assert(holders.length * 2 > this.peers.size, `entry ${entry.index} is applied when a majority's disks have it`);
+  }
+
+  #checkRead({ context, index }: { context: string; index: number }): void {
+    const committed = this.#reads.get(context);
+    assert(committed !== undefined && index >= committed, `read ${context} at ${index} misses entry ${committed}`);
+    this.confirmedReads.push({ context, index });
+  }
+
+  #check(peer: Peer): void {
+    const { role, term } = peer.node.status();
+    if (role !== 'leader' || this.#leaders.get(term) === peer.id) return;
+    assert(!this.#leaders.has(term), `election safety: one leader in term ${term}`);
+    this.#leaders.set(term, peer.id);
+    for (let index = 1; index <= this.#highestApplied; index += 1) {
+      const entry = this.#applied.get(index);
+      assert(entry === undefined || this.hasOnDisk(peer, entry), `leader completeness: ${peer.id} has entry ${index}`);
+    }
+  }
+
+  /** Log matching: where two logs have the same term at an index, they are the same up to there. */
+  checkLogMatching(): void {
+    for (const a of this.all) {
+      for (const b of this.all) {
+        const theirs = new Map(b.disk.entries.map((entry) => [entry.index, entry]));
+        const common = a.disk.entries.findLastIndex(({ index, term }) => theirs.get(index)?.term === term);
+        for (const entry of a.disk.entries.slice(0, common + 1)) {
+          const other = theirs.get(entry.index);
+          const isSame = other === undefined || Buffer.compare(other.data, entry.data) === 0;
+          assert(isSame && (other?.term ?? entry.term) === entry.term, `log matching at entry ${entry.index}`);
+        }
+      }
+    }
+  }
+}
