@@ -21,7 +21,7 @@ export type LocalFederation = z.infer<typeof federationFile>;
  * The home of a local federation: `ARGOSY_HOME`, else `.argosy` here or in the repository, if there is one.
  */
 export function findHome(environment: NodeJS.ProcessEnv, workingDirectory: string): string | undefined {
-  const named = environment['ARGOSY_HOME'];
+  const named = environment.ARGOSY_HOME;
   if (named !== undefined && named !== '') return resolve(workingDirectory, named);
   return [join(workingDirectory, HOME_FOLDER), join(REPOSITORY, HOME_FOLDER)].find((home) =>
     existsSync(join(home, 'clouds.yaml')),

@@ -84,9 +84,9 @@ const LOCAL_CLOUD = 'demo';
  */
 export function readCloudAccess(sources: CloudSources): CloudAccess {
   const { environment, home } = sources;
-  const named = sources.cloud ?? nonEmpty(environment['OS_CLOUD']);
+  const named = sources.cloud ?? nonEmpty(environment.OS_CLOUD);
   if (named !== undefined) return namedCloud(named, sources);
-  if (nonEmpty(environment['OS_AUTH_URL']) !== undefined) {
+  if (nonEmpty(environment.OS_AUTH_URL) !== undefined) {
     return access(environmentCloud(environment), 'the OS_* variables');
   }
 
@@ -113,7 +113,7 @@ function namedCloud(name: string, sources: CloudSources): CloudAccess {
 }
 
 function cloudFiles(sources: CloudSources): string[] {
-  const named = nonEmpty(sources.environment['OS_CLIENT_CONFIG_FILE']);
+  const named = nonEmpty(sources.environment.OS_CLIENT_CONFIG_FILE);
   const folders = [sources.workingDirectory, join(sources.userFolder, '.config/openstack'), sources.systemFolder];
   return [...(named === undefined ? [] : [named]), ...folders.map((folder) => join(folder, 'clouds.yaml'))];
 }

@@ -15,7 +15,7 @@ export interface HttpRequest {
 
 export interface HttpAnswer {
   readonly status: number;
-  readonly headers: Headers;
+  readonly headers: { get(name: string): string | null };
   /** Undefined when there is no body, or none that is JSON. */
   readonly body: unknown;
 }
@@ -31,7 +31,7 @@ export interface TlsTrust {
 
 /** Opens a way to send requests. */
 export async function openHttp(trust: TlsTrust = {}): Promise<Http> {
-  const dispatcher = await customDispatcher(trust);
+  const send = await openFetch(trust);
   return async (request) => {
     const { method, url, headers = {}, body, timeoutMs = REQUEST_TIMEOUT_MS } = request;
     const init = {
@@ -39,10 +39,9 @@ export async function openHttp(trust: TlsTrust = {}): Promise<Http> {
       headers: { accept: 'application/json', ...(body === undefined ? {} : JSON_CONTENT), ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(timeoutMs),
-      ...(dispatcher === undefined ? {} : { dispatcher }),
     };
     try {
-      const response = await fetch(url, init as RequestInit);
+      const response = await send(url, init);
       return { status: response.status, headers: response.headers, body: readJson(await response.text()) };
     } catch (error) {
       throw unreachable(url, error);
@@ -62,11 +61,27 @@ const NOT_SENT = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
-async function customDispatcher(trust: TlsTrust): Promise<unknown> {
-  if (trust.caFile === undefined && trust.isVerified !== false) return undefined;
-  // Loaded only when it is needed: it would double the time that a command takes to start.
-  const { Agent } = await import('undici');
-  return new Agent({ connect: { ...readAuthority(trust.caFile), rejectUnauthorized: trust.isVerified !== false } });
+interface FetchInit {
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+}
+
+interface FetchAnswer {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  text(): Promise<string>;
+}
+
+async function openFetch(trust: TlsTrust): Promise<(url: string, init: FetchInit) => Promise<FetchAnswer>> {
+  if (trust.caFile === undefined && trust.isVerified !== false) return (url, init) => fetch(url, init);
+  // Loaded only when it is needed: it would double the time that a command takes to start. Its own fetch, because an
+  // agent of another version than Node's does not fit Node's fetch.
+  const { Agent, fetch: fetchThrough } = await import('undici');
+  const connect = { ...readAuthority(trust.caFile), rejectUnauthorized: trust.isVerified !== false };
+  const dispatcher = new Agent({ connect });
+  return (url, init) => fetchThrough(url, { ...init, dispatcher });
 }
 
 function readAuthority(caFile: string | undefined): { ca?: string } {

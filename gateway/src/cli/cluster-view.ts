@@ -1,0 +1,85 @@
+// A cluster as text.
+import type { Cluster, Member } from './resources.ts';
+import { type Cell, renderFields, renderTable } from './tables.ts';
+import { agoText } from './times.ts';
+
+export function renderClusterList(clusters: readonly Cluster[], now: Date): string {
+  if (clusters.length === 0)
+    return 'There are no clusters. "argosy cluster create NAME --datastore postgresql" makes one.';
+  return renderTable(
+    ['name', 'status', 'datastore', 'members', 'survives', 'primary', 'created'],
+    clusters.map((cluster) => [
+      cluster.name,
+      cluster.status,
+      datastoreText(cluster),
+      topologyText(cluster),
+      cluster.placement?.survive,
+      siteOf(cluster.members.find((member) => member.role === 'primary')),
+      agoText(cluster.created_at, now),
+    ]),
+  );
+}
+
+export function renderCluster(cluster: Cluster): string {
+  const { placement, durability, volume } = cluster;
+  const fields = renderFields([
+    ['name', cluster.name],
+    ['id', cluster.id],
+    ['project', cluster.project_id],
+    ['status', cluster.status],
+    ['epoch', cluster.epoch],
+    ['datastore', datastoreText(cluster)],
+    ['topology', topologyText(cluster)],
+    ['survives', placement?.survive],
+    ['regions', placement?.regions?.join(', ')],
+    ['residency', placement?.residency?.join(', ')],
+    ['durability', durability?.mode],
+    ['flavor', cluster.flavor],
+    ['volume', volume === undefined || volume === null ? undefined : `${volume.size} GiB`],
+    ['read-write', cluster.endpoints?.read_write],
+    ['read-only', cluster.endpoints?.read_only],
+    ['created', cluster.created_at],
+    ['updated', cluster.updated_at],
+  ]);
+  if (cluster.members.length === 0) return fields;
+  return `${fields}\n${renderTable(
+    ['member', 'role', 'kind', 'site', 'status', 'address', 'lag'],
+    cluster.members.map((member) => memberRow(cluster, member)),
+  )}`;
+}
+
+function memberRow(cluster: Cluster, member: Member): Cell[] {
+  const prefix = `${cluster.id}-`;
+  const name = member.id.startsWith(prefix) ? `${cluster.name}-${member.id.slice(prefix.length)}` : member.id;
+  const port = member.port === undefined || member.port === null ? '' : `:${member.port}`;
+  const address = member.address ? `${member.address}${port}` : undefined;
+  const lag = member.lag_bytes === undefined || member.lag_bytes === null ? undefined : `${member.lag_bytes} B`;
+  return [name, member.role, member.kind, siteOf(member), member.status, address, lag];
+}
+
+function siteOf(member: Member | undefined): Cell {
+  // Zones are usually named after their region; then the zone says both.
+  if (member === undefined) return undefined;
+  const { region, zone } = member;
+  if (!zone) return region;
+  return !region || zone.startsWith(region) ? zone : `${region}/${zone}`;
+}
+
+function datastoreText(cluster: Cluster): Cell {
+  const { datastore } = cluster;
+  return datastore === undefined ? undefined : [datastore.type, datastore.version].filter(Boolean).join(' ');
+}
+
+function topologyText(cluster: Cluster): Cell {
+  const { topology } = cluster;
+  if (topology === undefined) return cluster.members.length;
+  const counts: readonly (readonly [number, string])[] = [
+    [topology.voters, 'voter'],
+    [topology.replicas, 'replica'],
+    [topology.arbiters, 'arbiter'],
+  ];
+  return counts
+    .filter(([count]) => count > 0)
+    .map(([count, noun]) => `${count} ${noun}${count === 1 ? '' : 's'}`)
+    .join(', ');
+}

@@ -1,0 +1,130 @@
+// `argosy region ...`, `argosy datastore ...`, `argosy federation ...`
+import type { Command } from 'commander';
+import { CommandError } from './errors.ts';
+import { type Http, openHttp } from './http.ts';
+import { type Datastore, datastoresAnswer, type Region, regionAnswer, regionsAnswer } from './resources.ts';
+import type { OpenSession, Session } from './session.ts';
+import { renderFields, renderTable } from './tables.ts';
+
+const READY_TIMEOUT_MS = 3_000;
+
+export function addFederationCommands(program: Command, open: OpenSession): void {
+  const region = program.command('region').description('the OpenStack regions of the federation');
+  region
+    .command('list')
+    .description('every region, and whether it answers')
+    .action(async (_options, command: Command) => {
+      const { client, terminal } = await open(command);
+      const answer = await client.get('/v2/regions', regionsAnswer);
+      terminal.out(isJson(command) ? asJson(answer) : renderRegions(answer.regions));
+    });
+  region
+    .command('show <name>')
+    .description('one region with its zones and flavors')
+    .action(async (name: string, _options, command: Command) => {
+      const { client, terminal } = await open(command);
+      const answer = await client.get(`/v2/regions/${encodeURIComponent(name)}`, regionAnswer);
+      terminal.out(isJson(command) ? asJson(answer) : renderRegion(answer.region));
+    });
+  program
+    .command('datastore')
+    .description('the engines that clusters can be made of')
+    .command('list')
+    .description('every engine with its versions')
+    .action(async (_options, command: Command) => {
+      const { client, terminal } = await open(command);
+      const answer = await client.get('/v2/datastores', datastoresAnswer);
+      terminal.out(isJson(command) ? asJson(answer) : renderDatastores(answer.datastores));
+    });
+  program
+    .command('federation')
+    .description('the federation as a whole')
+    .command('status')
+    .description('whether the gateway peers and the regions are there; exit 1 when one is not')
+    .action(async (_options, command: Command) => status(await open(command), isJson(command)));
+}
+
+interface PeerStatus {
+  readonly peer: string;
+  readonly rest: string;
+  readonly status: 'READY' | 'NOT_READY' | 'UNREACHABLE';
+}
+
+async function status(session: Session, json: boolean): Promise<void> {
+  const { client, federation, terminal, access } = session;
+  const known = federation?.peers.map((peer) => ({ name: String(peer.id), rest: peer.rest }));
+  const addresses = known ?? (await client.endpoints()).map((rest) => ({ name: '-', rest }));
+  const http = await openHttp({ caFile: access.caFile, isVerified: access.isVerified });
+  const peers = await Promise.all(addresses.map(({ name, rest }) => peerStatus(http, name, rest)));
+  const { regions } = await client.get('/v2/regions', regionsAnswer);
+  if (json) {
+    terminal.out(asJson({ peers, regions }));
+  } else {
+    terminal.out(
+      renderTable(
+        ['peer', 'REST', 'status'],
+        peers.map((peer) => [peer.peer, peer.rest, peer.status]),
+      ),
+    );
+    terminal.out(renderRegions(regions));
+  }
+  const missing = [
+    ...peers.filter((peer) => peer.status !== 'READY').map((peer) => `peer ${peer.peer} is ${peer.status}`),
+    ...regions.filter((region) => region.status !== 'UP').map((region) => `region ${region.name} is ${region.status}`),
+  ];
+  if (missing.length > 0) throw new CommandError(`Not everything is there: ${missing.join(', ')}.`);
+}
+
+async function peerStatus(http: Http, peer: string, rest: string): Promise<PeerStatus> {
+  try {
+    const answer = await http({ method: 'GET', url: `${rest}/readyz`, timeoutMs: READY_TIMEOUT_MS });
+    return { peer, rest, status: answer.status === 200 ? 'READY' : 'NOT_READY' };
+  } catch {
+    return { peer, rest, status: 'UNREACHABLE' };
+  }
+}
+
+function renderRegions(regions: readonly Region[]): string {
+  if (regions.length === 0) return 'There are no regions.';
+  return renderTable(
+    ['region', 'status', 'provider', 'jurisdiction', 'zones (free members)'],
+    regions.map((region) => [region.name, region.status, region.provider, region.jurisdiction, zonesText(region)]),
+  );
+}
+
+function renderRegion(region: Region): string {
+  const fields = renderFields([
+    ['name', region.name],
+    ['status', region.status],
+    ['provider', region.provider],
+    ['jurisdiction', region.jurisdiction],
+    ['zones', zonesText(region)],
+  ]);
+  if (region.flavors.length === 0) return fields;
+  const rows = region.flavors.map((flavor) => [flavor.name, flavor.vcpus, flavor.memory_mib]);
+  return `${fields}\n${renderTable(['flavor', 'vCPUs', 'memory (MiB)'], rows)}`;
+}
+
+function zonesText(region: Region): string {
+  return region.zones.map((zone) => `${zone.name} (${zone.free_members ?? '?'})`).join(', ');
+}
+
+function renderDatastores(datastores: readonly Datastore[]): string {
+  if (datastores.length === 0) return 'There are no datastores.';
+  return renderTable(
+    ['datastore', 'versions', 'default'],
+    datastores.map((datastore) => [
+      datastore.type,
+      datastore.versions.map((version) => (typeof version === 'string' ? version : version.version)).join(', '),
+      datastore.default_version,
+    ]),
+  );
+}
+
+function isJson(command: Command): boolean {
+  return command.optsWithGlobals().json === true;
+}
+
+function asJson(value: unknown): string {
+  return JSON.stringify(value, undefined, 2);
+}

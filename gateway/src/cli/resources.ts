@@ -1,0 +1,120 @@
+// What the gateway answers, as far as the command line shows it. Unknown fields are kept, missing ones are not fatal: an
+// older or newer gateway still has readable answers.
+import { z } from 'zod';
+
+const id = z.union([z.string(), z.number()]).transform(String);
+const time = z.string().nullish();
+
+const stepSchema = z.looseObject({
+  id,
+  kind: z.string(),
+  member: z.string().nullish(),
+  region: z.string().nullish(),
+  zone: z.string().nullish(),
+  status: z.string(),
+  attempts: z.number().nullish(),
+  started_at: time,
+  finished_at: time,
+  error: z.unknown(),
+});
+
+const operationSchema = z.looseObject({
+  id: z.string(),
+  kind: z.string().default(''),
+  target: z.unknown(),
+  status: z.string(),
+  steps: z.array(stepSchema).default([]),
+  error: z.unknown(),
+  created_at: time,
+  updated_at: time,
+});
+
+const memberSchema = z.looseObject({
+  id: z.string(),
+  role: z.string().nullish(),
+  kind: z.string().nullish(),
+  region: z.string().nullish(),
+  zone: z.string().nullish(),
+  status: z.string().nullish(),
+  address: z.string().nullish(),
+  port: z.number().nullish(),
+  lag_bytes: z.number().nullish(),
+});
+
+const clusterSchema = z.looseObject({
+  id: z.string(),
+  name: z.string(),
+  project_id: z.string().nullish(),
+  status: z.string(),
+  epoch: z.number().nullish(),
+  datastore: z.looseObject({ type: z.string(), version: z.string().nullish() }).optional(),
+  flavor: z.string().nullish(),
+  volume: z.looseObject({ size: z.number() }).nullish(),
+  topology: z
+    .looseObject({ voters: z.number(), replicas: z.number().default(0), arbiters: z.number().default(0) })
+    .optional(),
+  placement: z
+    .looseObject({
+      survive: z.string().nullish(),
+      regions: z.array(z.string()).nullish(),
+      residency: z.array(z.string()).nullish(),
+    })
+    .optional(),
+  durability: z.looseObject({ mode: z.string().nullish(), rpo_seconds: z.number().nullish() }).nullish(),
+  members: z.array(memberSchema).default([]),
+  endpoints: z.looseObject({ read_write: z.string().nullish(), read_only: z.string().nullish() }).nullish(),
+  created_at: time,
+  updated_at: time,
+});
+
+const credentialsSchema = z.looseObject({
+  username: z.string(),
+  password: z.string(),
+  database: z.string().nullish(),
+});
+
+const regionSchema = z.looseObject({
+  name: z.string(),
+  provider: z.string().nullish(),
+  jurisdiction: z.string().nullish(),
+  status: z.string().nullish(),
+  zones: z.array(z.looseObject({ name: z.string(), free_members: z.number().nullish() })).default([]),
+  flavors: z
+    .array(z.looseObject({ name: z.string(), vcpus: z.number().nullish(), memory_mib: z.number().nullish() }))
+    .default([]),
+});
+
+const datastoreSchema = z.looseObject({
+  type: z.string(),
+  versions: z.array(z.union([z.string(), z.looseObject({ version: z.string() })])).default([]),
+  default_version: z.string().nullish(),
+});
+
+export type Step = z.infer<typeof stepSchema>;
+export type Operation = z.infer<typeof operationSchema>;
+export type Member = z.infer<typeof memberSchema>;
+export type Cluster = z.infer<typeof clusterSchema>;
+export type Credentials = z.infer<typeof credentialsSchema>;
+export type Region = z.infer<typeof regionSchema>;
+export type Datastore = z.infer<typeof datastoreSchema>;
+
+const link = z.looseObject({ rel: z.string(), href: z.string() });
+
+export const clusterAnswer = z.looseObject({ cluster: clusterSchema });
+export const clustersAnswer = z.looseObject({ clusters: z.array(clusterSchema), links: z.array(link).default([]) });
+export const operationAnswer = z.looseObject({ operation: operationSchema });
+export const operationsAnswer = z.looseObject({
+  operations: z.array(operationSchema),
+  links: z.array(link).default([]),
+});
+export const regionAnswer = z.looseObject({ region: regionSchema });
+export const regionsAnswer = z.looseObject({ regions: z.array(regionSchema) });
+export const datastoresAnswer = z.looseObject({ datastores: z.array(datastoreSchema) });
+
+/** The answer to a change: what it concerns, its operation, and a password that is told this once. */
+export const changeAnswer = z.looseObject({
+  cluster: clusterSchema.optional(),
+  operation: operationSchema.optional(),
+  credentials: credentialsSchema.optional(),
+});
+export type ChangeAnswer = z.infer<typeof changeAnswer>;

@@ -1,0 +1,146 @@
+// The configuration of each process, as plain data: what the three programs of a region are told.
+import { join } from 'node:path';
+import { executorName, gatewayName, intermediateFiles, leafFiles, peerName, processFolder } from './certificates.ts';
+import { enginesFolder, type HomePaths, lifelinePath, volumesFolder } from './home-paths.ts';
+import { endpointText, endpointUrl, keystoneUrl, type RegionLayout, type RegionName } from './layout.ts';
+import type { Settings } from './settings.ts';
+
+/** Everything that the configurations are made of. */
+export interface FederationPlan {
+  readonly paths: HomePaths;
+  readonly settings: Settings;
+  readonly regions: readonly RegionLayout[];
+  readonly repository: string;
+  readonly run: string;
+  /** New at each start: servers that ran are booted again. */
+  readonly bootId: string;
+  readonly databaseUser: string | undefined;
+}
+
+const DOMAIN = 'Default';
+const IMAGE = 'argosy';
+const NETWORK = 'argosy';
+const SERVICE_USER = 'argosy';
+const ZONE_SUFFIXES = ['a', 'b'] as const;
+/** How many members a zone takes. */
+const ZONE_CAPACITY = 16;
+const FLAVOR_DISK_GIB = 8;
+
+/** The sizes that tenants pick, and what the stand-in regions call them. */
+const FLAVORS = [
+  { name: 'small', openstackFlavor: 'm1.small', vcpus: 1, memoryMib: 512 },
+  { name: 'medium', openstackFlavor: 'm1.medium', vcpus: 2, memoryMib: 1024 },
+  { name: 'large', openstackFlavor: 'm1.large', vcpus: 4, memoryMib: 2048 },
+] as const;
+
+/** Who runs a region, and whose law rules there. */
+const OWNERS: Readonly<Record<RegionName, { readonly provider: string; readonly jurisdiction: string }>> = {
+  north: { provider: 'aurora', jurisdiction: 'EU' },
+  south: { provider: 'meridian', jurisdiction: 'EU' },
+  west: { provider: 'pacifica', jurisdiction: 'US' },
+};
+
+const ALL_ROLES = ['admin', 'member', 'reader'];
+
+export function regionKeyFile(paths: HomePaths, region: RegionLayout): string {
+  return join(processFolder(paths, executorName(region)), 'region.key');
+}
+
+export function microcloudConfiguration(plan: FederationPlan, region: RegionLayout): unknown {
+  const { paths, settings, run, bootId, databaseUser, repository } = plan;
+  const { projects, executorPassword } = settings.regions[region.name];
+  const { passwords } = settings;
+  return {
+    region: region.name,
+    bind: { address: region.keystone.address, keystonePort: region.keystone.port, heatPort: region.heat.port },
+    directory: join(paths.regions, region.name),
+    volumesDirectory: join(volumesFolder(settings.dataFolder), region.name),
+    runDirectory: regionRunFolder(run, region),
+    bootId,
+    lifeline: lifelinePath(run),
+    serverCommand: ['/bin/sh', join(repository, 'images/guest.sh')],
+    enginesFile: join(enginesFolder(settings.dataFolder), 'engines.json'),
+    ...(databaseUser === undefined ? {} : { databaseUser }),
+    zones: zoneNames(region).map((name) => ({ name, capacity: ZONE_CAPACITY })),
+    flavors: FLAVORS.map(({ openstackFlavor, vcpus, memoryMib }) => ({
+      name: openstackFlavor,
+      vcpus,
+      ram: memoryMib,
+      disk: FLAVOR_DISK_GIB,
+    })),
+    images: [IMAGE],
+    networks: [{ name: NETWORK, cidr: region.cidr, firstHost: region.firstMember }],
+    projects: Object.entries(projects).map(([name, id]) => ({ id, name })),
+    users: [
+      { name: 'admin', password: passwords.admin, project: 'admin', roles: ALL_ROLES },
+      { name: 'demo', password: passwords.demo, project: 'demo', roles: ['member', 'reader'] },
+      { name: 'viewer', password: passwords.viewer, project: 'demo', roles: ['reader'] },
+      { name: SERVICE_USER, password: executorPassword, project: 'service', roles: ['member', 'reader'] },
+    ],
+    catalog: [{ type: 'database', name: 'argosy', url: endpointUrl(region.rest) }],
+  };
+}
+
+export function executorConfiguration(plan: FederationPlan, region: RegionLayout): unknown {
+  const { paths, settings, run } = plan;
+  const name = executorName(region);
+  const intermediate = intermediateFiles(paths, name);
+  return {
+    federation: settings.federation,
+    region: region.name,
+    ...OWNERS[region.name],
+    grpc: region.executor,
+    admin: region.admin,
+    ...leafFiles(paths, name),
+    rootFile: paths.authority,
+    intermediateCertificateFile: intermediate.certificateFile,
+    intermediateKeyFile: intermediate.keyFile,
+    regionKeyFile: regionKeyFile(paths, region),
+    openstack: {
+      authUrl: keystoneUrl(region),
+      region: region.name,
+      username: SERVICE_USER,
+      password: settings.regions[region.name].executorPassword,
+      userDomain: DOMAIN,
+      projectName: 'service',
+      projectDomain: DOMAIN,
+      interface: 'public',
+    },
+    image: IMAGE,
+    network: NETWORK,
+    zones: zoneNames(region).map((zone) => ({ name: zone, capacity: ZONE_CAPACITY })),
+    flavors: FLAVORS,
+    lifeline: lifelinePath(run),
+  };
+}
+
+export function gatewayConfiguration(plan: FederationPlan, region: RegionLayout): unknown {
+  const { paths, settings, regions, run } = plan;
+  // Its own region's Keystone first: that one answers when the others cannot be reached.
+  const nearestFirst = [region, ...regions.filter((other) => other !== region)];
+  return {
+    federation: settings.federation,
+    peer: { id: region.number, name: peerName(region) },
+    grpc: region.gateway,
+    rest: region.rest,
+    peers: regions.map((other) => ({ id: other.number, name: peerName(other), address: endpointText(other.gateway) })),
+    dataDirectory: join(paths.peers, peerName(region)),
+    ...leafFiles(paths, gatewayName(region)),
+    rootFile: paths.authority,
+    keystones: nearestFirst.map((other) => ({ name: other.name, url: keystoneUrl(other) })),
+    regions: regions.map((other) => ({ name: other.name, executors: [endpointText(other.executor)] })),
+    // Names are never matched: these projects are one tenant's because it says so here.
+    projectLinks: (['demo', 'admin'] as const).map((project) =>
+      regions.map((other) => ({ keystone: other.name, projectId: settings.regions[other.name].projects[project] })),
+    ),
+    lifeline: lifelinePath(run),
+  };
+}
+
+export function regionRunFolder(run: string, region: RegionLayout): string {
+  return join(run, region.name);
+}
+
+function zoneNames(region: RegionLayout): string[] {
+  return ZONE_SUFFIXES.map((suffix) => `${region.name}-${suffix}`);
+}

@@ -1,0 +1,217 @@
+// A local federation's life: its processes are started in the order in which they need one another, watched, and stopped
+// so that every database ends in order.
+import { randomUUID } from 'node:crypto';
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Clock, pause } from '@argosy/proto';
+import { openHttp } from '../cli/http.ts';
+import { ensureCertificates, executorName, gatewayName, microcloudName, processFolder } from './certificates.ts';
+import { Children, type ChildSpec } from './children.ts';
+import { cloudsYaml, openrc } from './cloud-files.ts';
+import {
+  executorConfiguration,
+  type FederationPlan,
+  gatewayConfiguration,
+  microcloudConfiguration,
+  regionKeyFile,
+  regionRunFolder,
+} from './configurations.ts';
+import { StartError } from './errors.ts';
+import { writeFederationFile } from './federation-file.ts';
+import {
+  emptyOwnFolder,
+  ensureFolder,
+  PASSAGE_FOLDER,
+  PRIVATE_FOLDER,
+  SECRET_FILE,
+  writeJson,
+  writeWhole,
+} from './folders.ts';
+import { lifelinePath } from './home-paths.ts';
+import { killAll, waitForEnd } from './last-run.ts';
+import { endpointUrl, type RegionLayout } from './layout.ts';
+import { type Lifeline, openLifeline } from './lifeline-server.ts';
+import { logFile, rotateLog, tailOf } from './logs.ts';
+import { LIFELINE_VARIABLE, MEMBERS_END_LIMIT_MS, type Preparation } from './preparation.ts';
+import { findProcess, isAlive, type ProcessRef } from './process-table.ts';
+import { waitFor } from './waiting.ts';
+
+const PROCESS_LIMIT_MS = 30_000;
+const PROBE_TIMEOUT_MS = 1_000;
+const GATEWAYS_END_LIMIT_MS = 2_000;
+const SHOWN_LOG_LINES = 12;
+const CLEAN_ENVIRONMENT = /^(OS_|npm_|ARGOSY_)/;
+
+export interface LocalFederationOptions {
+  readonly plan: FederationPlan;
+  readonly preparation: Preparation;
+  readonly clock: Clock;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly say: (line: string) => void;
+  /** A process cannot be kept running. */
+  readonly onFailure: (error: StartError) => void;
+}
+
+/** The kinds of process that every region has, and where one sees that they serve. */
+type ProcessKind = 'microcloud' | 'executor' | 'gateway';
+
+export class LocalFederation {
+  readonly #options: LocalFederationOptions;
+  readonly #children: Children;
+  #lifeline: Lifeline | undefined;
+
+  constructor(options: LocalFederationOptions) {
+    const { plan, clock, environment, say, onFailure } = options;
+    this.#options = options;
+    const kept = Object.entries(environment).filter(([name]) => !CLEAN_ENVIRONMENT.test(name));
+    this.#children = new Children({
+      clock,
+      environment: { ...Object.fromEntries(kept), [LIFELINE_VARIABLE]: lifelinePath(plan.run) },
+      onStarted: () => this.#writeFederationFile(),
+      onEnded: (name, how, againInMs) => say(`  ${name} ended (${how}); it is started again in ${againInMs} ms.`),
+      onGivenUp: (spec, how) => onFailure(givenUp(spec, how)),
+    });
+  }
+
+  /** Writes what processes and users read before anything runs. Returns how many certificates were issued. */
+  async writeFiles(): Promise<number> {
+    const { plan, clock } = this.#options;
+    const { paths, settings, regions } = plan;
+    const { federation } = settings;
+    const issued = await ensureCertificates(paths, { federation, regions, now: clock.now() });
+    for (const region of regions) {
+      ensureFolder(processFolder(paths, microcloudName(region)), PRIVATE_FOLDER);
+      ensureFolder(join(paths.regions, region.name), PRIVATE_FOLDER);
+      writeWhole(regionKeyFile(paths, region), `${settings.regions[region.name].regionKey}\n`, SECRET_FILE);
+      writeJson(this.#configFile(microcloudName(region)), microcloudConfiguration(plan, region), SECRET_FILE);
+      writeJson(this.#configFile(executorName(region)), executorConfiguration(plan, region), SECRET_FILE);
+      writeJson(this.#configFile(gatewayName(region)), gatewayConfiguration(plan, region), SECRET_FILE);
+    }
+    writeWhole(paths.clouds, cloudsYaml(regions, settings), SECRET_FILE);
+    const first = regions[0];
+    if (first !== undefined) writeWhole(paths.openrc, openrc(first, settings), SECRET_FILE);
+    return issued;
+  }
+
+  async openLifeline(): Promise<void> {
+    const { run, regions } = this.#options.plan;
+    emptyOwnFolder(run, PASSAGE_FOLDER);
+    for (const region of regions) ensureFolder(regionRunFolder(run, region), PASSAGE_FOLDER);
+    this.#lifeline = await openLifeline(lifelinePath(run));
+  }
+
+  /** Starts this kind in every region, and waits until each serves. @throws StartError */
+  async start(kind: ProcessKind, signal: AbortSignal): Promise<void> {
+    const { regions } = this.#options.plan;
+    for (const region of regions) this.#children.start(this.#childSpec(kind, region));
+    for (const region of regions) await this.#waitUntilServing(kind, region, signal);
+  }
+
+  /** Stops everything, databases in order. Returns the pids of those that had to be killed. */
+  async stop(): Promise<number[]> {
+    const { clock, plan } = this.#options;
+    this.#children.stopRestarting();
+    // The gateway first: it must not take what follows for a disaster.
+    this.#children.signal('SIGTERM', (name) => name.startsWith('gateway'));
+    await this.#gatewaysEnded();
+    this.#lifeline?.cut();
+    const killed = await waitForEnd({ clock, find: () => this.#find(), limitMs: MEMBERS_END_LIMIT_MS });
+    rmSync(plan.paths.federation, { force: true });
+    rmSync(plan.run, { recursive: true, force: true });
+    return killed;
+  }
+
+  /** Ends everything at once. Databases recover from it at the next start. */
+  kill(): void {
+    this.#children.stopRestarting();
+    killAll(this.#find());
+  }
+
+  #find(): ProcessRef[] {
+    const found = [...this.#options.preparation.find(), ...this.#children.alive()].filter(isAlive);
+    return [...new Map(found.map((ref) => [ref.pid, ref])).values()];
+  }
+
+  async #gatewaysEnded(): Promise<void> {
+    const { clock, plan } = this.#options;
+    const pids = plan.regions.map((region) => this.#children.pidOf(gatewayName(region)));
+    const end = clock.monotonicMs() + GATEWAYS_END_LIMIT_MS;
+    while (pids.some((pid) => pid !== undefined && findProcess(pid) !== undefined) && clock.monotonicMs() < end) {
+      await pause(clock, 50);
+    }
+  }
+
+  async #waitUntilServing(kind: ProcessKind, region: RegionLayout, signal: AbortSignal): Promise<void> {
+    const { clock, plan } = this.#options;
+    const spec = this.#childSpec(kind, region);
+    const url = healthUrl(kind, region);
+    const http = await openHttp();
+    const explain = (): string =>
+      [`${spec.name} does not serve at ${url}. Its log is ${spec.logFile}:`, ...lastLines(spec.logFile)].join('\n');
+    await waitFor({ clock, limitMs: PROCESS_LIMIT_MS, signal, explain }, async () => {
+      try {
+        const answer = await http({ method: 'GET', url, timeoutMs: PROBE_TIMEOUT_MS });
+        return answer.status === 200 ? plan : undefined;
+      } catch {
+        return undefined;
+      }
+    });
+  }
+
+  #childSpec(kind: ProcessKind, region: RegionLayout): ChildSpec {
+    const { paths, repository } = this.#options.plan;
+    const name = { microcloud: microcloudName, executor: executorName, gateway: gatewayName }[kind](region);
+    const script = join(repository, SCRIPTS[kind]);
+    if (!existsSync(script)) throw new StartError(`${script} is missing; run "npm run build".`);
+    const log = logFile(paths.logs, name);
+    if (this.#children.pidOf(name) === undefined) rotateLog(log);
+    return { name, command: ['--enable-source-maps', script, '--config', this.#configFile(name)], logFile: log };
+  }
+
+  #configFile(name: string): string {
+    return join(processFolder(this.#options.plan.paths, name), 'config.json');
+  }
+
+  #writeFederationFile(): void {
+    const { paths, settings, regions } = this.#options.plan;
+    writeFederationFile({
+      path: paths.federation,
+      federation: settings.federation,
+      slot: settings.slot,
+      regions,
+      authority: paths.authority,
+      pidOf: (name) => this.#children.pidOf(name),
+    });
+  }
+}
+
+/** A name for this life of the whole machine. */
+export function newBootId(): string {
+  return randomUUID();
+}
+
+const SCRIPTS: Readonly<Record<ProcessKind, string>> = {
+  microcloud: 'regions/dist/microcloud/main.js',
+  executor: 'regions/dist/executor/main.js',
+  gateway: 'gateway/dist/main.js',
+};
+
+function healthUrl(kind: ProcessKind, region: RegionLayout): string {
+  switch (kind) {
+    case 'microcloud':
+      return `${endpointUrl(region.keystone)}/v3`;
+    case 'executor':
+      return `${endpointUrl(region.admin)}/healthz`;
+    case 'gateway':
+      return `${endpointUrl(region.rest)}/readyz`;
+  }
+}
+
+function givenUp(spec: ChildSpec, how: string): StartError {
+  const lines = [`${spec.name} keeps failing (${how}). Its log is ${spec.logFile}:`, ...lastLines(spec.logFile)];
+  return new StartError(lines.join('\n'));
+}
+
+function lastLines(file: string): string[] {
+  return tailOf(file, SHOWN_LOG_LINES).map((line) => `    ${line}`);
+}

@@ -1,0 +1,49 @@
+// Looks whether the ports of a federation are free, and names who has those that are not.
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { StartError } from './errors.ts';
+import type { Endpoint } from './layout.ts';
+import { type Conflict, conflictText, findConflicts, type Listener, parseListeners } from './listeners.ts';
+import { commandOf, socketOwner } from './process-table.ts';
+
+/** @throws StartError with a sentence for each listener that is in the way. */
+export async function checkPorts(wanted: readonly Endpoint[]): Promise<void> {
+  const conflicts = await confirm(findConflicts(readListeners(), wanted));
+  if (conflicts.length === 0) return;
+  const sentences = conflicts.map((conflict) => {
+    const pid = socketOwner(conflict.listener.inode);
+    const owner = pid === undefined ? undefined : { pid, command: commandOf(pid) ?? 'unknown' };
+    return conflictText(conflict, owner);
+  });
+  throw new StartError(sentences.join('\n'));
+}
+
+/** An IPv6 wildcard may or may not take the port of IPv4: only trying tells. */
+async function confirm(conflicts: readonly Conflict[]): Promise<Conflict[]> {
+  const confirmed: Conflict[] = [];
+  for (const conflict of conflicts) {
+    const { listener, wanted } = conflict;
+    const isUnsure = listener.isV6 && listener.isWildcard;
+    if (!isUnsure || !(await isFree(wanted))) confirmed.push(conflict);
+  }
+  return confirmed;
+}
+
+function isFree({ address, port }: Endpoint): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ host: address, port }, () => server.close(() => resolve(true)));
+  });
+}
+
+function readListeners(): Listener[] {
+  return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((path) => {
+    try {
+      return parseListeners(readFileSync(path, 'utf8'));
+    } catch {
+      // A machine without IPv6 has no tcp6.
+      return [];
+    }
+  });
+}

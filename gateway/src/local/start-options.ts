@@ -1,0 +1,57 @@
+// The arguments of `npm start`.
+import { parseArgs } from 'node:util';
+import { DEFAULT_PORT_BASE, REGION_NAMES } from './layout.ts';
+
+/** The arguments are wrong: exit 2. */
+export class StartUsageError extends Error {
+  override readonly name = 'StartUsageError';
+}
+
+export interface StartOptions {
+  readonly isFresh: boolean;
+  readonly portBase: number;
+  readonly wantsHelp: boolean;
+}
+
+export const USAGE = `Usage: npm start [-- OPTIONS]
+
+Brings up a whole federation on this machine and stays in the foreground; Ctrl-C stops it.
+
+  --fresh          begin with an empty state
+  --port-base N    REST of peer i listens on N+i-1 (default ${DEFAULT_PORT_BASE})
+
+ARGOSY_HOME names where its state is kept (default .argosy).`;
+
+const FIRST_UNPRIVILEGED_PORT = 1024;
+const PLANNED = ['--openstack', '--netns'] as const;
+
+/**
+ * @param firstEphemeralPort the kernel gives ports from here on to clients, so servers stay below it.
+ * @throws StartUsageError
+ */
+export function readStartOptions(args: readonly string[], firstEphemeralPort: number): StartOptions {
+  const planned = PLANNED.find((flag) => args.some((argument) => argument === flag || argument.startsWith(`${flag}=`)));
+  if (planned !== undefined) throw new StartUsageError(`${planned} is not there yet.`);
+
+  const { values } = parse(args);
+  const portBase = values['port-base'] === undefined ? DEFAULT_PORT_BASE : Number(values['port-base']);
+  const last = firstEphemeralPort - REGION_NAMES.length;
+  if (!Number.isInteger(portBase) || portBase < FIRST_UNPRIVILEGED_PORT || portBase > last) {
+    throw new StartUsageError(`--port-base must be a number from ${FIRST_UNPRIVILEGED_PORT} to ${last}.`);
+  }
+  return { isFresh: values.fresh === true, portBase, wantsHelp: values.help === true };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: { fresh: { type: 'boolean' }, 'port-base': { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+      strict: true,
+      allowPositionals: false,
+    });
+  } catch (error) {
+    const reason = error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error);
+    throw new StartUsageError(`${reason}. See "npm start -- --help".`, { cause: error });
+  }
+}
