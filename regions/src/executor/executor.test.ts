@@ -1,41 +1,246 @@
-import { callUnary, type EnsureMemberResponse, type ExecutorServiceClient } from '@argosy/proto';
-import test from 'ava';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  AgentState,
+  type CommandHeader,
+  callUnary,
+  type EnsureMemberResponse,
+  type ExecutorServiceClient,
+  type MemberObservation,
+  type MemberSpec,
+  type ObserveResponse,
+} from '@argosy/proto';
+import { type ServiceError, status } from '@grpc/grpc-js';
+import test, { type ExecutionContext } from 'ava';
 import {
   client,
   executor,
-  executorSettings,
-  folder,
-  GATEWAY,
-  microcloud,
-  microcloudSettings,
+  FEDERATION,
+  gatewayClient,
+  guests,
+  leftOvers,
+  REGION,
+  signIn,
   spec,
-  trust,
+  until,
+  wholeRegion,
 } from '../testing/region.ts';
 
-const deadline = (): Date => new Date(Date.now() + 20_000);
+const deadline = (): Date => new Date(Date.now() + 30_000);
 
-function ensure(to: ExecutorServiceClient, memberId: string): Promise<EnsureMemberResponse> {
-  return callUnary(to.ensureMember.bind(to), { header: undefined, member: spec(memberId) }, { deadline: deadline() });
+function ensure(to: ExecutorServiceClient, member: MemberSpec): Promise<EnsureMemberResponse> {
+  return callUnary(to.ensureMember.bind(to), { header: undefined, member }, { deadline: deadline() });
 }
 
-test('a member is made, enrolled and told with its address; a repeat answers the same', async (t) => {
-  const directory = folder(t);
-  const cloud = await microcloud(t, microcloudSettings(directory));
-  const authorities = await trust(directory);
-  const started = await executor(t, executorSettings(authorities.files, cloud.keystoneUrl));
-  const gateway = await client(t, started.grpcPort, {
-    authority: authorities.root,
-    root: authorities.root.certificate,
-    identity: GATEWAY,
+function header(memberId: string): CommandHeader {
+  const clusterId = memberId.replace(/-\d+$/, '');
+  return { clusterId, memberId, epoch: 0, generation: 0, specRevision: 0, term: 0, idempotencyKey: '', requestId: '' };
+}
+
+async function remove(to: ExecutorServiceClient, memberId: string): Promise<boolean> {
+  const request = { header: header(memberId) };
+  return (await callUnary(to.removeMember.bind(to), request, { deadline: deadline() })).existed;
+}
+
+/** The code and the words of a refusal. */
+async function refusal(call: Promise<unknown>): Promise<{ code: number; details: string }> {
+  try {
+    await call;
+  } catch (error) {
+    const { code, details } = error as ServiceError;
+    return { code, details };
+  }
+  throw new Error('The call was not refused.');
+}
+
+/** Watches a region; what has been told so far is in `told`. */
+function watch(t: ExecutionContext, to: ExecutorServiceClient) {
+  const told: NonNullable<ObserveResponse['observation']>[] = [];
+  const stream = to.observe({});
+  stream.on('data', ({ observation }: ObserveResponse) => {
+    if (observation !== undefined) told.push(observation);
   });
+  stream.on('error', () => {});
+  t.teardown(() => stream.cancel());
+  const newest = (memberId: string): MemberObservation | undefined =>
+    told.flatMap((one) => (one.$case === 'member' && one.value.memberId === memberId ? [one.value] : [])).at(-1);
+  return { told, newest };
+}
+
+test('a member is made once, however often and by however many it is asked for', async (t) => {
+  const { gateway, directory } = await wholeRegion(t);
 
   const began = performance.now();
-  const first = await ensure(gateway, 'c1-1');
+  const [first, second] = await Promise.all([ensure(gateway, spec('c1-1')), ensure(gateway, spec('c1-1'))]);
   t.log(`EnsureMember took ${Math.round(performance.now() - began)} ms`);
-  const second = await ensure(gateway, 'c1-1');
+  const third = await ensure(gateway, spec('c1-1'));
 
   t.deepEqual(second, first);
+  t.deepEqual(third, first);
   t.regex(first.peer?.address ?? '', /^127\.201\./);
   t.is(first.peer?.port, 5432);
   t.is(first.peer?.serverName, 'c1-1.north.test.argosy.internal');
+  t.is(guests(directory).length, 1);
+});
+
+test('a removed member leaves no process, no folder and no address', async (t) => {
+  const { gateway, directory } = await wholeRegion(t);
+  const made = await ensure(gateway, spec('c1-1'));
+
+  t.true(await remove(gateway, 'c1-1'));
+  t.false(await remove(gateway, 'c1-1'));
+
+  t.deepEqual(leftOvers(directory), []);
+  for (const left of ['run', 'volumes', 'cloud/servers', 'cloud/ports', 'cloud/volumes', 'cloud/consoles']) {
+    t.deepEqual(readdirSync(join(directory, left)), [], left);
+  }
+  const next = await ensure(gateway, spec('c1-2'));
+  t.is(next.peer?.address, made.peer?.address);
+});
+
+test('a member that is being made can be removed', async (t) => {
+  const { gateway, directory } = await wholeRegion(t);
+
+  const making = refusal(ensure(gateway, spec('c1-1')));
+  await until(
+    () => existsSync(join(directory, 'cloud/servers')) && readdirSync(join(directory, 'cloud/servers')).length > 0,
+  );
+  t.true(await remove(gateway, 'c1-1'));
+
+  t.is((await making).code, status.ABORTED);
+  t.deepEqual(leftOvers(directory), []);
+});
+
+test('a new executor finds its members in Heat and their agents', async (t) => {
+  const region = await wholeRegion(t);
+  const made = await ensure(region.gateway, spec('c1-1'));
+  await region.executor.close();
+
+  const second = await executor(t, region.executorConfig);
+  const gateway = await gatewayClient(t, second, region.authorities);
+  const { told, newest } = watch(t, gateway);
+  await until(() => told.some(({ $case }) => $case === 'listingComplete'));
+
+  t.is(told[0]?.$case, 'region');
+  t.is(newest('c1-1')?.agent, AgentState.REACHABLE);
+  t.is(newest('c1-1')?.report?.epoch, 7);
+  t.deepEqual(newest('c1-1')?.peer, made.peer);
+  t.deepEqual(await ensure(gateway, spec('c1-1')), made);
+});
+
+test('watchers are told the listing, then what changes', async (t) => {
+  const { gateway, directory } = await wholeRegion(t);
+  const { told, newest } = watch(t, gateway);
+  await until(() => told.some(({ $case }) => $case === 'listingComplete'));
+
+  await ensure(gateway, spec('c1-1'));
+  await until(() => newest('c1-1')?.agent === AgentState.REACHABLE);
+  for (const pid of guests(directory)) process.kill(pid, 'SIGKILL');
+  await until(() => newest('c1-1')?.agent === AgentState.UNREACHABLE);
+  t.regex(newest('c1-1')?.detail ?? '', /^The agent does not answer/);
+  await remove(gateway, 'c1-1');
+  await until(() => newest('c1-1')?.gone === true);
+
+  const zones = told.flatMap((one) => (one.$case === 'region' ? [one.value.zones[0]?.freeMembers] : []));
+  t.true(zones.includes(3) && zones.at(-1) === 4, String(zones));
+});
+
+test('a command reaches the agent, and its answer or refusal comes back as the agent gave it', async (t) => {
+  const { gateway } = await wholeRegion(t);
+  await ensure(gateway, spec('c1-1'));
+  const command = (value: Parameters<typeof gateway.commandMember>[0]) =>
+    callUnary(gateway.commandMember.bind(gateway), value, { deadline: deadline() });
+
+  const initialise = { $case: 'initialise' as const, value: { header: header('c1-1'), version: '15' } };
+  t.is((await command({ command: initialise })).answer?.$case, 'initialise');
+  const refused = await refusal(command({ command: { $case: 'open', value: { header: header('c1-1') } } }));
+  t.deepEqual(refused, { code: status.FAILED_PRECONDITION, details: 'epoch 7 is promised' });
+  const unknown = await refusal(command({ command: { $case: 'open', value: { header: header('c9-1') } } }));
+  t.is(unknown.code, status.NOT_FOUND);
+});
+
+test('nobody but a gateway peer of the federation may call', async (t) => {
+  const { executor: called, authorities } = await wholeRegion(t);
+  const stranger = await client(t, called.grpcPort, {
+    authority: authorities.intermediate,
+    root: authorities.root.certificate,
+    identity: { kind: 'executor', federation: FEDERATION, region: REGION },
+  });
+
+  t.is((await refusal(ensure(stranger, spec('c1-1')))).code, status.PERMISSION_DENIED);
+});
+
+test('a guest that does not know its token gets no certificate', async (t) => {
+  const command = [process.execPath, new URL('../testing/guest.js', import.meta.url).pathname, 'wrong-token'];
+  const { gateway } = await wholeRegion(t, { cloud: { serverCommand: command } });
+
+  const refused = await refusal(ensure(gateway, spec('c1-1')));
+
+  t.is(refused.code, status.PERMISSION_DENIED);
+  t.regex(refused.details, /does not know the enrolment token/);
+});
+
+test('a full zone says elsewhere, a wrong wish says never, a guest that dies says again; nothing is left', async (t) => {
+  const { gateway, directory } = await wholeRegion(t, {
+    cloud: { serverCommand: ['/bin/false'], zones: [{ name: 'north-a' }, { name: 'north-b', capacity: 0 }] },
+    executor: {
+      zones: [
+        { name: 'north-a', capacity: 0 },
+        { name: 'north-b', capacity: 1 },
+        { name: 'north-c', capacity: 1 },
+      ],
+    },
+  });
+  const code = async (member: MemberSpec): Promise<string | undefined> =>
+    status[(await refusal(ensure(gateway, member))).code];
+
+  t.is(await code(spec('c1-1', { zone: 'north-a' })), 'RESOURCE_EXHAUSTED');
+  t.is(await code(spec('c1-2', { zone: 'north-b' })), 'RESOURCE_EXHAUSTED');
+  t.is(await code(spec('c1-3', { zone: 'nowhere' })), 'INVALID_ARGUMENT');
+  t.is(await code(spec('c1-4', { datastore: 'clay tablets' })), 'INVALID_ARGUMENT');
+  t.is(await code(spec('c2-5', { clusterId: 'c1' })), 'INVALID_ARGUMENT');
+  t.deepEqual(readdirSync(join(directory, 'cloud/servers')), []);
+  t.deepEqual(readdirSync(join(directory, 'cloud/ports')), []);
+});
+
+test('a guest that dies at boot is told as a failure that may pass, and cleared away', async (t) => {
+  const { gateway, directory } = await wholeRegion(t, { cloud: { serverCommand: ['/bin/false'] } });
+
+  const refused = await refusal(ensure(gateway, spec('c1-1')));
+
+  t.is(refused.code, status.INTERNAL);
+  t.regex(refused.details, /compute\.resources\.server: Went to status ERROR/);
+  t.deepEqual(readdirSync(join(directory, 'cloud/servers')), []);
+});
+
+test('an image that is not there is never asked for again; a Heat that is not there is', async (t) => {
+  const region = await wholeRegion(t, { executor: { image: 'lost' } });
+
+  t.is((await refusal(ensure(region.gateway, spec('c1-1')))).code, status.INVALID_ARGUMENT);
+  await region.cloud.close();
+  t.is((await refusal(ensure(region.gateway, spec('c1-1')))).code, status.UNAVAILABLE);
+});
+
+test('operators see what runs; tenants see nothing of it', async (t) => {
+  const { gateway, executor: started, cloud } = await wholeRegion(t);
+  await ensure(gateway, spec('c1-1'));
+  const get = async (path: string, token = ''): Promise<{ code: number; body: Record<string, unknown> }> => {
+    const answer = await fetch(`http://127.0.0.1:${started.adminPort}${path}`, { headers: { 'x-auth-token': token } });
+    return { code: answer.status, body: (await answer.json()) as Record<string, unknown> };
+  };
+  const admin = await signIn(cloud.keystoneUrl, 'argosy', 'secret', 'service');
+  const tenant = await signIn(cloud.keystoneUrl, 'demo', 'demo', 'demo');
+
+  t.is((await get('/healthz')).code, 200);
+  t.is((await get('/v1/members')).code, 401);
+  t.like((await get('/v1/members', 'nonsense')).body, { error: { code: 401, title: 'token.invalid' } });
+  t.is((await get('/v1/members', tenant)).code, 403);
+  t.is((await get('/v1/nothing', admin)).code, 404);
+  t.like(((await get('/v1/members', admin)).body.members as object[])[0], { id: 'c1-1', kind: 'voter', port: 5432 });
+  t.is(((await get('/v1/stacks', admin)).body.stacks as object[]).length, 1);
+  t.like((await get('/v1/status', admin)).body.status, { region: 'north', members: 1 });
+  const heat = async (project: string): Promise<Response> =>
+    fetch(`${cloud.heatUrl}/v1/${project}/stacks`, { headers: { 'x-auth-token': tenant } });
+  t.deepEqual(await (await heat('b'.repeat(32))).json(), { stacks: [] });
+  t.is((await heat('a'.repeat(32))).status, 403);
 });

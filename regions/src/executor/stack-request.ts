@@ -1,13 +1,13 @@
 // From a member's wish to the stack that makes it. Pure: the same wish gives the same request, so a repeat of a command
 // by any executor asks Heat for the same name and is refused as a double.
 import { readFileSync } from 'node:fs';
+import { datastores } from '@argosy/datastores';
 import { AGENT_PORT, enrolmentToken, identityUri, MemberKind, type MemberSpec } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import { parse } from 'yaml';
 import type { NewStack } from '../openstack/heat.ts';
 import { CommandError } from './command-error.ts';
 import type { ExecutorSettings } from './config.ts';
-import { datastorePort } from './datastore-port.ts';
 
 /** Every stack of ours has this tag. */
 export const STACK_TAG = 'argosy';
@@ -69,7 +69,11 @@ export function checkSpec(spec: MemberSpec, config: ExecutorSettings): void {
   if (!config.zones.some(({ name }) => name === spec.zone)) refuse(`${config.region} has no zone "${spec.zone}".`);
   if (!config.flavors.some(({ name }) => name === spec.flavor))
     refuse(`${config.region} has no flavor "${spec.flavor}".`);
-  if (datastorePort(spec.datastore) === undefined) refuse(`"${spec.datastore}" is not a supported datastore.`);
+  const definition = datastores.find(spec.datastore);
+  if (definition === undefined) refuse(`"${spec.datastore}" is not a supported datastore.`);
+  if (definition?.versions.includes(spec.version) === false) {
+    refuse(`${spec.datastore} ${spec.version} is not a supported version.`);
+  }
   if (spec.volumeGib < 1 || spec.volumeGib > MAX_VOLUME_GIB)
     refuse(`A volume of ${spec.volumeGib} GiB cannot be made.`);
 }
@@ -105,7 +109,7 @@ export function stackRequest(
       ...(config.volumeType === undefined ? {} : { volume_type: config.volumeType }),
       user_data: userData(spec, region),
       agent_port: AGENT_PORT,
-      datastore_port: datastorePort(spec.datastore) ?? 0,
+      datastore_port: datastores.find(spec.datastore)?.port ?? 0,
     },
     timeoutMinutes: CREATE_TIMEOUT_MINUTES,
   };
@@ -136,6 +140,6 @@ function userData(
     executor: identityUri({ kind: 'executor', federation, region: name }),
     root_certificate: region.root,
     enrolment_token: enrolmentToken(region.regionKey, spec.memberId),
-    datastore_port: datastorePort(spec.datastore),
+    datastore_port: datastores.find(spec.datastore)?.port,
   });
 }

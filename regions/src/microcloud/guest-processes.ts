@@ -73,12 +73,12 @@ export class GuestProcesses {
 
   /** Ends all processes of a server. Answers false when some cannot be ended. */
   end(server: Server, volumePath: string | undefined): Promise<boolean> {
-    const folders = [this.#runDirectory(server), ...(volumePath === undefined ? [] : [volumePath])];
     return endMarked(
       {
         main: server.process ?? undefined,
-        environment: `${RUN_MARK}=${this.#runDirectory(server)}`,
-        folders: folders.map(realPath),
+        variable: RUN_MARK,
+        runDirectory: this.#runDirectory(server),
+        volume: volumePath === undefined ? undefined : realPath(volumePath),
       },
       this.#clock,
     );

@@ -68,11 +68,13 @@ function report(): MemberReport {
   };
 }
 
+// How a test makes this guest one that is not what it says.
+const token = process.argv[2] === 'wrong-token' ? 'f'.repeat(64) : userData.enrolment_token;
 const answerEmpty = (_call: unknown, callback: grpc.sendUnaryData<object>): void => callback(null, {});
 const service: grpc.UntypedServiceImplementation = {
   enrol: (_call: unknown, callback: grpc.sendUnaryData<object>) => {
     const signingRequest = Buffer.from(kept.request, 'base64');
-    callback(null, { signingRequest, mac: enrolmentMac(userData.enrolment_token, signingRequest) });
+    callback(null, { signingRequest, mac: enrolmentMac(token, signingRequest) });
   },
   installCertificate: (
     call: grpc.ServerUnaryCall<{ certificateChain: string }, object>,

@@ -1,6 +1,7 @@
 // A whole region for a test, on loopback addresses of its own: certificates, microcloud, executor, and guests without a
 // database. Everything that it starts ends with the test.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +16,7 @@ import {
   type KeyPair,
   MemberKind,
   type MemberSpec,
+  pause,
   serverName,
   signIntermediate,
   systemClock,
@@ -23,8 +25,10 @@ import type { ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import { type ExecutorConfig, executorConfig, readSecrets } from '../executor/config.ts';
 import { type Executor, startExecutor } from '../executor/executor.ts';
+import type { Server } from '../microcloud/cloud.ts';
 import { type MicrocloudConfig, microcloudConfig } from '../microcloud/config.ts';
 import { type Microcloud, startMicrocloud } from '../microcloud/microcloud.ts';
+import { isAlive } from '../microcloud/processes.ts';
 
 export const FEDERATION = 'test';
 export const REGION = 'north';
@@ -45,7 +49,7 @@ let networks = 0;
 /** A network that no other test of this machine uses at this time. */
 function network(): { name: string; cidr: string; firstHost: string } {
   networks += 1;
-  const third = (process.pid * 7 + networks) % 256;
+  const third = (process.pid * 31 + networks) % 256;
   return { name: 'members', cidr: `127.201.${third}.0/24`, firstHost: `127.201.${third}.10` };
 }
 
@@ -73,6 +77,67 @@ export function microcloudSettings(directory: string, changes: Partial<Microclou
     catalog: [{ type: 'database', name: 'argosy', url: 'http://127.0.0.1:8779/v2' }],
     ...changes,
   };
+}
+
+/** A lifeline for guests: when the test ends, or is killed, so do they. */
+export async function lifeline(t: ExecutionContext, directory: string): Promise<string> {
+  const path = join(directory, 'lifeline');
+  const server = createServer();
+  const held = new Set<Socket>();
+  server.on('connection', (socket) => held.add(socket.on('error', () => {})));
+  await new Promise<void>((resolve) => {
+    server.listen(path, resolve);
+  });
+  t.teardown(async () => {
+    for (const socket of held) socket.destroy();
+    server.close();
+    await until(() => leftOvers(directory).length === 0);
+  });
+  return path;
+}
+
+/** The pids that a test's microcloud has written down for its servers: all that a test may send a signal to. */
+export function guests(directory: string): number[] {
+  const folder = join(directory, 'cloud/servers');
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.json')) : [];
+  return names.flatMap((name) => {
+    const { process } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as Server;
+    return process !== null && isAlive(process) ? [process.pid] : [];
+  });
+}
+
+/** Every process, known to microcloud or not, that was started in this test's run folder. For counting only. */
+export function leftOvers(directory: string): number[] {
+  const mark = `ARGOSY_RUN_DIRECTORY=${join(directory, 'run')}/`;
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      const environment = readFileSync(`/proc/${name}/environ`, 'latin1').split('\0');
+      return environment.some((entry) => entry.startsWith(mark)) ? [Number(name)] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Waits for a state, within a bound. */
+export async function until(isSo: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<void> {
+  const end = performance.now() + limitMs;
+  while (!(await isSo())) {
+    if (performance.now() > end) throw new Error(`Not so within ${limitMs} ms: ${isSo}`);
+    await pause(systemClock, 20);
+  }
+}
+
+/** Signs in; the answer is a token of the project. */
+export async function signIn(keystoneUrl: string, user: string, password: string, project: string): Promise<string> {
+  const domain = { id: 'default' };
+  const auth = {
+    identity: { methods: ['password'], password: { user: { name: user, domain, password } } },
+    scope: { project: { name: project, domain } },
+  };
+  const answer = await fetch(`${keystoneUrl}/v3/auth/tokens`, { method: 'POST', body: JSON.stringify({ auth }) });
+  return answer.headers.get('x-subject-token') ?? '';
 }
 
 export async function microcloud(t: ExecutionContext, config: MicrocloudConfig): Promise<Microcloud> {
@@ -177,4 +242,34 @@ export function spec(memberId: string, changes: Partial<MemberSpec> = {}): Membe
     version: '15',
     ...changes,
   };
+}
+
+export interface WholeRegion {
+  readonly directory: string;
+  readonly cloud: Microcloud;
+  readonly cloudConfig: MicrocloudConfig;
+  readonly authorities: Trust;
+  readonly executorConfig: ExecutorConfig;
+  readonly executor: Executor;
+  readonly gateway: ExecutorServiceClient;
+}
+
+/** A region that is up, and a gateway peer's client of its executor. */
+export async function wholeRegion(
+  t: ExecutionContext,
+  changes: { readonly cloud?: Partial<MicrocloudConfig>; readonly executor?: Partial<ExecutorConfig> } = {},
+): Promise<WholeRegion> {
+  const directory = folder(t);
+  const cloudConfig = microcloudSettings(directory, { lifeline: await lifeline(t, directory), ...changes.cloud });
+  const cloud = await microcloud(t, cloudConfig);
+  const authorities = await trust(directory);
+  const config = { ...executorSettings(authorities.files, cloud.keystoneUrl), ...changes.executor };
+  const started = await executor(t, config);
+  const gateway = await gatewayClient(t, started, authorities);
+  return { directory, cloud, cloudConfig, authorities, executorConfig: config, executor: started, gateway };
+}
+
+export function gatewayClient(t: ExecutionContext, to: Executor, authorities: Trust): Promise<ExecutorServiceClient> {
+  const { root } = authorities;
+  return client(t, to.grpcPort, { authority: root, root: root.certificate, identity: GATEWAY });
 }
