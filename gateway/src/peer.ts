@@ -32,6 +32,7 @@ import { Callers } from './rest/callers.ts';
 import { clusterRoutes } from './rest/clusters.ts';
 import { datastoreRoutes } from './rest/datastores.ts';
 import { ApiError } from './rest/errors.ts';
+import { Events } from './rest/events.ts';
 import { operationRoutes } from './rest/operations.ts';
 import { regionRoutes } from './rest/regions.ts';
 import type { Route, RouteRequest, RouteResponse } from './rest/route.ts';
@@ -60,6 +61,7 @@ export class GatewayPeer {
   readonly #federation = new Federation();
   readonly #forwarding: Forwarding;
   readonly #routes: readonly Route[];
+  readonly #events: Events;
   #raft: Raft | undefined;
   #leadership: Leadership | undefined;
   #grpc: grpc.Server | undefined;
@@ -70,6 +72,7 @@ export class GatewayPeer {
     this.#options = options;
     const peers = config.peers.filter(({ id }) => id !== config.peer.id);
     this.#forwarding = new Forwarding({ federation: config.federation, peers, credentials, clock });
+    this.#events = new Events(this.#federation, clock);
     this.#routes = [
       ...clusterRoutes({
         federation: this.#federation,
@@ -83,6 +86,7 @@ export class GatewayPeer {
       ...operationRoutes(this.#federation),
       ...regionRoutes(this.#federation),
       ...datastoreRoutes(datastores),
+      ...this.#events.routes(),
     ];
   }
 
@@ -100,6 +104,7 @@ export class GatewayPeer {
 
   async close(): Promise<void> {
     this.#leadership?.stop();
+    this.#events.close();
     this.#http?.closeAllConnections();
     this.#http?.close();
     this.#grpc?.forceShutdown();
@@ -150,7 +155,10 @@ export class GatewayPeer {
     const entry = decodeEntry(data);
     const applied = this.#federation.apply(entry);
     // The conductor plans from what is applied, but never within apply itself.
-    queueMicrotask(() => this.#leadership?.applied(entry));
+    queueMicrotask(() => {
+      this.#leadership?.applied(entry);
+      this.#events.applied();
+    });
     return applied;
   }
 

@@ -20,6 +20,7 @@ const STATUS = {
   'datastore.version_unknown': 400,
   'placement.infeasible': 409,
   'state.stale': 409,
+  'events.too_many_watchers': 503,
   'regions.silent': 503,
   'leader.unknown': 503,
   'leader.lost': 503,

@@ -23,7 +23,8 @@ export function readPage<Element extends { readonly id: string }>(
   return { page, links: [{ rel: 'next', href: `${path}?${next}` }] };
 }
 
-function readLimit(text: string | undefined): number {
+/** @throws ApiError request.invalid */
+export function readLimit(text: string | undefined): number {
   if (text === undefined) return DEFAULT_LIMIT;
   const limit = Number(text);
   if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {

@@ -1,5 +1,6 @@
 // A route: one method and path, who may call it, and what it does. The shell (`server.ts`) authenticates, reads the body,
 // passes writes to the leader and makes reads linearizable; a route reads, hands over and answers.
+import type { Readable } from 'node:stream';
 import type { Caller } from './callers.ts';
 
 export interface RouteRequest {
@@ -9,6 +10,10 @@ export interface RouteRequest {
   readonly query: Readonly<Record<string, string>>;
   /** Parsed JSON; undefined when there was no body. */
   readonly body: unknown;
+  /** The media type that the client would rather have. */
+  readonly accept?: string;
+  /** Where a watcher of events goes on. */
+  readonly lastEventId?: string;
 }
 
 export interface RouteResponse {
@@ -16,6 +21,8 @@ export interface RouteResponse {
   readonly headers?: Readonly<Record<string, string>>;
   /** JSON. */
   readonly body?: unknown;
+  /** In its place, what is sent as it comes. */
+  readonly stream?: Readable;
 }
 
 export interface Route {

@@ -1,12 +1,14 @@
 import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { datastores } from '@argosy/datastores';
+import { systemClock } from '@argosy/proto';
 import test, { type ExecutionContext } from 'ava';
 import { World } from '../conductor/world-for-tests.ts';
 import type { Caller } from './callers.ts';
 import { clusterRoutes } from './clusters.ts';
 import { datastoreRoutes } from './datastores.ts';
 import { ApiError } from './errors.ts';
+import { Events } from './events.ts';
 import { operationRoutes } from './operations.ts';
 import { regionRoutes } from './regions.ts';
 import { createServer } from './server.ts';
@@ -37,16 +39,23 @@ function* sequenceOfIds(): Generator<string, never> {
 /** The routes over a world that commits at once, and a way to call them. */
 async function serve(t: ExecutionContext): Promise<{
   world: World;
+  origin: string;
   call: (token: string | undefined, method: string, path: string, body?: unknown) => Promise<Answer>;
 }> {
   const world = new World();
   const { federation } = world;
   const ids = sequenceOfIds();
+  const events = new Events(federation, systemClock);
+  t.teardown(() => events.close());
   const routes = [
     ...clusterRoutes({
       federation,
       datastores,
-      propose: async (entry) => world.commit(entry),
+      propose: async (entry) => {
+        const applied = world.commit(entry);
+        events.applied();
+        return applied;
+      },
       sites: () => world.sites,
       lagBytes: () => undefined,
       newId: () => ids.next().value,
@@ -55,6 +64,7 @@ async function serve(t: ExecutionContext): Promise<{
     ...operationRoutes(federation),
     ...regionRoutes(federation),
     ...datastoreRoutes(datastores),
+    ...events.routes(),
   ];
   const app = createServer({
     routes,
@@ -85,7 +95,7 @@ async function serve(t: ExecutionContext): Promise<{
     });
     return { status: response.status, headers: response.headers, body: await response.json() };
   };
-  return { world, call };
+  return { world, origin: `http://127.0.0.1:${port}`, call };
 }
 
 const orders = { cluster: { name: 'orders', datastore: { type: 'postgresql' } } };
@@ -217,4 +227,35 @@ test('an unknown path is 404, a known one with another method 405 with the metho
   t.is((await call('demo', 'GET', '/v2/dragons')).body.error.title, 'route.not_found');
   t.is(wrong.status, 405);
   t.is(wrong.headers.get('allow'), 'GET');
+});
+
+/** Reads a stream of events until it holds as many as are waited for. */
+async function readEvents(origin: string, token: string, count: number, lastEventId: string): Promise<string[]> {
+  const headers = { accept: 'text/event-stream', 'x-auth-token': token, 'last-event-id': lastEventId };
+  const signal = AbortSignal.timeout(5_000);
+  const response = await fetch(`${origin}/v2/events`, { headers, signal });
+  let text = '';
+  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+    text += Buffer.from(chunk).toString('utf8');
+    const events = [...text.matchAll(/^id: (\d+)\nevent: (.+)\n/gm)].map(([, id, kind]) => `${id} ${kind}`);
+    if (events.length >= count) return events;
+  }
+  return [];
+}
+
+test('a watcher sees what happens in its project, and goes on where it was', async (t) => {
+  const { call, origin } = await serve(t);
+  await call('demo', 'POST', '/v2/clusters', orders);
+  await call('stranger', 'POST', '/v2/clusters', orders);
+  const watching = readEvents(origin, 'demo', 2, '0');
+  await call('demo', 'DELETE', '/v2/clusters/orders');
+
+  t.deepEqual(await watching, ['1 operation.started', '3 operation.started']);
+  t.deepEqual(await readEvents(origin, 'demo', 1, '1'), ['3 operation.started']);
+  const { body } = await call('demo', 'GET', '/v2/events?after=1');
+  t.deepEqual(
+    body.events.map(({ id }: { id: string }) => id),
+    ['3'],
+  );
+  t.is((await call('admin', 'GET', '/v2/events')).body.events.length, 3);
 });

@@ -51,7 +51,7 @@ export function createServer(options: ServerOptions): Koa {
   app.use((context) => refuseUnknown(context, options.routes));
   // A client that goes away in the middle is no fault of ours.
   app.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE')
+    if (!['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'].includes(error.code ?? ''))
       options.log({ message: 'connection failed', error: String(error) });
   });
   return app;
@@ -97,6 +97,8 @@ async function serve(context: Context, route: Route, options: ServerOptions): Pr
     parameters: (context as Context & { params: Record<string, string> }).params,
     query: readQuery(context, route),
     body: await readBody(context.req),
+    accept: context.accepts('application/json', 'text/event-stream') || 'application/json',
+    ...(context.get('last-event-id') === '' ? {} : { lastEventId: context.get('last-event-id') }),
   };
   if (isWrite(route)) return options.write(route, request);
   if (context.query.consistency !== 'stale') await options.catchUp();
@@ -138,9 +140,15 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-function answer(context: Context, { status, headers, body }: RouteResponse): void {
+function answer(context: Context, { status, headers, body, stream }: RouteResponse): void {
   context.status = status;
   for (const [name, value] of Object.entries(headers ?? {})) context.set(name, value);
+  if (stream !== undefined) {
+    // A stream may be silent for long; Koa destroys it when the client goes away.
+    context.req.socket.setTimeout(0);
+    context.body = stream;
+    return;
+  }
   context.type = 'application/json';
   context.body = JSON.stringify(body ?? {});
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { applyFact } from './apply-fact.ts';
 import { type Cluster, memberOf, withNothingWanted } from './clusters.ts';
 import { type Applied, type Entry, newMember, type PlannedStep, type Refusal } from './entries.ts';
+import { eventOf, type FederationEvent, MAX_EVENTS } from './events.ts';
 import { hasEnded, type Operation, type StepRecord } from './operations.ts';
 import type { Region } from './regions.ts';
 
@@ -16,12 +17,14 @@ interface Snapshot {
   readonly clusters: readonly Cluster[];
   readonly operations: readonly Operation[];
   readonly regions: readonly Region[];
+  readonly events: readonly FederationEvent[];
 }
 
 export class Federation {
   readonly #clusters = new Map<string, Cluster>();
   readonly #operations = new Map<string, Operation>();
   readonly #regions = new Map<string, Region>();
+  #events: FederationEvent[] = [];
 
   cluster(id: string): Cluster | undefined {
     return this.#clusters.get(id);
@@ -57,8 +60,19 @@ export class Federation {
     return [...this.#regions.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
   }
 
+  /** Those after the event of that number, oldest first. */
+  eventsAfter(id: number): readonly FederationEvent[] {
+    const oldest = this.#events[0]?.id ?? 1;
+    return this.#events.slice(Math.max(0, id + 1 - oldest));
+  }
+
   snapshot(): Uint8Array {
-    const snapshot: Snapshot = { clusters: this.clusters(), operations: this.operations(), regions: this.regions() };
+    const snapshot: Snapshot = {
+      clusters: this.clusters(),
+      operations: this.operations(),
+      regions: this.regions(),
+      events: this.#events,
+    };
     return Buffer.from(JSON.stringify(snapshot));
   }
 
@@ -70,9 +84,22 @@ export class Federation {
     for (const cluster of snapshot.clusters) this.#clusters.set(cluster.id, cluster);
     for (const operation of snapshot.operations) this.#operations.set(operation.id, operation);
     for (const region of snapshot.regions) this.#regions.set(region.name, region);
+    this.#events = [...snapshot.events];
   }
 
   apply(entry: Entry): Applied {
+    const before = entry.kind === 'region.observed' ? this.region(entry.region.name) : undefined;
+    const applied = this.#change(entry);
+    const event = applied.refused === undefined ? eventOf(entry, this, before) : undefined;
+    if (event !== undefined) {
+      this.#events.push({ id: (this.#events.at(-1)?.id ?? 0) + 1, at: entry.at, ...event });
+      // Trimmed in lots, so that each entry does not move them all.
+      if (this.#events.length >= 2 * MAX_EVENTS) this.#events = this.#events.slice(-MAX_EVENTS);
+    }
+    return applied;
+  }
+
+  #change(entry: Entry): Applied {
     switch (entry.kind) {
       case 'cluster.created':
         return this.#createCluster(entry);

@@ -1,0 +1,138 @@
+// /v2/events: what happened, as a page of JSON or, when the client asks for `text/event-stream`, as a stream that goes on
+// (WHATWG HTML, "Server-sent events"). Event numbers are the same at every peer, so a watcher that lost its peer goes on
+// at any other with `Last-Event-ID`.
+import { PassThrough } from 'node:stream';
+import type { Clock } from '@argosy/proto';
+import type { FederationEvent } from '../state/events.ts';
+import type { Federation } from '../state/federation.ts';
+import { type Caller, isAdmin } from './callers.ts';
+import { ApiError } from './errors.ts';
+import { readLimit } from './pages.ts';
+import type { Route } from './route.ts';
+
+/** A comment now and then keeps proxies from ending a quiet stream. */
+const KEEPALIVE_MS = 15_000;
+const MAX_STREAMS = 200;
+/** A watcher that reads slower than events come is let go; it resumes where it was. */
+const MAX_BUFFERED_BYTES = 1024 * 1024;
+const EVENT_STREAM = 'text/event-stream';
+
+export class Events {
+  readonly #federation: Federation;
+  readonly #clock: Clock;
+  readonly #streams = new Set<EventStream>();
+
+  constructor(federation: Federation, clock: Clock) {
+    this.#federation = federation;
+    this.#clock = clock;
+  }
+
+  /** To be called whenever an entry was applied. */
+  applied(): void {
+    for (const stream of this.#streams) stream.send();
+  }
+
+  close(): void {
+    for (const stream of this.#streams) stream.end();
+  }
+
+  routes(): Route[] {
+    return [
+      {
+        name: 'events.list',
+        method: 'GET',
+        path: '/v2/events',
+        role: 'reader',
+        query: ['after', 'limit'],
+        handle: ({ caller, query, accept, lastEventId }) => {
+          const after = readEventId(lastEventId ?? query.after);
+          if (accept === EVENT_STREAM) {
+            const headers = { 'content-type': EVENT_STREAM, 'cache-control': 'no-store' };
+            return { status: 200, headers, stream: this.#open(caller, after ?? this.#newest()) };
+          }
+          const events = this.#visible(caller, after ?? 0).slice(0, readLimit(query.limit));
+          return { status: 200, body: { events: events.map(viewEvent) } };
+        },
+      },
+    ];
+  }
+
+  #open(caller: Caller, after: number): PassThrough {
+    if (this.#streams.size >= MAX_STREAMS) {
+      throw new ApiError(
+        'events.too_many_watchers',
+        `This peer has ${MAX_STREAMS} watchers already. Try another peer.`,
+      );
+    }
+    const stream = new EventStream((id) => this.#visible(caller, id), after, this.#clock);
+    this.#streams.add(stream);
+    stream.output.on('close', () => this.#streams.delete(stream));
+    stream.send();
+    return stream.output;
+  }
+
+  #visible(caller: Caller, after: number): FederationEvent[] {
+    const isVisible = ({ projectId }: FederationEvent): boolean => isAdmin(caller) || projectId === caller.projectId;
+    return this.#federation.eventsAfter(after).filter(isVisible);
+  }
+
+  #newest(): number {
+    return this.#federation.eventsAfter(0).at(-1)?.id ?? 0;
+  }
+}
+
+class EventStream {
+  readonly output = new PassThrough();
+  readonly #eventsAfter: (id: number) => readonly FederationEvent[];
+  readonly #clock: Clock;
+  #last: number;
+
+  constructor(eventsAfter: (id: number) => readonly FederationEvent[], last: number, clock: Clock) {
+    this.#eventsAfter = eventsAfter;
+    this.#last = last;
+    this.#clock = clock;
+    this.output.write(': argosy events\n\n');
+    this.#keepAlive();
+  }
+
+  send(): void {
+    for (const event of this.#eventsAfter(this.#last)) {
+      this.#last = event.id;
+      this.output.write(`id: ${event.id}\nevent: ${event.kind}\ndata: ${JSON.stringify(viewEvent(event))}\n\n`);
+    }
+    if (this.output.writableLength > MAX_BUFFERED_BYTES) this.output.destroy();
+  }
+
+  end(): void {
+    this.output.end();
+  }
+
+  #keepAlive(): void {
+    const timer = this.#clock.after(KEEPALIVE_MS, () => {
+      this.output.write(': still here\n\n');
+      this.#keepAlive();
+    });
+    this.output.once('close', () => timer.cancel());
+  }
+}
+
+function viewEvent(event: FederationEvent): object {
+  return {
+    id: String(event.id),
+    at: event.at,
+    kind: event.kind,
+    project_id: event.projectId ?? null,
+    cluster_id: event.clusterId ?? null,
+    operation_id: event.operationId ?? null,
+    message: event.message,
+  };
+}
+
+function readEventId(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  const id = Number(text);
+  if (!Number.isSafeInteger(id) || id < 0) {
+    throw new ApiError('request.invalid', 'after: must be the id of an event, or 0 for all that are kept.');
+  }
+  return id;
+}

@@ -1,0 +1,72 @@
+// What happened, for those who watch: made while an entry is applied, so every peer numbers the same events the same and
+// a watcher can go on at any of them. Old ones are forgotten.
+import type { Entry } from './entries.ts';
+import type { Federation } from './federation.ts';
+import type { Region } from './regions.ts';
+
+/** Events that are kept; a watcher that was away for longer begins with the oldest. */
+export const MAX_EVENTS = 10_000;
+
+export interface FederationEvent {
+  /** Counts from 1, without gaps. */
+  readonly id: number;
+  readonly at: string;
+  /** Such as `operation.started`. */
+  readonly kind: string;
+  /** Whose it is; absent for what concerns the whole federation. */
+  readonly projectId?: string;
+  readonly clusterId?: string;
+  readonly operationId?: string;
+  readonly message: string;
+}
+
+export type NewEvent = Omit<FederationEvent, 'id' | 'at'>;
+
+/** The event that an entry makes, if it makes one. `federation` is the state after it, `before` the region as it was. */
+export function eventOf(entry: Entry, federation: Federation, before: Region | undefined): NewEvent | undefined {
+  switch (entry.kind) {
+    case 'cluster.created':
+    case 'cluster.unwanted':
+      return ofOperation('operation.started', entry.operationId, entry.operationKind, federation);
+    case 'operation.failing':
+      return ofOperation('operation.failing', entry.operationId, entry.error, federation);
+    case 'operation.ended': {
+      const operation = federation.operation(entry.operationId);
+      return ofOperation('operation.ended', entry.operationId, `${operation?.kind} ${operation?.status}`, federation);
+    }
+    case 'step.started':
+      return ofOperation(entry.kind, entry.operationId, entry.step.id, federation);
+    case 'step.finished':
+      return ofOperation(entry.kind, entry.operationId, entry.stepId, federation);
+    case 'step.failed':
+      return ofOperation(entry.kind, entry.operationId, `${entry.stepId}: ${entry.error}`, federation);
+    case 'member.replaced':
+      return ofOperation(
+        entry.kind,
+        entry.operationId,
+        `Member ${entry.retired} goes elsewhere, as ${entry.member.ordinal} in ${entry.member.region}/${entry.member.zone}.`,
+        federation,
+      );
+    case 'member.observed': {
+      const projectId = federation.cluster(entry.clusterId)?.projectId;
+      return {
+        kind: entry.isUp ? 'member.up' : 'member.down',
+        ...(projectId === undefined ? {} : { projectId }),
+        clusterId: entry.clusterId,
+        message: `Member ${entry.ordinal}${entry.detail === undefined ? '' : `: ${entry.detail}`}`,
+      };
+    }
+    case 'region.observed': {
+      const { name, status, detail } = entry.region;
+      if (before?.status === status) return undefined;
+      const message = detail === undefined ? name : `${name}: ${detail}`;
+      return { kind: status === 'UP' ? 'region.up' : 'region.unreachable', message };
+    }
+  }
+}
+
+function ofOperation(kind: string, operationId: string, message: string, federation: Federation): NewEvent | undefined {
+  const operation = federation.operation(operationId);
+  if (operation === undefined) return undefined;
+  return { kind, projectId: operation.projectId, clusterId: operation.clusterId, operationId, message };
+}
