@@ -70,7 +70,8 @@ test('§5.2: a candidate that steps down in its own term does not vote again in 
   const place = world(3, plain);
   place.peer(1).node.campaign();
   place.settle(1);
-  say(place, 'MsgApp', 1, { from: 2, term: 1 });
+  for (const from of [2, 3]) say(place, 'MsgVoteResp', 1, { from, term: 1, reject: true });
+  t.is(place.peer(1).node.status().role, 'follower');
 
   const answers = say(place, 'MsgVote', 1, { from: 3, term: 1 });
 

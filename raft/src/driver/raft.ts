@@ -143,7 +143,10 @@ export class Raft {
     };
   }
 
-  /** Calls back when term, role, leader or `isEstablishedLeader` change. Returns how to stop that. */
+  /**
+   * Calls back when term, role, leader or `isEstablishedLeader` change. Returns how to stop that. A listener must not
+   * throw: that is a fatal error.
+   */
   onStatus(listener: (status: RaftStatus) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -262,6 +265,8 @@ export class Raft {
   #leadershipChanged({ role, lead }: CoreStatus): void {
     if (role !== 'leader') this.#proposals.lostLeadership(lead || undefined);
     this.#reads.retryAll();
+    // Who acts as the leader must hear at once that it is none, and not after a slow disk's write.
+    this.#announce();
   }
 
   #apply(ready: Ready): void {

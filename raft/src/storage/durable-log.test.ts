@@ -1,6 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import type { Entry } from '../core/messages.ts';
 import { DirectoryLockedError, LogDamagedError, StorageFailedError } from '../errors.ts';
@@ -268,4 +272,33 @@ test('a log of another peer is refused', async (t) => {
   await reread(directory);
 
   await t.throwsAsync(open(directory, { id: 2 }), { instanceOf: LogDamagedError });
+});
+
+/** Runs the writer until it has acknowledged `count` entries, kills it, and returns the last index it told. */
+async function killWriterAfter(directory: string, count: number): Promise<number> {
+  const script = fileURLToPath(new URL('./writer-for-tests.js', import.meta.url));
+  const writer = spawn(process.execPath, [script, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let last = 0;
+  let told = 0;
+  for await (const line of createInterface({ input: writer.stdout })) {
+    last = Number(line);
+    told += 1;
+    if (told === count) writer.kill('SIGKILL');
+  }
+  if (writer.exitCode === null && writer.signalCode === null) await once(writer, 'exit');
+  return last;
+}
+
+test('what was acknowledged is there after the process is killed, and its lock holds nobody up', async (t) => {
+  const directory = await temporaryDirectory();
+
+  for (const count of [150, 1, 40]) {
+    const last = await killWriterAfter(directory, count);
+    const indexes = (await reread(directory)).entries.map(({ index }) => index);
+    t.true(indexes.length >= last);
+    t.deepEqual(
+      indexes,
+      indexes.map((_, at) => at + 1),
+    );
+  }
 });
