@@ -56,18 +56,20 @@ export default {
   forbidden: [
     ...between,
     ...purity,
-    {
-      name: 'no-cycles',
-      severity: 'error',
-      from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
-    },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'every-import-resolves',
       comment: 'An import that is not found is in no rule, so that a broken configuration would pass as clean.',
       severity: 'error',
       from: {},
       to: { couldNotResolve: true },
+    },
+    {
+      name: 'sources-import-sources',
+      comment: 'What was built is in no rule, so that an import of it would pass as clean.',
+      severity: 'error',
+      from: {},
+      to: { path: `^${anyOf(packages)}/dist/` },
     },
     {
       name: 'through-the-front-door',
@@ -104,8 +106,7 @@ export default {
     },
   ],
   options: {
-    doNotFollow: { path: 'node_modules' },
-    exclude: { path: '(^|/)dist/' },
+    doNotFollow: { path: '(^|/)(node_modules|dist)/' },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {
       exportsFields: ['exports'],

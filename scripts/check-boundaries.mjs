@@ -21,7 +21,13 @@ export function checkBoundaries() {
 }
 
 function cruise() {
-  const args = ['--config', '.dependency-cruiser.mjs', '--output-type', 'json', ...packages];
+  const args = [
+    '--config',
+    '.dependency-cruiser.mjs',
+    '--output-type',
+    'json',
+    ...packages.map((name) => `${name}/src`),
+  ];
   const { stdout, stderr } = spawnSync(join(root, 'node_modules/.bin/depcruise'), args, {
     cwd: root,
     encoding: 'utf8',

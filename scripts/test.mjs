@@ -41,5 +41,5 @@ process.on('exit', () => {
 try {
   await main();
 } catch (error) {
-  fail(error.stack ?? String(error));
+  fail(error.name === 'SetupError' ? error.message : (error.stack ?? String(error)));
 }
