@@ -165,7 +165,11 @@ class PostgresDriver implements Driver {
     this.#barrier = undefined;
     if (this.isRunning()) {
       const known = await readIfThere(this.#layout.configFile);
-      if (known === renderConfig(this.#settings(), replication)) return;
+      if (known === renderConfig(this.#settings(), replication)) {
+        // Whoever wrote it may have died before the server read it.
+        await this.#door.reload(this.#control);
+        return;
+      }
       // The receiver from an older epoch ends now, not when replay has caught up.
       await this.#writeConfig(AT_REST);
       await this.#door.reload(this.#control);
@@ -194,8 +198,9 @@ class PostgresDriver implements Driver {
     return await positionAt(this.#layout.walFolder, String(end?.lsn));
   }
 
-  probe(): Promise<ProbeResult> {
-    return this.#probe.run(this.#role, this.isRunning());
+  async probe(): Promise<ProbeResult> {
+    await this.#server.limitLog();
+    return await this.#probe.run(this.#role, this.isRunning());
   }
 
   async stop(): Promise<void> {

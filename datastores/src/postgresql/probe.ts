@@ -28,7 +28,7 @@ export class Probe {
   readonly #parts: ProbeParts;
   readonly #status: Connection;
   readonly #heartbeat: Connection;
-  #waiting: Promise<string> | undefined;
+  #waiting: { readonly answer: Promise<string>; readonly sinceMs: number } | undefined;
   #quorumSeenMs: number | undefined;
 
   constructor(parts: ProbeParts) {
@@ -73,23 +73,22 @@ export class Probe {
 
   /** Empty when the heartbeat is committed in time, else the reason. */
   async #beat(): Promise<string> {
-    const waiting = this.#waiting ?? this.#commit();
+    const { clock } = this.#parts.options;
+    const waiting = this.#waiting ?? { answer: this.#commit(), sinceMs: clock.monotonicMs() };
     this.#waiting = waiting;
+    void waiting.answer.finally(() => {
+      if (this.#waiting === waiting) this.#waiting = undefined;
+    });
+    const leftMs = Math.max(0, waiting.sinceMs + HEARTBEAT_MS - clock.monotonicMs());
     const late = 'A commit waits for its quorum: too few voters acknowledge.';
-    return await Promise.race([waiting, sleep(this.#parts.options, HEARTBEAT_MS).then(() => late)]);
+    return await Promise.race([waiting.answer, sleep(this.#parts.options, leftMs).then(() => late)]);
   }
 
   #commit(): Promise<string> {
-    const commit: Promise<string> = this.#heartbeat
-      .query(HEARTBEAT, [], WAITING_COMMIT_MS)
-      .then(
-        () => '',
-        () => 'The heartbeat cannot be written.',
-      )
-      .finally(() => {
-        if (this.#waiting === commit) this.#waiting = undefined;
-      });
-    return commit;
+    return this.#heartbeat.query(HEARTBEAT, [], WAITING_COMMIT_MS).then(
+      () => '',
+      () => 'The heartbeat cannot be written.',
+    );
   }
 
   /** Cut off from its voters, a primary stops answering clients: what they would read may be stale. */

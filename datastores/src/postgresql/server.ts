@@ -1,7 +1,7 @@
 // The server's process: started, adopted, watched and stopped. It outlives the agent that started it; the next agent
 // finds it by postmaster.pid and /proc. On disk it is a standby without upstream whenever it does not run: standby.signal
 // is away only for the moment in which a primary reads it.
-import { stat, truncate } from 'node:fs/promises';
+import { rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DriverError, type DriverOptions, type Program } from '../driver.ts';
 import { readIfThere, removeDurably, writeDurably } from '../durable-files.ts';
@@ -64,16 +64,18 @@ export class PostgresServer {
   /** Starts the server and answers when it accepts connections. @throws DriverError */
   async start(role: 'primary' | 'standby'): Promise<void> {
     await this.clear();
-    await this.#limitLog();
+    await this.limitLog();
     if (role === 'standby') await this.putAtRest();
     else await removeDurably(this.#layout.standbySignal);
+    // Until it is ready, its end is this call's failure and no crash.
+    this.#isStopping = true;
     try {
-      this.#isStopping = false;
       const program = this.program(PROGRAM, '-D', this.#layout.data, '-c', `config_file=${this.#layout.configFile}`);
       const started = await this.#options.processes.start(program, this.#layout.logFile);
       this.#pid = started.pid;
       void started.exited.then(() => this.#ended(started.pid));
       await this.#untilReady(started.pid);
+      this.#isStopping = false;
     } finally {
       await this.putAtRest();
     }
@@ -110,6 +112,8 @@ export class PostgresServer {
       if (round >= 10) for (const pid of left) processes.signal(pid, round >= 50 ? 'SIGKILL' : 'SIGQUIT');
       await sleep(this.#options, STOP_POLL_MS);
     }
+    // The locks name a process id that may live on as a zombie, or be somebody else's by now.
+    await rm(join(this.#layout.socketFolder, `.s.PGSQL.${this.#options.port}.lock`), { force: true });
     await removeDurably(join(this.#layout.data, 'postmaster.pid')).catch(ignoreMissingFolder);
   }
 
@@ -129,6 +133,15 @@ export class PostgresServer {
   /** Tells the server to read its files again. */
   reload(): void {
     if (this.#pid !== undefined) this.#options.processes.signal(this.#pid, 'SIGHUP');
+  }
+
+  /** The server only appends, so the file may be cut under it. */
+  async limitLog(): Promise<void> {
+    const size = await stat(this.#layout.logFile).then(
+      (found) => found.size,
+      () => 0,
+    );
+    if (size > LOG_BYTES) await truncate(this.#layout.logFile);
   }
 
   async #untilReady(pid: number): Promise<void> {
@@ -180,14 +193,6 @@ export class PostgresServer {
       await sleep(this.#options, STOP_POLL_MS);
     }
     return true;
-  }
-
-  async #limitLog(): Promise<void> {
-    const size = await stat(this.#layout.logFile).then(
-      (found) => found.size,
-      () => 0,
-    );
-    if (size > LOG_BYTES) await truncate(this.#layout.logFile);
   }
 }
 

@@ -1,41 +1,190 @@
+// A cluster of three real members on this machine, and what happens to it. The tests are one story: each begins where
+// the one before it ended.
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { datastores } from '@argosy/datastores';
+import { MemberRole } from '@argosy/proto';
+import { status } from '@grpc/grpc-js';
 import test from 'ava';
-import { newFederation } from '../testing/federation.ts';
-import { Guest } from '../testing/guest.ts';
+import pg from 'pg';
+import { type Federation, newFederation } from '../testing/federation.ts';
+import { Guest, pause } from '../testing/guest.ts';
 
-const verifier = datastores.find('postgresql')?.passwordVerifier('correct horse', Buffer.alloc(16, 7)) ?? '';
+const PASSWORD = 'correct horse battery';
+const verifier = datastores.find('postgresql')?.passwordVerifier(PASSWORD, Buffer.alloc(16, 7)) ?? '';
 const admin = { name: 'admin', verifier, generation: 1 };
 
-test('three members become a cluster', async (t) => {
-  const federation = await newFederation();
-  const guests = await Promise.all([1, 2, 3].map((ordinal) => Guest.boot(t, federation, { clusterId: 'c1', ordinal })));
-  const [first, second, third] = guests as [Guest, Guest, Guest];
-  const time = async <T>(name: string, work: Promise<T>): Promise<T> => {
-    const start = Date.now();
-    try {
-      const result = await work;
-      t.log(name, Date.now() - start, 'ms', JSON.stringify(result));
-      return result;
-    } catch (error) {
-      t.log(name, Date.now() - start, 'ms', String(error), guests.map((g) => g.log).join('\n'));
-      throw error;
-    }
+let federation: Federation;
+let guests: Guest[];
+let [first, second, third]: [Guest, Guest, Guest] = [] as never;
+const endings: (() => Promise<void>)[] = [];
+
+test.before(async () => {
+  federation = await newFederation();
+  const boot = (ordinal: number) =>
+    Guest.boot(federation, { clusterId: 'c1', ordinal }, (call) => {
+      endings.push(call);
+    });
+  guests = [await boot(1), await boot(2), await boot(3)];
+  [first, second, third] = guests as [Guest, Guest, Guest];
+  await Promise.all(guests.map((guest) => guest.enrol()));
+});
+
+test.after.always(async () => {
+  await Promise.allSettled(endings.map((end) => end()));
+});
+
+test.serial('three members become a cluster, and a client commits by its quorum', async (t) => {
+  const timed = async <Answer>(name: string, work: Promise<Answer>): Promise<Answer> => {
+    const start = performance.now();
+    const answer = await work;
+    t.log(`${name}: ${Math.round(performance.now() - start)} ms`);
+    return answer;
   };
-  await time('enrol', Promise.all(guests.map((guest) => guest.enrol())));
-  await time('initialise', first.initialise());
-  await time('promote', first.promote(1, 1, { voters: guests, admin }));
-  await time('seed', Promise.all([second.seed(1, 1, first), third.seed(1, 1, first)]));
-  await time('follow', Promise.all([second.follow(1, 1, first), third.follow(1, 1, first)]));
-  await time('open', first.open(1, 1));
-  const client = await time(
-    'connect',
-    first.connect('correct horse').then((c) => c),
-  );
-  await client.query('create table t (n int)');
-  await client.query('insert into t values (1)');
+  await timed('initialise', first.initialise());
+  await timed('promote', first.promote(1, 1, { voters: guests, admin }));
+  await t.throwsAsync(first.connect(PASSWORD), { message: /no pg_hba.conf entry/ });
+  await timed('seed two', Promise.all([second.seed(1, 1, first), third.seed(1, 1, first)]));
+  await timed('follow two', Promise.all([second.follow(1, 1, first), third.follow(1, 1, first)]));
+  const position = await timed('open', first.open(1, 1));
+  t.is(position.epoch, 1);
+
+  const client = await first.connect(PASSWORD);
+  await client.query('create table numbers (n int primary key)');
+  await client.query('insert into numbers values (1)');
   await client.end();
-  const report = await first.report((r) => r.up && r.streams.length === 2);
-  t.log(report);
-  t.log(await second.report((r) => r.up));
-  t.pass();
+  const report = await first.report(
+    (seen) => seen.up && seen.streams.filter((stream) => stream.countsForCommit).length === 2,
+  );
+  const names = report.streams.map((stream) => `${stream.memberId}.${stream.epoch}.${stream.generation}`);
+  t.deepEqual(names.sort(), ['c1-2.1.1', 'c1-3.1.1']);
+  t.true(report.open);
+  const copy = await second.report((seen) => seen.up && seen.role === MemberRole.REPLICA);
+  t.is(copy.position?.epoch, 1);
+});
+
+test.serial('a client comes in by TLS with a password, and not as one of ours', async (t) => {
+  const plain = new pg.Client({
+    host: first.address,
+    port: 5432,
+    user: 'admin',
+    password: PASSWORD,
+    database: 'admin',
+  });
+  await t.throwsAsync(plain.connect(), { message: /no encryption/ });
+  await t.throwsAsync(first.connect('wrong'), { message: /password authentication failed/ });
+  await t.throwsAsync(first.connect(PASSWORD, 'argosy'), { message: /rejects connection/ });
+});
+
+test.serial('a repeated command is answered the same, and an older epoch or rule is refused', async (t) => {
+  const again = await first.promote(1, 1, { voters: guests, admin });
+  t.is(again.epoch, 1);
+  t.deepEqual(await second.seed(1, 1, first), await second.seed(1, 1, first));
+  await t.throwsAsync(first.promote(1, 0, { voters: guests }), { message: /generation 0; .* generation 1 of epoch 1/ });
+  await t.throwsAsync(second.promote(1, 1, { voters: guests }), { message: /replica in epoch 1/ });
+  const error = await t.throwsAsync(first.seed(1, 1, second), { message: /would wipe it/ });
+  t.is((error as { code?: number } | undefined)?.code, status.FAILED_PRECONDITION);
+});
+
+test.serial('an agent that was killed takes over the running database, which noticed nothing', async (t) => {
+  const before = await first.databasePid();
+  await first.end('SIGKILL');
+  const client = await first.connect(PASSWORD);
+  await client.query('insert into numbers values (2)');
+  await client.end();
+
+  first.start();
+  const report = await first.report((seen) => seen.up && seen.open && seen.streams.length === 2);
+  t.is(report.role, MemberRole.PRIMARY);
+  t.is(await first.databasePid(), before);
+  t.regex(first.log, /Took over a running database/);
+});
+
+test.serial('a database that was killed is restarted in its role, and opens when its voters have it all', async (t) => {
+  const before = (await first.databasePid()) ?? 0;
+  process.kill(before, 'SIGKILL');
+  await first.report((seen) => !seen.up);
+  const report = await first.report((seen) => seen.up && seen.open);
+  t.not(await first.databasePid(), before);
+  t.is(report.epoch, 1);
+  t.true(existsSync(join(first.volume, 'data/standby.signal')));
+
+  const replica = (await second.databasePid()) ?? 0;
+  process.kill(replica, 'SIGKILL');
+  while ([replica, undefined].includes(await second.databasePid())) await pause(20);
+  await second.report((seen) => seen.up);
+  await first.report((seen) => seen.up && seen.streams.length === 2);
+});
+
+test.serial('without voters no commit is acknowledged, and the door is shut until they are back', async (t) => {
+  const client = await first.connect(PASSWORD);
+  t.is(await second.end('SIGTERM'), 0);
+  t.is(await third.end('SIGTERM'), 0);
+  t.true(existsSync(join(second.volume, 'data/standby.signal')));
+  t.notRegex(await readFile(join(second.volume, 'config/postgresql.conf'), 'utf8'), /application_name/);
+
+  let isAcknowledged = false;
+  const commit = client.query('insert into numbers values (3)').then(
+    () => {
+      isAcknowledged = true;
+    },
+    () => undefined,
+  );
+  const report = await first.report((seen) => !seen.up && !seen.open);
+  t.regex(report.detail, /quorum/);
+  await commit;
+  t.false(isAcknowledged);
+
+  second.start();
+  third.start();
+  await first.report((seen) => seen.up && seen.open && seen.streams.length === 2);
+});
+
+test.serial(
+  'a replica leads a later epoch on a timeline of that number, and has all that was acknowledged',
+  async (t) => {
+    const old = (await first.databasePid()) ?? 0;
+    await first.end('SIGKILL');
+    process.kill(old, 'SIGKILL');
+
+    const start = performance.now();
+    const position = await second.promote(4, 7, { voters: guests });
+    await third.follow(4, 7, second).catch((e) => t.log(String(e)));
+    await second.open(4, 7);
+    t.log(third.log.slice(-3000));
+    t.log(await readFile(join(third.volume, 'log/postgresql.log'), 'utf8').then((x) => x.slice(-5000)));
+    t.log(`promote, follow, open: ${Math.round(performance.now() - start)} ms`);
+    t.is(position.epoch, 4);
+    const client = await second.connect(PASSWORD);
+    const { rows } = await client.query('select n from numbers where n < 3 order by n');
+    t.deepEqual(rows, [{ n: 1 }, { n: 2 }]);
+    await client.query('insert into numbers values (4)');
+    await client.end();
+    const replica = await third.report((seen) => seen.up && seen.position?.epoch === 4);
+    t.is(replica.epoch, 4);
+    await t.throwsAsync(third.follow(3, 9, first), { message: /epoch 3; .* epoch 4/ });
+  },
+);
+
+test.serial('the old primary comes back shut, and follows with a copy of the new one', async (t) => {
+  first.start();
+  const report = await first.report((seen) => seen.epoch === 1 && seen.serverVersion !== '');
+  t.false(report.open);
+  const seeded = await first.seed(4, 7, second);
+  t.is(seeded.epoch, 4);
+  await first.follow(4, 7, second);
+  await second.report((seen) => seen.up && seen.streams.filter((stream) => stream.streaming).length === 2);
+});
+
+test.serial('a new password is a new generation of the admin user', async (t) => {
+  const renewed = datastores.find('postgresql')?.passwordVerifier('second password', Buffer.alloc(16, 9)) ?? '';
+  await second.promote(4, 7, { voters: guests, admin: { name: 'admin', verifier: renewed, generation: 2 } });
+  await t.throwsAsync(second.connect(PASSWORD), { message: /password authentication failed/ });
+  const client = await second.connect('second password');
+  const { rows } = await client.query(
+    'select rolcreaterole, rolcreatedb, rolsuper from pg_roles where rolname = current_user',
+  );
+  t.deepEqual(rows, [{ rolcreaterole: false, rolcreatedb: true, rolsuper: false }]);
+  await client.end();
 });

@@ -10,7 +10,7 @@ import { VolumeError } from './state.ts';
 const EXIT_CONFIG = 78;
 
 const log = pino({
-  base: { process: 'agent' },
+  base: { process: 'agent', pid: process.pid },
   timestamp: pino.stdTimeFunctions.isoTime,
   serializers: { error: pino.stdSerializers.err },
 });

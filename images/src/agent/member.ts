@@ -12,6 +12,7 @@ import {
   type PromoteRequest,
   pause,
   type SeedRequest,
+  type Timer,
 } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
@@ -43,6 +44,7 @@ export class Member {
   #isEnding = false;
   #isOpen = false;
   #retryMs = RETRY_FIRST_MS;
+  #resumption: Timer | undefined;
 
   constructor(parts: MemberParts) {
     this.#parts = parts;
@@ -255,7 +257,8 @@ export class Member {
   }
 
   #resumeLater(delayMs: number): void {
-    this.#parts.clock.after(delayMs, () => {
+    this.#resumption?.cancel();
+    this.#resumption = this.#parts.clock.after(delayMs, () => {
       if (this.#isEnding) return;
       this.#queue
         .run('resume', () => this.#takeUp())

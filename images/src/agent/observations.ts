@@ -4,6 +4,8 @@ import { type Clock, type MemberReport, MemberRole } from '@argosy/proto';
 import type { StateFile } from './state.ts';
 
 const PROBE_INTERVAL_MS = 1_000;
+/** After a probe that took longer than the interval. */
+const LEAST_PAUSE_MS = 100;
 
 export interface ObservationParts {
   readonly file: StateFile;
@@ -53,11 +55,14 @@ export class Observations {
       return;
     }
     this.#timer?.cancel();
+    const { clock } = this.#parts;
+    const startMs = clock.monotonicMs();
     this.#probing = this.#probe().finally(() => {
       this.#probing = undefined;
-      const delayMs = this.#isAskedAgain ? 0 : PROBE_INTERVAL_MS;
+      const nextMs = startMs + PROBE_INTERVAL_MS - clock.monotonicMs();
+      const delayMs = this.#isAskedAgain ? 0 : Math.max(LEAST_PAUSE_MS, nextMs);
       this.#isAskedAgain = false;
-      if (!this.#isEnding) this.#timer = this.#parts.clock.after(delayMs, () => this.probeNow());
+      if (!this.#isEnding) this.#timer = clock.after(delayMs, () => this.probeNow());
     });
   }
 

@@ -24,7 +24,6 @@ import {
   signLeaf,
 } from '@argosy/proto';
 import { credentials, type ServiceError } from '@grpc/grpc-js';
-import type { ExecutionContext } from 'ava';
 import pg from 'pg';
 import { enginesFile, prepareEngine } from '../engines/prepare.ts';
 import type { Federation } from './federation.ts';
@@ -32,6 +31,7 @@ import type { Federation } from './federation.ts';
 const PORT = 5432;
 const CALL_MS = 30_000;
 const WAIT_MS = 20_000;
+const initFile = fileURLToPath(new URL('../../guest.sh', import.meta.url));
 const mainFile = fileURLToPath(new URL('../agent/main.js', import.meta.url));
 
 /** The engine's folder, outside the repository and kept between runs. */
@@ -68,11 +68,11 @@ export class Guest {
     this.#enginesFile = place.enginesFile;
   }
 
-  /** Makes the volume and starts the agent; everything is gone when the test has ended, also when it failed. */
+  /** Makes the volume and starts the agent. `atEnd` takes what must be done when the test has ended, also when it failed. */
   static async boot(
-    t: ExecutionContext,
     federation: Federation,
     member: { clusterId: string; ordinal: number },
+    atEnd: (call: () => Promise<void>) => void,
   ): Promise<Guest> {
     const folder = await mkdtemp(join(tmpdir(), 'ag-'));
     const memberId = `${member.clusterId}-${member.ordinal}`;
@@ -80,7 +80,7 @@ export class Guest {
       ...{ clusterId: member.clusterId, memberId, folder, address: await freeAddress() },
       enginesFile: await engines(),
     });
-    t.teardown(() => guest.destroy());
+    atEnd(() => guest.destroy());
     await chmod(folder, 0o755);
     await mkdir(guest.volume);
     await guest.writeUserData();
@@ -106,8 +106,10 @@ export class Guest {
     await writeFile(join(this.folder, 'user-data.json'), JSON.stringify({ ...userData, ...change }), { mode: 0o600 });
   }
 
-  start(): void {
-    const child = spawn(process.execPath, [mainFile], {
+  /** Starts the agent alone, or as a guest's init does. */
+  start(how: 'agent' | 'init' = 'agent'): void {
+    const [program, argument] = how === 'agent' ? [process.execPath, mainFile] : ['/bin/sh', initFile];
+    const child = spawn(program, [argument], {
       env: {
         ...{ PATH: process.env.PATH, ARGOSY_USER_DATA: join(this.folder, 'user-data.json') },
         ...{ ARGOSY_VOLUME: this.volume, ARGOSY_ADDRESS: this.address, ARGOSY_RUN_DIRECTORY: join(this.folder, 'run') },
@@ -150,7 +152,7 @@ export class Guest {
     if (pid !== undefined) {
       try {
         process.kill(pid, 'SIGQUIT');
-        await new Promise((resolve) => setTimeout(resolve, 500));
+        await pause(500);
       } catch {
         // It was gone already.
       }
@@ -266,7 +268,7 @@ export class Guest {
           if (report !== undefined && isWanted(report)) return report;
         }
       } catch {
-        await new Promise((resolve) => setTimeout(resolve, 100));
+        await pause(100);
       } finally {
         stream.cancel();
       }
@@ -286,12 +288,16 @@ export class Guest {
   }
 }
 
+export function pause(delayMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, delayMs));
+}
+
 export function soon(delayMs = CALL_MS): Date {
   return new Date(Date.now() + delayMs);
 }
 
 /** Repeats while the other side is not there yet, as an executor does. */
-async function patiently<Answer>(call: () => Promise<Answer>): Promise<Answer> {
+export async function patiently<Answer>(call: () => Promise<Answer>): Promise<Answer> {
   const deadline = Date.now() + WAIT_MS;
   for (;;) {
     try {
@@ -299,7 +305,7 @@ async function patiently<Answer>(call: () => Promise<Answer>): Promise<Answer> {
     } catch (error) {
       const UNAVAILABLE = 14;
       if ((error as ServiceError).code !== UNAVAILABLE || Date.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await pause(50);
     }
   }
 }
