@@ -31,7 +31,7 @@ export function createHeat(stacks: Stacks, directory: Directory, tokens: Tokens,
   router.get('/', (context) => {
     context.status = 300;
     context.body = {
-      versions: [{ id: 'v1.0', status: 'CURRENT', links: [{ rel: 'self', href: `${context.origin}/v1/` }] }],
+      versions: [{ id: 'v1.0', status: 'CURRENT', links: [{ rel: 'self', href: `http://${context.host}/v1/` }] }],
     };
   });
   router.use('/v1/:project', (context, next) => {
@@ -53,16 +53,6 @@ export function createHeat(stacks: Stacks, directory: Directory, tokens: Tokens,
     context.status = 201;
     context.body = { stack: { id: stack.id, links: links(context, stack) } };
   });
-  router.post('/v1/:project/validate', (context) => {
-    const body = bodyOf(context);
-    stacks.check({
-      template: body.template,
-      environment: body.environment,
-      files: (body.files ?? {}) as Record<string, string>,
-      parameters: (body.parameters ?? {}) as Properties,
-    });
-    context.body = { Description: readTemplate(body.template).description };
-  });
   router.get('/v1/:project/stacks/:name', (context) => {
     const stack = stacks.find(project(context), String(context.params.name));
     if (stack === undefined) throw notFound(`The Stack (${context.params.name}) could not be found.`);
@@ -83,13 +73,6 @@ export function createHeat(stacks: Stacks, directory: Directory, tokens: Tokens,
     context.body = {
       resources: Object.values(stack.resources).map((resource) => resourceBody(context, stack, resource)),
     };
-  });
-  router.get(`${under}/resources/:resource`, (context) => {
-    const stack = named(context, stacks);
-    const resource = stack.resources[String(context.params.resource)];
-    if (resource === undefined)
-      throw notFound(`The Resource (${context.params.resource}) could not be found in Stack ${stack.name}.`);
-    context.body = { resource: resourceBody(context, stack, resource) };
   });
   router.get(`${under}/events`, (context) => {
     const stack = named(context, stacks);
@@ -115,6 +98,8 @@ function newStack(context: Context) {
   const tags = String(body.tags ?? '')
     .split(',')
     .map((tag) => tag.trim());
+  // A rollback is not played: nobody here asks for one, and what real Heat leaves of it is a stack as well.
+  if (body.disable_rollback === false) throw new TemplateError('disable_rollback must be true on microcloud.');
   return {
     name,
     projectId: project(context),
@@ -125,7 +110,6 @@ function newStack(context: Context) {
     files: (body.files ?? {}) as Record<string, string>,
     parameters: (body.parameters ?? {}) as Properties,
     timeoutMinutes: Number(body.timeout_mins ?? DEFAULT_TIMEOUT_MINUTES),
-    isRollbackDisabled: body.disable_rollback !== false,
   };
 }
 
@@ -227,7 +211,7 @@ function links(context: Context, stack: StackRecord): object[] {
 }
 
 function selfOf(context: Context, stack: StackRecord): string {
-  return `${context.origin}/v1/${stack.projectId}/stacks/${stack.name}/${stack.id}`;
+  return `http://${context.host}/v1/${stack.projectId}/stacks/${stack.name}/${stack.id}`;
 }
 
 function project(context: Context): string {

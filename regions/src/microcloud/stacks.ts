@@ -44,7 +44,7 @@ export interface StackRecord extends StackSource {
   readonly parameters: Properties;
   readonly timeoutMinutes: number;
   readonly createdAt: string;
-  action: 'CREATE' | 'ROLLBACK' | 'DELETE';
+  action: 'CREATE' | 'DELETE';
   status: 'IN_PROGRESS' | 'COMPLETE' | 'FAILED';
   reason: string;
   deletedAt: string | null;
@@ -59,7 +59,6 @@ export interface NewStackRequest extends StackSource {
   readonly tags: readonly string[];
   readonly parameters: Properties;
   readonly timeoutMinutes: number;
-  readonly isRollbackDisabled: boolean;
 }
 
 /** Thrown inside a create that a delete has overtaken. */
@@ -99,10 +98,9 @@ export class Stacks {
     if (this.find(request.projectId, request.name) !== undefined) {
       throw new TemplateError(`The Stack (${request.name}) already exists.`, 'StackExists');
     }
-    const { isRollbackDisabled, ...rest } = request;
     const { tree, parameters } = this.check(request);
     const stack: StackRecord = {
-      ...rest,
+      ...request,
       parameters,
       id: randomUUID(),
       createdAt: now(),
@@ -114,7 +112,7 @@ export class Stacks {
       events: [],
     };
     this.#stackEvent(stack);
-    this.#run(stack, () => this.#build(stack, tree, isRollbackDisabled));
+    this.#run(stack, () => this.#build(stack, tree));
     return stack;
   }
 
@@ -135,7 +133,7 @@ export class Stacks {
     const isUnderWay = stack.action === 'DELETE' && stack.status === 'IN_PROGRESS' && this.#work.has(stack.id);
     if (isUnderWay) return;
     this.#become(stack, 'DELETE', 'IN_PROGRESS', 'Stack DELETE started');
-    this.#run(stack, () => this.#clear(stack, 'DELETE'));
+    this.#run(stack, () => this.#clear(stack));
   }
 
   outputs(stack: StackRecord): { key: string; description: string; value: unknown }[] {
@@ -165,16 +163,13 @@ export class Stacks {
     });
   }
 
-  async #build(stack: StackRecord, tree: Tree, isRollbackDisabled: boolean): Promise<void> {
+  async #build(stack: StackRecord, tree: Tree): Promise<void> {
     try {
       await this.#buildTree(stack, tree, stack.parameters, stack.resources, 0);
       this.#become(stack, 'CREATE', 'COMPLETE', 'Stack CREATE completed successfully');
     } catch (error) {
       if (error instanceof Superseded) return;
       this.#become(stack, 'CREATE', 'FAILED', `Resource CREATE failed: ${(error as Error).message}`);
-      if (isRollbackDisabled) return;
-      this.#become(stack, 'ROLLBACK', 'IN_PROGRESS', 'Stack ROLLBACK started');
-      await this.#clear(stack, 'ROLLBACK');
     }
   }
 
@@ -212,16 +207,16 @@ export class Stacks {
     if (stack.action !== 'CREATE') throw new Superseded();
   }
 
-  async #clear(stack: StackRecord, action: 'DELETE' | 'ROLLBACK'): Promise<void> {
+  async #clear(stack: StackRecord): Promise<void> {
     try {
       const tree = readTree(stack, resourceTypes);
       await this.#clearTree(stack, tree, stack.resources, 0);
     } catch (error) {
-      this.#become(stack, action, 'FAILED', `Resource DELETE failed: ${(error as Error).message}`);
+      this.#become(stack, 'DELETE', 'FAILED', `Resource DELETE failed: ${(error as Error).message}`);
       return;
     }
-    if (action === 'DELETE') stack.deletedAt = now();
-    this.#become(stack, action, 'COMPLETE', `Stack ${action} completed successfully`);
+    stack.deletedAt = now();
+    this.#become(stack, 'DELETE', 'COMPLETE', 'Stack DELETE completed successfully');
     this.#forgetDeleted();
   }
 
