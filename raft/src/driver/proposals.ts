@@ -80,3 +80,19 @@ export class Proposals {
     this.#appended.clear();
   }
 }
+
+/** Together no group has more than `maxBytes`, unless its only member has. */
+export function groupsOf(proposals: readonly Proposal[], maxBytes: number): Proposal[][] {
+  const groups: Proposal[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const proposal of proposals) {
+    bytes += proposal.data.length;
+    const group = groups.at(-1);
+    if (group !== undefined && bytes <= maxBytes) group.push(proposal);
+    else {
+      groups.push([proposal]);
+      bytes = proposal.data.length;
+    }
+  }
+  return groups;
+}

@@ -129,7 +129,9 @@ test('a leader that is cut off does not know what became of its proposals, and a
   const old = await leaderOf(peers);
 
   network.cut(old.raft.status().id);
-  const lost = await t.throwsAsync(old.raft.propose(Buffer.from('lost')), { instanceOf: ProposalUnknownError });
+  // Longer than any test waits: it is the lost leadership that ends this, and not the time.
+  const proposal = old.raft.propose(Buffer.from('lost'), { timeoutMs: 3_600_000 });
+  const lost = await t.throwsAsync(proposal, { instanceOf: ProposalUnknownError });
   const next = await leaderOf(peers.filter((peer) => peer !== old));
   await next.raft.propose(Buffer.from('kept'));
   network.heal(old.raft.status().id);

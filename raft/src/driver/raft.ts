@@ -8,18 +8,17 @@ import { ClosedError, NoLeaderError, NotLeaderError, ProposalRefusedError } from
 import { realDisk } from '../storage/disk.ts';
 import { DurableLog } from '../storage/durable-log.ts';
 import type { Recovered } from '../storage/recovery.ts';
-import { maxMessageBytes } from '../transport/peer-stream.ts';
+import { Announcer } from './announcer.ts';
 import { coreConfig, defaults } from './config.ts';
 import type { Applied, ProposeOptions, RaftOptions, RaftStatus, ReadIndexOptions } from './options.ts';
-import { type Proposal, Proposals } from './proposals.ts';
+import { groupsOf, Proposals } from './proposals.ts';
 import { Reads } from './reads.ts';
+import { Snapshots } from './snapshots.ts';
 
 /** One proposal's data. Larger things belong elsewhere, with their address in the log. */
 export const maxProposalBytes = 1024 * 1024;
 /** Proposals or reads that wait on one peer; beyond it they are refused. */
 export const maxWaiting = 100_000;
-/** What a snapshot's message holds beside its data. */
-const snapshotOverheadBytes = 1024;
 
 export class Raft {
   readonly #options: RaftOptions;
@@ -27,16 +26,14 @@ export class Raft {
   readonly #log: DurableLog;
   readonly #proposals = new Proposals();
   readonly #reads: Reads;
-  readonly #listeners = new Set<(status: RaftStatus) => void>();
+  readonly #announcer: Announcer;
+  readonly #snapshots: Snapshots;
   readonly #tickMs: number;
   #timer: unknown;
   #lastTickMs: number;
   #appliedIndex: number;
   #appliedTerm = 0;
-  #snapshotIndex: number;
-  #lastStatus: RaftStatus;
   #turning: Promise<void> | undefined;
-  #snapshotting: Promise<void> | undefined;
   #isClosed = false;
   #isFatal = false;
 
@@ -46,9 +43,11 @@ export class Raft {
     this.#core = new RawNode(coreConfig(options), recovered);
     this.#reads = new Reads(options.id, options.random);
     this.#tickMs = options.tickMs ?? defaults.tickMs;
-    this.#appliedIndex = this.#snapshotIndex = recovered.snapshot?.metadata.index ?? 0;
+    this.#appliedIndex = recovered.snapshot?.metadata.index ?? 0;
+    this.#snapshots = new Snapshots(options, this.#core, log, this.#appliedIndex);
     this.#lastTickMs = options.clock.now();
-    this.#lastStatus = this.status();
+    this.#announcer = new Announcer(this.status());
+    if (options.log !== undefined) this.onStatus((status) => options.log?.({ type: 'status', status }));
   }
 
   /**
@@ -138,7 +137,7 @@ export class Raft {
       appliedIndex: this.#appliedIndex,
       firstIndex: core.firstIndex,
       lastIndex: core.lastIndex,
-      snapshotIndex: this.#snapshotIndex,
+      snapshotIndex: this.#snapshots.index,
       ...(isLeader ? { peers: core.progress } : {}),
     };
   }
@@ -148,8 +147,7 @@ export class Raft {
    * throw: that is a fatal error.
    */
   onStatus(listener: (status: RaftStatus) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#announcer.add(listener);
   }
 
   /** Stops taking part. What was appended and is not applied is rejected with ProposalUnknownError. */
@@ -157,7 +155,7 @@ export class Raft {
     if (this.#isClosed && !this.#isFatal) return;
     this.#stop();
     await this.#turning;
-    await this.#snapshotting;
+    await this.#snapshots.settled();
     await this.#log.close();
   }
 
@@ -258,15 +256,16 @@ export class Raft {
     transport.send(ready.messagesAfterAppend);
     this.#core.advance();
     this.#reads.applied(this.#appliedIndex);
-    this.#announce();
-    this.#maybeSnapshot();
+    this.#announcer.announce(this.status());
+    const applied = { index: this.#appliedIndex, term: this.#appliedTerm };
+    this.#snapshots.maybeTake(applied, (error) => this.#fatal(error));
   }
 
   #leadershipChanged({ role, lead }: CoreStatus): void {
     if (role !== 'leader') this.#proposals.lostLeadership(lead || undefined);
     this.#reads.retryAll();
     // Who acts as the leader must hear at once that it is none, and not after a slow disk's write.
-    this.#announce();
+    this.#announcer.announce(this.status());
   }
 
   #apply(ready: Ready): void {
@@ -284,75 +283,15 @@ export class Raft {
     const { snapshot } = ready;
     assert(snapshot !== undefined, 'there is a snapshot to install');
     // An own snapshot under way is older; it must not come to lie over this one.
-    await this.#snapshotting;
+    await this.#snapshots.settled();
     await this.#log.saveSnapshot(snapshot);
     await this.#log.save({ ...ready, reset: snapshot.metadata });
     if (this.#isClosed) return;
     this.#options.stateMachine.restore(snapshot.data);
-    this.#appliedIndex = this.#snapshotIndex = snapshot.metadata.index;
+    this.#appliedIndex = snapshot.metadata.index;
     this.#appliedTerm = snapshot.metadata.term;
-    this.#options.log?.({
-      type: 'snapshot-installed',
-      index: snapshot.metadata.index,
-      bytes: snapshot.data.length,
-    });
+    this.#snapshots.installed(snapshot);
   }
-
-  /** The state is copied at once and written beside the log, which goes on meanwhile. */
-  #maybeSnapshot(): void {
-    const every = this.#options.snapshotEveryEntries ?? defaults.snapshotEveryEntries;
-    if (this.#snapshotting !== undefined || this.#appliedIndex - this.#snapshotIndex < every) return;
-    const metadata = { index: this.#appliedIndex, term: this.#appliedTerm };
-    const data = this.#options.stateMachine.snapshot();
-    const bytes = data.length;
-    if (bytes > maxMessageBytes - snapshotOverheadBytes) {
-      this.#options.log?.({ type: 'snapshot-too-large', index: metadata.index, bytes });
-    }
-    this.#snapshotting = this.#takeSnapshot({ metadata, data })
-      .catch((error: Error) => this.#fatal(error))
-      .finally(() => {
-        this.#snapshotting = undefined;
-      });
-  }
-
-  async #takeSnapshot(snapshot: { metadata: { index: number; term: number }; data: Uint8Array }): Promise<void> {
-    await this.#log.saveSnapshot(snapshot);
-    const { index } = snapshot.metadata;
-    this.#snapshotIndex = Math.max(this.#snapshotIndex, index);
-    this.#core.compact(snapshot, Math.max(0, index - (this.#options.trailingEntries ?? defaults.trailingEntries)));
-    await this.#log.compact();
-    this.#options.log?.({ type: 'snapshot-taken', index, bytes: snapshot.data.length });
-  }
-
-  #announce(): void {
-    const now = this.status();
-    const before = this.#lastStatus;
-    const isSame =
-      now.term === before.term &&
-      now.role === before.role &&
-      now.leaderId === before.leaderId &&
-      now.isEstablishedLeader === before.isEstablishedLeader;
-    if (isSame) return;
-    this.#lastStatus = now;
-    this.#options.log?.({ type: 'status', status: now });
-    for (const listener of this.#listeners) listener(now);
-  }
-}
-
-/** Together no group has more than `maxBytes`, unless its only member has. */
-function groupsOf(proposals: readonly Proposal[], maxBytes: number): Proposal[][] {
-  const groups: Proposal[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const proposal of proposals) {
-    bytes += proposal.data.length;
-    const group = groups.at(-1);
-    if (group !== undefined && bytes <= maxBytes) group.push(proposal);
-    else {
-      groups.push([proposal]);
-      bytes = proposal.data.length;
-    }
-  }
-  return groups;
 }
 
 function refusal(reason: 'not-leader' | 'too-much-uncommitted', lead: number): Error {

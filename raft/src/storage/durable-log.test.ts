@@ -72,6 +72,7 @@ test('a last record torn at any byte is cut off, and the log goes on from there'
     for (const torn of [content.subarray(0, length), zeroedFrom(content, length)]) {
       await writeFile(path, torn);
       t.deepEqual(describe((await reread(directory)).entries), ['1/1 entry 1'], `torn at ${length}`);
+      t.is((await readFile(path)).length, whole);
     }
   }
 
@@ -239,6 +240,28 @@ test('what waits while the disk is busy becomes durable with one sync', async (t
 
   t.true(syncs <= 2, `${syncs} syncs`);
   t.is((await reread(directory)).entries.length, 100);
+});
+
+test('what a restart reads is made durable before anything is built on it', async (t) => {
+  const directory = await temporaryDirectory();
+  const { log } = await open(directory);
+  await log.save({ hardState, entries: [entry(1)] });
+  await log.close();
+  const synced: string[] = [];
+  const openFile: Disk['openFile'] = async (path) => {
+    const file = await realDisk.openFile(path);
+    const sync = file.sync.bind(file);
+    return Object.assign(file, { sync: () => sync().then(() => synced.push(path)) });
+  };
+  const syncDirectory: Disk['syncDirectory'] = (path) =>
+    realDisk.syncDirectory(path).then(() => {
+      synced.push(path);
+    });
+
+  const { log: again } = await open(directory, { disk: { ...realDisk, openFile, syncDirectory } });
+
+  t.deepEqual(synced, [...(await segmentsOf(directory)), directory]);
+  await again.close();
 });
 
 test('a directory that is open is refused a second time, and free after a close', async (t) => {

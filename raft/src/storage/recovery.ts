@@ -108,8 +108,9 @@ export async function recover(disk: Disk, directory: string, id: number): Promis
     });
     nextSequence = read.nextSequence;
     end = read.end;
-    if (end < content.length) await cut(disk, path, end);
+    if (isLast) await seal(disk, path, end, end < content.length);
   }
+  await disk.syncDirectory(directory);
   return { ...conclude(replay, snapshot, directory), segments, nextSequence, end };
 }
 
@@ -138,11 +139,14 @@ function readSegment(
   return { nextSequence: sequence, end: at };
 }
 
-/** A torn frame must be gone for good, or a later crash could show it in the middle of the log. */
-async function cut(disk: Disk, path: string, end: number): Promise<void> {
+/**
+ * Cuts a torn frame off, or a later crash could show it in the middle of the log. And makes durable what was read: the
+ * former process may have died between its write and its sync, and what we build on that must not vanish.
+ */
+async function seal(disk: Disk, path: string, end: number, isTorn: boolean): Promise<void> {
   const file = await disk.openFile(path);
   try {
-    await file.truncate(end);
+    if (isTorn) await file.truncate(end);
     await file.sync();
   } finally {
     await file.close();
