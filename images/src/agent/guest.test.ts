@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { callUnary, enrolmentMac, isSameMac } from '@argosy/proto';
+import { type AgentServiceClient, callUnary, enrolmentMac, isSameMac, type MemberReport } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import test, { type ExecutionContext } from 'ava';
 import { newFederation } from '../testing/federation.ts';
@@ -19,6 +19,14 @@ async function codeOf(work: Promise<unknown>): Promise<number | undefined> {
   } catch (error) {
     return (error as { code?: number }).code;
   }
+}
+
+function firstReport(client: AgentServiceClient): Promise<MemberReport | undefined> {
+  const stream = client.observe({}, { deadline: soon() });
+  return new Promise<MemberReport | undefined>((resolve, reject) => {
+    stream.once('data', ({ report }: { report?: MemberReport }) => resolve(report));
+    stream.on('error', reject);
+  }).finally(() => stream.cancel());
 }
 
 test.serial('an agent is enrolled by its own executor only, and proves that it has the token', async (t) => {
@@ -46,11 +54,8 @@ test.serial('an agent is enrolled by its own executor only, and proves that it h
   await guest.enrol();
   const observer = guest.client(fellow);
   t.teardown(() => observer.close());
-  const stream = observer.observe({}, { deadline: soon() });
-  const report = await new Promise((resolve, reject) => stream.once('data', resolve).once('error', reject));
-  stream.on('error', () => undefined);
-  stream.cancel();
-  t.like(report, { report: { memberId, up: false } });
+  const report = await patiently(() => firstReport(observer));
+  t.like(report, { memberId, up: false });
   const open = callUnary(observer.open.bind(observer), { header: guest.header(1, 1) }, { deadline: soon() });
   t.is(await codeOf(open), status.PERMISSION_DENIED);
 });

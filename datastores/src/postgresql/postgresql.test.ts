@@ -1,0 +1,157 @@
+import test from 'ava';
+import { datastores } from '../registry.ts';
+import {
+  AT_REST,
+  conninfo,
+  readStreamName,
+  renderConfig,
+  renderHba,
+  renderIdent,
+  slotName,
+  streamName,
+  synchronousStandbyNames,
+} from './config.ts';
+import { readControlFile } from './control-file.ts';
+import { readManifestEnd } from './copy.ts';
+import { postgresql } from './definition.ts';
+import { layoutOf } from './layout.ts';
+import { readHistory, readLsn, timelineOf, timelinesAt, writeLsn } from './positions.ts';
+import { isScramVerifier, scramVerifier } from './scram.ts';
+import { type FlushedStream, readStreams, votersBehind } from './streams.ts';
+
+const layout = layoutOf('/volume', '/run/m1');
+const members = [
+  { address: '127.1.0.2', port: 5432 },
+  { address: 'fd00::7', port: 5433 },
+];
+
+test('a datastore is found by its name, and a slip of the pen is met with the nearest one', (t) => {
+  t.is(datastores.find('postgresql'), postgresql);
+  t.is(datastores.find('postgres'), undefined);
+  t.is(datastores.nearest('postgres'), 'postgresql');
+  t.is(datastores.nearest('Postgressql'), 'postgresql');
+  t.is(datastores.nearest('redis'), undefined);
+  t.is(datastores.nearest(''), undefined);
+});
+
+test('a commit has a majority when it is acknowledged', (t) => {
+  t.deepEqual([1, 2, 3, 4, 5].map(postgresql.acknowledgements), [0, 1, 1, 2, 2]);
+});
+
+test('endpoints name every member, and what is wanted of the one that answers', (t) => {
+  t.deepEqual(postgresql.endpoints(members), {
+    readWrite: 'postgresql://127.1.0.2:5432,[fd00::7]:5433/?target_session_attrs=read-write',
+    readOnly: 'postgresql://127.1.0.2:5432,[fd00::7]:5433/?target_session_attrs=prefer-standby',
+  });
+  const options = { user: 'admin', password: 'a b/@', database: 'admin', rootCertificateFile: '/tmp/my ca.pem' };
+  t.is(
+    postgresql.uri(members, { ...options, mode: 'readWrite' }),
+    'postgresql://admin:a%20b%2F%40@127.1.0.2:5432,[fd00::7]:5433/admin?sslmode=verify-full&sslrootcert=%2Ftmp%2Fmy%20ca.pem&target_session_attrs=read-write',
+  );
+});
+
+test('RFC 7677: the verifier of its example', (t) => {
+  const salt = Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64');
+  const verifier = scramVerifier('pencil', salt, 4096);
+  t.is(
+    verifier,
+    'SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=',
+  );
+  t.is(postgresql.passwordVerifier('pencil', salt), verifier);
+  t.true(isScramVerifier(verifier));
+  t.false(isScramVerifier('pencil'));
+});
+
+test('a position is compared by its epoch first, then by the log sequence number', (t) => {
+  const position = (epoch: number, value: string) => ({ epoch, value });
+  t.true(postgresql.comparePositions(position(2, '0/1'), position(1, 'F/FF')) > 0);
+  t.true(postgresql.comparePositions(position(1, '1/0'), position(1, '0/FFFFFFFF')) > 0);
+  t.true(postgresql.comparePositions(position(1, '0/9'), position(1, '0/10')) < 0);
+  t.is(postgresql.comparePositions(position(1, '0/a'), position(1, '0/A')), 0);
+  t.is(writeLsn(readLsn('16/B374D848')), '16/B374D848');
+  t.throws(() => readLsn('16-1'), { message: /not a log sequence number/ });
+});
+
+test('the epoch of a position is that of the record, not of the primary that is followed', (t) => {
+  const histories = new Map([[4, '1\t0/502AC98\tno recovery target specified\n']]);
+  const both = ['000000010000000000000005', '000000040000000000000005', '00000004.history', 'archive_status'];
+  t.is(timelineOf(both, histories, readLsn('0/502AC98')), 1);
+  t.is(timelineOf(both, histories, readLsn('0/502AC99')), 4);
+
+  // A member that cannot follow timeline 4 has its history, and no segment of it.
+  const diverged = ['000000010000000000000005', '00000004.history'];
+  t.is(timelineOf(diverged, histories, readLsn('0/5100000')), 1);
+  t.deepEqual(timelinesAt(['0000000100000001000000FF', '000000010000000200000000'], readLsn('2/0')), [1]);
+  t.deepEqual(readHistory(''), []);
+});
+
+test('at rest a server has no upstream and waits for nobody', (t) => {
+  const settings = { clusterId: 'c1', memberId: 'c1-1', address: '127.1.0.2', port: 5432 };
+  const config = renderConfig({ ...settings, layout, agentUser: 'root', timezone: 'UTC' }, AT_REST);
+  t.regex(config, /^primary_conninfo = ''$/m);
+  t.regex(config, /^synchronous_standby_names = ''$/m);
+  t.regex(config, /^restart_after_crash = 'off'$/m);
+  t.regex(config, /^data_directory = '\/volume\/data'$/m);
+});
+
+test('what is written into a setting cannot leave it', (t) => {
+  const settings = { clusterId: 'c1', memberId: "a'\\b", address: '127.1.0.2', port: 5432 };
+  const config = renderConfig({ ...settings, layout, agentUser: 'root', timezone: 'UTC' }, AT_REST);
+  t.regex(config, /^cluster_name = 'a''\\\\b'$/m);
+  const upstream = { memberId: 'c1-2', address: '127.1.0.3', port: 5432, serverName: "it's" };
+  t.regex(conninfo(upstream, layout, 'c1-1.1.1'), /^host='it\\'s' hostaddr='127.1.0.3' /);
+  t.is(renderIdent({ agentUser: 'root', clusterId: 'c1' }).split('\n')[2], 'members "c1" argosy_replication');
+});
+
+test('a shut door admits members only, an open one also clients with TLS and a password', (t) => {
+  const rules = (door: 'open' | 'shut') =>
+    renderHba(door)
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'));
+  t.deepEqual(rules('shut'), [
+    'local all argosy peer map=agent',
+    'hostssl replication argosy_replication all cert map=members',
+  ]);
+  t.is(rules('open').at(-1), 'hostssl all all all scram-sha-256');
+  t.false(rules('open').some((rule) => /^host |trust|hostnossl/.test(rule)));
+});
+
+test('a commit waits for any k of the other voters, under their names of this epoch and rule', (t) => {
+  const rule = { voters: ['c1-1', 'c1-2', 'c1-3'], acknowledgements: 1, generation: 7 };
+  t.is(synchronousStandbyNames(rule, { memberId: 'c1-1', epoch: 4 }), 'ANY 1 ("c1-2.4.7", "c1-3.4.7")');
+  const alone = { voters: ['c1-1'], acknowledgements: 0, generation: 7 };
+  t.is(synchronousStandbyNames(alone, { memberId: 'c1-1', epoch: 4 }), '');
+  const name = { memberId: 'c1-2', epoch: 4, generation: 7 };
+  t.deepEqual(readStreamName(streamName(name)), name);
+  t.is(readStreamName('argosy copy'), undefined);
+  t.is(slotName('c1-2'), 'argosy_c1_2');
+});
+
+test('a voter counts once, in this epoch and by this rule, and only with what it has flushed', (t) => {
+  const row = (name: string, flushed: string | null, state = 'streaming') => ({
+    ...{ application_name: name, state, sync_state: 'quorum', flush_lsn: flushed, own_lsn: '0/200' },
+  });
+  const rule = { voters: ['c1-1', 'c1-2', 'c1-3'], acknowledgements: 1, generation: 7 };
+  const count = (streams: FlushedStream[]) =>
+    votersBehind(streams, { rule, memberId: 'c1-1', epoch: 4, barrier: readLsn('0/100') });
+  t.is(count(readStreams([row('c1-2.4.7', '0/100'), row('c1-2.4.7', '0/200')])), 1);
+  t.is(count(readStreams([row('c1-2.4.7', '0/100'), row('c1-3.4.7', '0/100')])), 2);
+  const others = [row('c1-2.3.7', '0/200'), row('c1-2.4.6', '0/200'), row('c1-4.4.7', '0/200'), row('x', '0/200')];
+  t.is(count(readStreams(others)), 0);
+  t.is(count(readStreams([row('c1-2.4.7', '0/FF'), row('c1-3.4.7', null), row('c1-3.4.7', '0/200', 'catchup')])), 0);
+  t.is(readStreams([row('c1-2.4.7', '0/FF')])[0]?.lagBytes, 0x101);
+});
+
+test('the newest timeline of a data directory may stand in either place of its control file', (t) => {
+  const text = (checkpoint: number, recovery: number) =>
+    `Latest checkpoint's TimeLineID:       ${checkpoint}\nMin recovery ending loc's timeline:   ${recovery}\n`;
+  t.is(readControlFile(text(1, 4)).timeline, 4);
+  t.is(readControlFile(text(4, 0)).timeline, 4);
+  t.throws(() => readControlFile('nothing'), { message: /did not tell/ });
+});
+
+test('a copy ends where its manifest says', (t) => {
+  const manifest = `{ "Files": [],\n"WAL-Ranges": [\n{ "Timeline": 4, "Start-LSN": "0/2000028", "End-LSN": "0/2000100" }\n],\n`;
+  t.deepEqual(readManifestEnd(manifest), { epoch: 4, value: '0/2000100' });
+  t.throws(() => readManifestEnd('{}'), { message: /does not say/ });
+});
