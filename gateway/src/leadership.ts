@@ -1,6 +1,6 @@
 // What only the leader does: it listens to the regions and conducts the operations. Both begin when this peer leads and
 // has applied all that was committed before, and end when it leads no more; another peer goes on from the same facts.
-import type { Clock, Credentials } from '@argosy/proto';
+import type { Clock, Credentials, HeardMember } from '@argosy/proto';
 import { Conductor } from './conductor/conductor.ts';
 import { candidateSites, Observations } from './conductor/observations.ts';
 import { RegionLink } from './conductor/region-link.ts';
@@ -72,8 +72,8 @@ export class Leadership {
     return candidateSites(this.#federation.regions());
   }
 
-  lagBytes(memberId: string): number | undefined {
-    return this.#observations.member(memberId)?.lagBytes;
+  heard(clusterIds: readonly string[]): HeardMember[] {
+    return this.#observations.heard(clusterIds);
   }
 }
 

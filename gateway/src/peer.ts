@@ -10,6 +10,7 @@ import {
   callerIdentity,
   channelCredentials,
   channelOptions,
+  type HeardMember,
   PeerServiceService,
   serverCredentials,
   serverName,
@@ -29,6 +30,7 @@ import type { GatewayConfig } from './config.ts';
 import { Leadership } from './leadership.ts';
 import { Forwarding, peerService } from './peers/forwarding.ts';
 import { Callers } from './rest/callers.ts';
+import { type Heard, NOTHING_HEARD } from './rest/cluster-view.ts';
 import { clusterRoutes } from './rest/clusters.ts';
 import { datastoreRoutes } from './rest/datastores.ts';
 import { ApiError } from './rest/errors.ts';
@@ -79,7 +81,7 @@ export class GatewayPeer {
         datastores,
         propose: (entry) => this.#propose(entry),
         sites: () => this.#leadership?.sites() ?? [],
-        lagBytes: (memberId) => this.#leadership?.lagBytes(memberId),
+        hear: (clusterIds) => this.#hear(clusterIds),
         newId: randomUUID,
         randomBytes,
       }),
@@ -228,6 +230,14 @@ export class GatewayPeer {
     }
   }
 
+  /** What the leader heard last; it is in no log. */
+  async #hear(clusterIds: readonly string[]): Promise<Heard> {
+    const leaderId = this.#raft?.status().leaderId;
+    if (clusterIds.length === 0 || leaderId === undefined) return NOTHING_HEARD;
+    const members = this.#leadership?.heard(clusterIds) ?? (await this.#forwarding.hear(leaderId, clusterIds));
+    return new Map(members.map((member) => [member.memberId, member]));
+  }
+
   async #awaitLeader(): Promise<number> {
     const { clock, config } = this.#options;
     const deadline = clock.monotonicMs() + LEADER_WAIT_MS;
@@ -250,15 +260,15 @@ export class GatewayPeer {
     const table = {
       '/raft.v1.RaftService/Deliver': isPeer,
       [PeerServiceService.forward.path]: isPeer,
+      [PeerServiceService.hear.path]: isPeer,
       '/grpc.health.v1.Health/Check': isPeer,
       '/grpc.health.v1.Health/Watch': isPeer,
     };
     const server = new grpc.Server({ interceptors: [accessControl(table)] });
     transport.addTo(server);
-    server.addService(
-      PeerServiceService,
-      peerService(this.#routes, (route, request) => this.#execute(route, request)),
-    );
+    const execute = (route: Route, request: RouteRequest): Promise<RouteResponse> => this.#execute(route, request);
+    const heard = (clusterIds: readonly string[]): HeardMember[] => this.#leadership?.heard(clusterIds) ?? [];
+    server.addService(PeerServiceService, peerService(this.#routes, execute, heard));
     new HealthImplementation({ '': 'SERVING' }).addToServer(server);
     this.#grpc = server;
     await new Promise<void>((resolve, reject) => {

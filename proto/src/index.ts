@@ -3,6 +3,7 @@ export {
   type Caller,
   type ForwardRequest,
   type ForwardResponse,
+  type HeardMember,
   PeerServiceClient,
   type PeerServiceServer,
   PeerServiceService,

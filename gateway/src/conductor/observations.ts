@@ -4,7 +4,9 @@
 import {
   AgentState,
   type Clock,
+  type HeardMember,
   type MemberObservation,
+  MemberRole,
   type ObserveResponse,
   pause,
   type RegionReport,
@@ -18,12 +20,6 @@ import type { Region } from '../state/regions.ts';
 const RECONNECT_MS = 500;
 /** A region that cannot be heard for so long is shown as unreachable. */
 const UNREACHABLE_AFTER_MS = 3_000;
-
-/** A member as it was last heard of. */
-export interface HotMember {
-  readonly lagBytes?: number;
-  readonly isOpen: boolean;
-}
 
 export interface ObservedRegion {
   readonly name: string;
@@ -41,7 +37,7 @@ export interface ObservationsOptions {
 export class Observations {
   readonly #options: ObservationsOptions;
   readonly #abort = new AbortController();
-  readonly #members = new Map<string, HotMember>();
+  readonly #members = new Map<string, HeardMember>();
   readonly #proposed = new Map<string, string>();
 
   constructor(options: ObservationsOptions) {
@@ -56,8 +52,10 @@ export class Observations {
     this.#abort.abort();
   }
 
-  member(id: string): HotMember | undefined {
-    return this.#members.get(id);
+  /** What was heard last of the cluster's members. */
+  heard(clusterIds: readonly string[]): HeardMember[] {
+    const wished = new Set(clusterIds);
+    return [...this.#members.values()].filter(({ memberId }) => wished.has(parseMemberId(memberId)?.clusterId ?? ''));
   }
 
   async #watch(region: ObservedRegion): Promise<void> {
@@ -133,7 +131,9 @@ export class Observations {
     const member = memberOf(cluster, parsed.ordinal);
     // Until it has been given a role, its steps tell how it is.
     if (member === undefined || member.isRetired || member.facts.role === undefined) return;
-    const isUp = observation.agent === AgentState.REACHABLE && report?.up === true && !observation.gone;
+    // A primary whose client door is shut takes no writes.
+    const serves = report?.up === true && (report.role !== MemberRole.PRIMARY || report.open);
+    const isUp = observation.agent === AgentState.REACHABLE && serves && !observation.gone;
     if (!isUp && observation.agent === AgentState.AWAITED && !observation.gone) return;
     const detail = isUp ? undefined : downDetail(observation);
     const entry = {
@@ -149,13 +149,10 @@ export class Observations {
   /** The primary tells how far its replicas are behind. */
   #remember(memberId: string, report: NonNullable<MemberObservation['report']>): void {
     const known = this.#members.get(memberId);
-    this.#members.set(memberId, { ...known, isOpen: report.open });
-    for (const stream of report.streams) {
-      this.#members.set(stream.memberId, {
-        isOpen: false,
-        ...this.#members.get(stream.memberId),
-        lagBytes: stream.lagBytes,
-      });
+    this.#members.set(memberId, { lagBytes: undefined, ...known, memberId, time: report.time });
+    if (report.role !== MemberRole.PRIMARY) return;
+    for (const { memberId: replica, lagBytes } of report.streams) {
+      this.#members.set(replica, { time: undefined, ...this.#members.get(replica), memberId: replica, lagBytes });
     }
   }
 

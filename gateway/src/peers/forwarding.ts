@@ -9,6 +9,7 @@ import {
   channelOptions,
   type ForwardRequest,
   type ForwardResponse,
+  type HeardMember,
   PeerServiceClient,
   type PeerServiceServer,
   serverName,
@@ -19,6 +20,8 @@ import { ApiError, errorBody } from '../rest/errors.ts';
 import type { Route, RouteRequest, RouteResponse } from '../rest/route.ts';
 
 const FORWARD_TIMEOUT_MS = 15_000;
+/** What was heard is worth no longer wait than this. */
+const HEAR_TIMEOUT_MS = 500;
 
 export interface PeerAddress {
   readonly id: number;
@@ -64,6 +67,18 @@ export class Forwarding {
     }
   }
 
+  /** What the leader heard last of these clusters' members; nothing when it does not answer at once. */
+  async hear(leaderId: number, clusterIds: readonly string[]): Promise<readonly HeardMember[]> {
+    const client = this.#clients.get(leaderId);
+    if (client === undefined) return [];
+    const deadline = new Date(this.#clock.now().getTime() + HEAR_TIMEOUT_MS);
+    try {
+      return (await callUnary(client.hear.bind(client), { clusterIds: [...clusterIds] }, { deadline })).members;
+    } catch {
+      return [];
+    }
+  }
+
   close(): void {
     for (const client of this.#clients.values()) client.close();
   }
@@ -73,8 +88,10 @@ export class Forwarding {
 export function peerService(
   routes: readonly Route[],
   execute: (route: Route, request: RouteRequest) => Promise<RouteResponse>,
+  heard: (clusterIds: readonly string[]) => HeardMember[],
 ): PeerServiceServer {
   return {
+    hear: (call, callback) => callback(null, { members: heard(call.request.clusterIds) }),
     forward: (call: ServerUnaryCall<ForwardRequest, ForwardResponse>, callback: sendUnaryData<ForwardResponse>) => {
       const route = routes.find(({ name }) => name === call.request.route);
       const { caller } = call.request;

@@ -1,5 +1,6 @@
 // A cluster as the API shows it: a pure function of the replicated state and, on the leader, of what it heard last.
 import type { Datastores } from '@argosy/datastores';
+import type { HeardMember } from '@argosy/proto';
 import { type Cluster, type Member, memberId, wantedMembers } from '../state/clusters.ts';
 import type { Federation } from '../state/federation.ts';
 import { hasEnded, type Operation } from '../state/operations.ts';
@@ -10,11 +11,19 @@ type MemberStatus = 'BUILD' | 'UP' | 'DOWN' | 'SEEDING' | 'DELETING';
 export interface ViewContext {
   readonly federation: Federation;
   readonly datastores: Datastores;
-  /** How far a replica is behind; undefined where it is not known. */
-  readonly lagBytes: (memberId: string) => number | undefined;
+  /** What was heard last of the members of these clusters, by member id; empty when the leader does not tell. */
+  readonly hear: (clusterIds: readonly string[]) => Promise<Heard>;
 }
 
-export function viewCluster(cluster: Cluster, context: ViewContext): object {
+export type Heard = ReadonlyMap<string, HeardMember>;
+
+export const NOTHING_HEARD: Heard = new Map();
+
+export function viewCluster(
+  cluster: Cluster,
+  context: Pick<ViewContext, 'federation' | 'datastores'>,
+  heard: Heard,
+): object {
   const { spec } = cluster;
   const definition = context.datastores.find(spec.datastore.type);
   const addresses = wantedMembers(cluster).flatMap(({ kind, facts }) =>
@@ -35,7 +44,7 @@ export function viewCluster(cluster: Cluster, context: ViewContext): object {
     topology: spec.topology,
     placement: spec.placement,
     durability: spec.durability,
-    members: cluster.members.map((member) => viewMember(cluster, member, context)),
+    members: cluster.members.map((member) => viewMember(cluster, member, heard)),
     endpoints:
       endpoints === undefined || cluster.openedEpoch === 0
         ? {}
@@ -63,10 +72,11 @@ function statusDuring(operation: Operation): ClusterStatus {
   return operation.error === undefined ? 'BUILD' : 'ERROR';
 }
 
-function viewMember(cluster: Cluster, member: Member, context: ViewContext): object {
+function viewMember(cluster: Cluster, member: Member, heard: Heard): object {
   const id = memberId(cluster.id, member.ordinal);
   const isPrimary = member.ordinal === cluster.primary;
-  const lagBytes = isPrimary ? 0 : context.lagBytes(id);
+  const last = heard.get(id);
+  const lagBytes = isPrimary ? 0 : last?.lagBytes;
   return {
     id,
     role: isPrimary ? 'primary' : member.kind === 'arbiter' ? 'arbiter' : 'replica',
@@ -77,6 +87,7 @@ function viewMember(cluster: Cluster, member: Member, context: ViewContext): obj
     address: member.facts.address ?? null,
     port: member.facts.port ?? null,
     lag_bytes: lagBytes ?? null,
+    observed_at: last?.time?.toISOString() ?? null,
     ...(member.facts.detail === undefined ? {} : { detail: member.facts.detail }),
   };
 }

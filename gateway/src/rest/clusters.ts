@@ -9,7 +9,7 @@ import type { Applied, EntryBody } from '../state/entries.ts';
 import { Federation } from '../state/federation.ts';
 import type { WantedMember } from '../state/spec.ts';
 import { type Caller, isAdmin } from './callers.ts';
-import { clusterStatus, type ViewContext, viewCluster } from './cluster-view.ts';
+import { clusterStatus, NOTHING_HEARD, type ViewContext, viewCluster } from './cluster-view.ts';
 import { ApiError } from './errors.ts';
 import { readNewCluster } from './new-cluster.ts';
 import { viewOperation } from './operation-view.ts';
@@ -99,7 +99,7 @@ async function createCluster(
   return { ...answer, body: { ...(answer.body as object), credentials: { username: user, password, database } } };
 }
 
-function listClusters({ caller, query }: RouteRequest, options: ClustersOptions): RouteResponse {
+async function listClusters({ caller, query }: RouteRequest, options: ClustersOptions): Promise<RouteResponse> {
   const mine = options.federation.clusters().filter((cluster) => isVisible(caller, cluster.projectId));
   const wished = mine.filter(
     (cluster) =>
@@ -107,11 +107,13 @@ function listClusters({ caller, query }: RouteRequest, options: ClustersOptions)
       (query.status === undefined || clusterStatus(cluster, options.federation) === query.status),
   );
   const { page, links } = readPage(wished, query, '/v2/clusters');
-  return { status: 200, body: { clusters: page.map((cluster) => viewCluster(cluster, options)), links } };
+  const heard = await options.hear(page.map(({ id }) => id));
+  return { status: 200, body: { clusters: page.map((cluster) => viewCluster(cluster, options, heard)), links } };
 }
 
-function showCluster(request: RouteRequest, options: ClustersOptions): RouteResponse {
-  return { status: 200, body: { cluster: viewCluster(findCluster(request, options.federation), options) } };
+async function showCluster(request: RouteRequest, options: ClustersOptions): Promise<RouteResponse> {
+  const cluster = findCluster(request, options.federation);
+  return { status: 200, body: { cluster: viewCluster(cluster, options, await options.hear([cluster.id])) } };
 }
 
 async function deleteCluster(request: RouteRequest, options: ClustersOptions): Promise<RouteResponse> {
@@ -190,7 +192,7 @@ function accepted(clusterId: string, operationId: string, options: ClustersOptio
     status: 202,
     headers: { location: `/v2/operations/${operationId}` },
     body: {
-      ...(cluster === undefined ? {} : { cluster: viewCluster(cluster, options) }),
+      ...(cluster === undefined ? {} : { cluster: viewCluster(cluster, options, NOTHING_HEARD) }),
       ...(operation === undefined ? {} : { operation: viewOperation(operation) }),
     },
   };

@@ -57,7 +57,7 @@ async function serve(t: ExecutionContext): Promise<{
         return applied;
       },
       sites: () => world.sites,
-      lagBytes: () => undefined,
+      hear: async () => new Map(),
       newId: () => ids.next().value,
       randomBytes: (count) => Buffer.alloc(count, 7),
     }),
