@@ -40,19 +40,25 @@ export async function enrol(enroller: Enroller, location: Location, signal: Abor
   const { links, clock } = enroller;
   const { memberId } = location.identity;
   const end = clock.monotonicMs() + ENROLMENT_LIMIT_MS;
-  let last = 'nothing was seen';
+  let last: string | undefined;
   while (clock.monotonicMs() < end) {
     signal.throwIfAborted();
     const face = await links.look(location);
     if (face.kind === 'enrolled') {
-      links.reset(memberId);
+      // A connection from before has only learned to be patient; one to an agent that was there all along is kept.
+      if (last !== undefined) links.reset(memberId);
       return;
     }
-    if (face.kind === 'stranger') last = (await attempt(enroller, location)) ?? last;
-    else last = face.why;
+    last =
+      face.kind === 'absent'
+        ? face.why
+        : ((await attempt(enroller, location)) ?? 'it does not use its certificate yet');
     await pause(clock, RETRY_MS, signal);
   }
-  throw new CommandError(status.UNAVAILABLE, `The agent of ${memberId} did not enrol in time: ${last}.`);
+  throw new CommandError(
+    status.UNAVAILABLE,
+    `The agent of ${memberId} did not enrol in time: ${last ?? 'nothing was seen'}.`,
+  );
 }
 
 /** Renews a certificate of which less than a third of its life is left; answers whether it did. */

@@ -135,6 +135,10 @@ test('watchers are told the listing, then what changes', async (t) => {
 
   await ensure(gateway, spec('c1-1'));
   await until(() => newest('c1-1')?.agent === AgentState.REACHABLE);
+  const heard = told.length;
+  await ensure(gateway, spec('c1-1'));
+  await until(() => told.length > heard + 3);
+  t.true(told.slice(heard).every((one) => one.$case !== 'member' || one.value.agent === AgentState.REACHABLE));
   for (const pid of guests(directory)) process.kill(pid, 'SIGKILL');
   await until(() => newest('c1-1')?.agent === AgentState.UNREACHABLE);
   t.regex(newest('c1-1')?.detail ?? '', /^The agent does not answer/);

@@ -151,7 +151,9 @@ export class RegionWatch {
     const { stack, location } = member;
     const isThere =
       !stack.status.startsWith('DELETE_') && stack.status !== 'CREATE_IN_PROGRESS' && location !== undefined;
-    const isDialled = isThere && !this.#world.isAwaited(memberId) && stack.status !== 'CREATE_FAILED';
+    // A member that is known to be enrolled stays watched while it is asked for once more.
+    const isEnrolled = member.observer !== undefined || !this.#world.isAwaited(memberId);
+    const isDialled = isThere && isEnrolled && stack.status !== 'CREATE_FAILED';
     if (!isDialled || member.observer?.location.address !== location.address) {
       member.observer?.close();
       member.observer = undefined;

@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pause, systemClock } from '@argosy/proto';
 import test from 'ava';
-import { findMarked, findProcess, isAlive } from './processes.ts';
+import { endMarked, findMarked, findProcess, isAlive, type ProcessRef } from './processes.ts';
 
 test('a mark that could fit a stranger stops us before anything is looked at', (t) => {
   const marks = {
@@ -39,4 +41,25 @@ test('a pid that the kernel gave to another process is not the same process', (t
     findMarked({ main: reused, variable: 'ARGOSY_RUN_DIRECTORY', runDirectory: directory, volume: undefined }),
     [],
   );
+});
+
+test('a database whose parents are gone ends with its server, and its neighbour does not', async (t) => {
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'ar-')));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const orphanIn = async (name: string): Promise<ProcessRef> => {
+    mkdirSync(join(directory, name, 'data'), { recursive: true });
+    const options = { cwd: join(directory, name, 'data'), env: {}, detached: true, stdio: 'ignore' } as const;
+    const child = spawn('/bin/sleep', ['60'], options);
+    child.unref();
+    t.teardown(() => child.kill('SIGKILL'));
+    await pause(systemClock, 50);
+    return findProcess(child.pid ?? 0) as ProcessRef;
+  };
+  const [ours, neighbour] = [await orphanIn('volume-1'), await orphanIn('volume-10')];
+
+  const marks = { variable: 'ARGOSY_RUN_DIRECTORY', runDirectory: join(directory, 'run'), main: undefined };
+  t.true(await endMarked({ ...marks, volume: join(directory, 'volume-1') }, systemClock));
+
+  t.false(isAlive(ours));
+  t.true(isAlive(neighbour));
 });
