@@ -2,7 +2,7 @@ import test from 'ava';
 import { assert } from '../assert.ts';
 import { seeded, World } from './world-for-tests.ts';
 
-const seeds = 800;
+const seeds = 400;
 const actsPerSeed = 4000;
 const recoveryTicks = 200;
 
@@ -56,6 +56,7 @@ const acts: readonly (readonly [number, Act])[] = [
   [40, (world, id) => world.peer(id).isUp && world.peer(id).node.tick()],
   [90, deliverAny],
   [50, (world, id) => world.beginTurn(id)],
+  [20, (world, id) => world.sendMeanwhile(id)],
   [50, (world, id) => world.endTurn(id)],
   [12, proposeAtLeaders],
   [10, (world, id, name) => world.peer(id).isUp && world.read(id, name)],

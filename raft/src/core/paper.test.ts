@@ -334,3 +334,17 @@ test('a write that ends after its entries were replaced does not make the new on
     [2, 2],
   );
 });
+
+test('a follower whose disk is slow still answers heartbeats', (t) => {
+  const place = world(3, plain);
+  place.deliver(makeMessage('MsgApp', 1, { from: 2, term: 1, entries: entries(1) }));
+  place.beginTurn(1);
+
+  place.deliver(makeMessage('MsgHeartbeat', 1, { from: 2, term: 1 }));
+  place.sendMeanwhile(1);
+
+  t.deepEqual(
+    place.network.map(({ type }) => type),
+    ['MsgHeartbeatResp'],
+  );
+});

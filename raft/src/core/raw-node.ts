@@ -138,6 +138,16 @@ export class RawNode {
     );
   }
 
+  /**
+   * What may leave at once, also between `ready()` and `advance()`: heartbeats and their answers must not wait
+   * for a slow disk, nor must the followers' disks wait for the leader's (thesis §10.2.1).
+   */
+  takeMessages(): readonly Message[] {
+    const { messages } = this.#raft;
+    if (messages.length > 0) this.#raft.messages = [];
+    return messages;
+  }
+
   ready(): Ready {
     assert(this.#outstanding === undefined, 'one Ready at a time');
     const raft = this.#raft;

@@ -111,6 +111,12 @@ export class World {
     for (const entry of ready.committedEntries) this.#apply(peer, entry);
   }
 
+  /** While the disk writes: what does not depend on it leaves. */
+  sendMeanwhile(id: number): void {
+    const peer = this.peer(id);
+    if (peer.isUp) this.network.push(...peer.node.takeMessages());
+  }
+
   /** The second half: the disk has it, and what depends on that leaves. */
   endTurn(id: number): void {
     const peer = this.peer(id);

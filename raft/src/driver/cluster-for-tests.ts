@@ -60,7 +60,7 @@ export async function openPeer(
     clock: systemClock,
     random: Math.random,
     stateMachine: journal,
-    tickMs: 20,
+    tickMs: 50,
     onFatal: (error) => {
       throw error;
     },

@@ -150,8 +150,8 @@ test('a proposal that is not committed in time is unknown, and a read that nobod
   const leader = await leaderOf(peers);
   network.filter(({ type }) => type !== 'MsgAppResp' && type !== 'MsgHeartbeatResp');
 
-  const proposal = leader.raft.propose(Buffer.from('a'), { timeoutMs: 30 });
-  const read = leader.raft.readIndex({ timeoutMs: 30 });
+  const proposal = leader.raft.propose(Buffer.from('a'), { timeoutMs: 60 });
+  const read = leader.raft.readIndex({ timeoutMs: 60 });
 
   await t.throwsAsync(proposal, { instanceOf: ProposalUnknownError });
   await t.throwsAsync(read, { instanceOf: NoLeaderError });

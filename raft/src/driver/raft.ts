@@ -34,6 +34,8 @@ export class Raft {
   #appliedIndex: number;
   #appliedTerm = 0;
   #turning: Promise<void> | undefined;
+  #isWriting = false;
+  #isMeanwhileDue = false;
   #isClosed = false;
   #isFatal = false;
 
@@ -206,7 +208,23 @@ export class Raft {
     });
   }
 
+  /** While the disk is busy, what does not depend on it goes on. */
+  #meanwhile(): void {
+    this.#isMeanwhileDue = false;
+    if (this.#isClosed || !this.#isWriting) return;
+    try {
+      this.#feed();
+      this.#options.transport.send(this.#core.takeMessages());
+    } catch (error) {
+      this.#fatal(error as Error);
+    }
+  }
+
   #wake(): void {
+    if (this.#isWriting && !this.#isMeanwhileDue) {
+      this.#isMeanwhileDue = true;
+      queueMicrotask(() => this.#meanwhile());
+    }
     this.#turning ??= Promise.resolve()
       .then(() => this.#turn())
       .catch((error: Error) => this.#fatal(error))
@@ -248,9 +266,11 @@ export class Raft {
     for (const { context, index } of ready.readStates) this.#reads.confirmed(context, index);
     transport.send(ready.messages);
     this.#apply(ready);
+    this.#isWriting = true;
     if (ready.snapshot !== undefined) await this.#install(ready);
     else if (ready.mustSync) await this.#log.save(ready);
-    else if (ready.hardState !== undefined) this.#log.noteCommit(ready.hardState);
+    this.#isWriting = false;
+    if (!ready.mustSync && ready.hardState !== undefined) this.#log.noteCommit(ready.hardState);
     // A fatal error during the wait has stopped this peer: what it did not make durable, it must not confirm.
     if (this.#isClosed) return;
     transport.send(ready.messagesAfterAppend);
