@@ -2,6 +2,7 @@
 // order of things in `lead` and `follow` is the protocol; each line of it is there because leaving it out loses an
 // acknowledged write.
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Position } from '../definition.ts';
 import {
   type Driver,
@@ -34,7 +35,7 @@ import { copyData, empty, initialiseData } from './copy.ts';
 import { Door } from './door.ts';
 import { type Layout, layoutOf, SOCKET_PATH_BYTES } from './layout.ts';
 import { isReplica, LSN_QUERY, ownTimeline, positionAt } from './log-position.ts';
-import { readLsn } from './positions.ts';
+import { divergence, historyFileName, readLsn } from './positions.ts';
 import { Probe } from './probe.ts';
 import { endReceiver, type Promotion, promoteOnto, replayToEnd } from './promotion.ts';
 import { PostgresServer } from './server.ts';
@@ -190,12 +191,20 @@ class PostgresDriver implements Driver {
     if (role?.kind !== 'replica' || !this.isRunning()) return undefined;
     const name = streamName({ ...role, memberId: this.#options.memberId });
     const [row] = await this.#control.query(
-      "select status = 'streaming' and strpos(conninfo, $1) > 0 as is_streaming from pg_stat_wal_receiver",
-      [`application_name=${name} `],
+      // A receiver that went over to another timeline shows its settings as they are written, with quotes.
+      `select status = 'streaming' and (strpos(conninfo, $1) > 0 or strpos(conninfo, $2) > 0) as is_streaming
+        from pg_stat_wal_receiver`,
+      [`application_name=${name} `, `application_name='${name}' `],
     );
-    if (row?.is_streaming !== true) return undefined;
     const [end] = await this.#control.query(LSN_QUERY);
-    return await positionAt(this.#layout.walFolder, String(end?.lsn));
+    const position = await positionAt(this.#layout.walFolder, String(end?.lsn));
+    if (row?.is_streaming === true) return position;
+
+    // The receiver fetches the history of the epoch even when the log cannot go on with it.
+    const history = await readIfThere(join(this.#layout.walFolder, historyFileName(role.epoch)));
+    const reason = divergence(position, history ?? '');
+    if (reason === undefined) return undefined;
+    throw new DriverError('refused', `${reason} by epoch ${role.epoch}: it must be seeded.`);
   }
 
   async probe(): Promise<ProbeResult> {

@@ -1,6 +1,13 @@
 // One member: its durable state and the driver of its database. A command is first stored, then done; what is stored is
 // what the member becomes again after any crash, with nobody's help.
-import type { Driver, PrimaryRole, ReplicaRole, Role, Upstream } from '@argosy/datastores/drivers';
+import {
+  type Driver,
+  DriverError,
+  type PrimaryRole,
+  type ReplicaRole,
+  type Role,
+  type Upstream,
+} from '@argosy/datastores/drivers';
 import {
   type Clock,
   type CommandHeader,
@@ -95,7 +102,8 @@ export class Member {
       const { data, role } = file.state;
       if (data.status === 'copied' && data.idempotencyKey === header.idempotencyKey) return data.position;
       // What a member of this epoch holds may be the acknowledged copy of a write.
-      if (data.status !== 'incomplete' && role !== null && role.epoch >= header.epoch) {
+      const isOfEpoch = data.status !== 'incomplete' && role !== null && role.epoch >= header.epoch;
+      if (isOfEpoch && !(role.kind === 'replica' && (await this.#hasDiverged()))) {
         throw refused(
           `This member is a ${role.kind} in epoch ${role.epoch}; a copy in epoch ${header.epoch} would wipe it.`,
         );
@@ -177,6 +185,13 @@ export class Member {
     return admit(this.#parts.file.state, header);
   }
 
+  async #hasDiverged(): Promise<boolean> {
+    return await this.#parts.driver.isFollowing().then(
+      () => false,
+      (error: unknown) => error instanceof DriverError && error.code === 'refused',
+    );
+  }
+
   #requireData(): void {
     const { data } = this.#parts.file.state;
     if (!this.#parts.isEnrolled()) throw refused('This member has no certificate yet.');
@@ -232,7 +247,7 @@ export class Member {
     const { clock, driver } = this.#parts;
     const deadline = clock.monotonicMs() + FOLLOW_WAIT_MS;
     while (!signal.aborted && clock.monotonicMs() < deadline && this.role === role) {
-      const position = await driver.isFollowing().catch(() => undefined);
+      const position = await driver.isFollowing().catch(ignoreUnlessRefused);
       if (position !== undefined) {
         this.#parts.onChange();
         return position;
@@ -307,4 +322,9 @@ function upstreamOf(peer: Peer | undefined): Upstream {
   if (peer === undefined) throw new CommandError(status.INVALID_ARGUMENT, 'The command names no primary.');
   const { memberId, address, port, serverName } = peer;
   return { memberId, address, port, serverName };
+}
+
+function ignoreUnlessRefused(error: unknown): undefined {
+  if (error instanceof DriverError && error.code === 'refused') throw error;
+  return undefined;
 }
