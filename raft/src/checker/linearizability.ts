@@ -1,9 +1,10 @@
 // Whether a history is linearizable: whether its operations can be put in one order that their model allows and in
 // which whatever had returned before another began comes first (Herlihy and Wing 1990). The search is Wing and Gong's
 // with Lowe's cache, as in porcupine: it takes operations one by one, steps back when somebody's return is reached
-// that was not taken, and never enters a set of taken operations and a state twice. Three rules cut it down without
+// that was not taken, and never enters a set of taken operations and a state twice. Four rules cut it down without
 // changing its answer: an observation that fits is taken at once; of unanswered operations that are the same only
-// the first is tried; and an unanswered one that changes nothing is not.
+// the first is tried; an unanswered one that changes nothing is not; and what overwrites an unanswered one does not
+// follow it at once, for then that one might as well never have happened.
 import { illegal, type Model, type Operation } from './sequential-object.ts';
 
 export type Verdict = 'linearizable' | 'not-linearizable' | 'undecided';
@@ -55,6 +56,7 @@ interface Call<Input, Output> {
   readonly input: Input;
   readonly output: Output | undefined;
   readonly isObservation: boolean;
+  readonly overwrites: boolean;
   /** An unanswered call that is the same and began before this one. */
   readonly twin: number | undefined;
   event: Event<Input, Output> | undefined;
@@ -64,6 +66,7 @@ interface Call<Input, Output> {
 interface Taken<State, Input, Output> {
   readonly event: Event<Input, Output>;
   readonly stateBefore: State;
+  readonly wasLoose: boolean;
   /** Nothing else needs to be tried in its place. */
   readonly isForced: boolean;
 }
@@ -76,7 +79,9 @@ class Search<State extends string | number | undefined, Input, Output> {
   #hash = 0;
   #unreturned: number;
   #states = 0;
-  readonly #seen = new Map<number, { readonly bits: Int32Array; readonly state: State }[]>();
+  /** Whether the call taken last is unanswered, so that something must still show that it happened. */
+  #isLoose = false;
+  readonly #seen = new Map<number, { readonly bits: Int32Array; readonly state: State; readonly isLoose: boolean }[]>();
 
   constructor(model: Model<State, Input, Output>, history: readonly Operation<Input, Output>[], maxStates: number) {
     this.#model = model;
@@ -96,8 +101,10 @@ class Search<State extends string | number | undefined, Input, Output> {
       if (event?.isCall === true && next !== illegal) {
         const { call } = event;
         this.#flip(call);
-        if (call.isObservation || this.#isNew(next)) {
-          taken.push({ event, stateBefore: state, isForced: call.isObservation });
+        const isLoose = call.returns === undefined;
+        if (call.isObservation || this.#isNew(next, isLoose)) {
+          taken.push({ event, stateBefore: state, wasLoose: this.#isLoose, isForced: call.isObservation });
+          this.#isLoose = isLoose;
           state = next;
           this.#lift(event);
           event = this.#head.next;
@@ -119,6 +126,7 @@ class Search<State extends string | number | undefined, Input, Output> {
       if (last === undefined) return 'not-linearizable';
       this.#putBack(last.event);
       state = last.stateBefore;
+      this.#isLoose = last.wasLoose;
       event = last.event.next;
     }
     return 'linearizable';
@@ -127,6 +135,7 @@ class Search<State extends string | number | undefined, Input, Output> {
   /** The state after this call, or `illegal` also when there is no need to try it. */
   #after(call: Call<Input, Output>, state: State): State | typeof illegal {
     if (call.twin !== undefined && !this.#isTaken(call.twin)) return illegal;
+    if (this.#isLoose && call.overwrites) return illegal;
     const next = this.#model.step(state, call.input, call.output);
     return call.returns === undefined && next === state ? illegal : next;
   }
@@ -140,11 +149,11 @@ class Search<State extends string | number | undefined, Input, Output> {
     this.#hash ^= mixed(at + 1);
   }
 
-  #isNew(state: State): boolean {
+  #isNew(state: State, isLoose: boolean): boolean {
     const bucket = this.#seen.get(this.#hash);
     const isSame = (bits: Int32Array) => bits.every((word, at) => word === this.#bits[at]);
-    if (bucket?.some((entry) => entry.state === state && isSame(entry.bits))) return false;
-    const entry = { bits: this.#bits.slice(), state };
+    if (bucket?.some((entry) => entry.state === state && entry.isLoose === isLoose && isSame(entry.bits))) return false;
+    const entry = { bits: this.#bits.slice(), state, isLoose };
     if (bucket === undefined) this.#seen.set(this.#hash, [entry]);
     else bucket.push(entry);
     this.#states += 1;
@@ -193,6 +202,7 @@ function linked<State extends string | number | undefined, Input, Output>(
       at,
       input,
       output: answer?.output,
+      overwrites: model.overwrites(input),
       isObservation: answer !== undefined && model.observes(input, answer.output),
       twin: answer === undefined ? lastUnanswered.get(name) : undefined,
       event: undefined,

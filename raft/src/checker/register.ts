@@ -7,11 +7,11 @@ export type RegisterInput =
   | { readonly type: 'write'; readonly key?: string; readonly value: RegisterValue }
   | { readonly type: 'cas'; readonly key?: string; readonly from: RegisterValue; readonly to: RegisterValue };
 
-/** What was read, or whether a compare-and-set found what it expected; a write says nothing. */
+/** What was read; whether a compare-and-set found what it expected, and perhaps what it found; a write says nothing. */
 export type RegisterOutput =
   | { readonly type: 'read'; readonly value: RegisterValue }
   | { readonly type: 'write' }
-  | { readonly type: 'cas'; readonly isSet: boolean };
+  | { readonly type: 'cas'; readonly isSet: boolean; readonly found?: { readonly value: RegisterValue } };
 
 export type RegisterOperation = Operation<RegisterInput, RegisterOutput>;
 
@@ -27,11 +27,13 @@ export const registerModel: Model<RegisterValue, RegisterInput, RegisterOutput> 
       case 'cas': {
         const isSet = input.from === state;
         if (output !== undefined && (output.type !== 'cas' || output.isSet !== isSet)) return illegal;
+        if (output?.found !== undefined && output.found.value !== state) return illegal;
         return isSet ? input.to : state;
       }
     }
   },
   observes: (_input, output) => output.type === 'read' || (output.type === 'cas' && !output.isSet),
+  overwrites: (input) => input.type === 'write',
   nameOf: (input) => JSON.stringify(input),
   keyOf: (input) => input.key ?? '',
 };

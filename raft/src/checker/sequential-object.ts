@@ -20,6 +20,8 @@ export interface Model<State extends string | number | undefined, Input, Output>
   step(state: State, input: Input, output: Output | undefined): State | typeof illegal;
   /** Whether an operation that was answered so leaves every state as it is. */
   observes(input: Input, output: Output): boolean;
+  /** Whether the state after this input is the same whatever was before. */
+  overwrites(input: Input): boolean;
   /** Two unanswered operations with the same name are the same to everybody. */
   nameOf(input: Input): string;
   /** Operations on different keys do not touch each other, so each key's history is checked alone. */

@@ -1,0 +1,65 @@
+// What a seed's world is like. Each world has its own: some never lose a message, some lose every tenth; what is rare
+// on average is common somewhere.
+
+import type { NetworkHabits } from './network.ts';
+import type { Random } from './random.ts';
+import type { DiskHabits } from './simulated-disk.ts';
+import type { PeerSettings } from './simulated-peer.ts';
+
+export interface Habits {
+  readonly peerCount: number;
+  readonly settings: PeerSettings;
+  readonly network: NetworkHabits;
+  readonly disks: readonly DiskHabits[];
+  /** How fast each peer's clock runs. */
+  readonly clockRates: readonly number[];
+  readonly clientCount: number;
+  readonly keyCount: number;
+  /** Between an answer and the next question, on average. */
+  readonly thinkMs: number;
+  readonly readShare: number;
+  readonly casShare: number;
+  /** Bytes that some commands carry besides. */
+  readonly paddingBytes: number;
+  /** Faults come so often on average. */
+  readonly faultEveryMs: number;
+  readonly meanDownMs: number;
+}
+
+export function drawHabits(random: Random): Habits {
+  const peerCount = random.pick([1, 3, 3, 3, 3, 3, 5, 5, 5, 7]);
+  const isQuick = random.chance(0.7);
+  return {
+    peerCount,
+    settings: {
+      tickMs: random.pick([30, 50, 100]),
+      heartbeatTicks: random.pick([1, 1, 2]),
+      electionTicks: random.pick([5, 8, 10]),
+      snapshotEveryEntries: random.pick([5, 10, 20, 50, 200]),
+      trailingEntries: random.pick([0, 2, 5, 20]),
+      segmentBytes: random.pick([300, 1_000, 4_096, 20_000]),
+    },
+    network: {
+      lossRate: random.pick([0, 0, 0.01, 0.05, 0.1]),
+      repeatRate: random.pick([0, 0, 0.02, 0.1]),
+      minimumMs: random.pick([0.1, 1, 10]),
+      meanExtraMs: random.pick([0.1, 1, 5, 30]),
+      keepsOrder: random.chance(0.4),
+      usesWire: random.chance(0.25),
+    },
+    disks: Array.from({ length: peerCount }, () => ({
+      sectorBytes: random.pick([512, 512, 4096] as const),
+      writeMs: random.pick([0.02, 0.1, 1]),
+      syncMs: random.pick([0.1, 1, 5, 20]),
+    })),
+    clockRates: Array.from({ length: peerCount }, () => (random.chance(0.5) ? 1 : random.between(0.8, 1.25))),
+    clientCount: random.pick([2, 4, 6]),
+    keyCount: random.pick([1, 2, 4]),
+    thinkMs: isQuick ? random.pick([50, 100, 200]) : 500,
+    readShare: random.between(0.2, 0.6),
+    casShare: random.between(0, 0.4),
+    paddingBytes: random.pick([0, 0, 200, 3_000]),
+    faultEveryMs: random.pick([800, 1_500, 3_000, 5_000]),
+    meanDownMs: random.pick([200, 1_000, 4_000]),
+  };
+}

@@ -1,0 +1,186 @@
+// What must hold in every history (figure 3 of the paper, and what the package promises beyond it). Everything is
+// judged from outside: from what peers send, write, apply and say of themselves.
+import type { Message } from '../core/messages.ts';
+import type { CommittedEntry, RaftStatus } from '../driver/options.ts';
+import type { FrameContent } from '../storage/record.ts';
+import type { PromisedLog } from './promised-log.ts';
+
+export class Violation extends Error {
+  override readonly name = 'Violation';
+}
+
+/** What the invariants know of a peer. */
+export interface WatchedPeer {
+  readonly id: number;
+  readonly promised: PromisedLog;
+  /** Of the present process. */
+  lastCommit: number;
+  lastApplied: number;
+}
+
+interface Known {
+  readonly term: number;
+  readonly data: Uint8Array | undefined;
+}
+
+const empty = new Uint8Array(0);
+
+function demand(condition: boolean, what: () => string): asserts condition {
+  if (!condition) throw new Violation(what());
+}
+
+export class Invariants {
+  readonly #peers: readonly WatchedPeer[];
+  readonly #leaders = new Map<number, number>();
+  readonly #entries = new Map<number, { readonly data: Uint8Array; readonly previousTerm: number }>();
+  readonly #committed: (Known | undefined)[] = [];
+  readonly #chains = new Map<number, number>();
+  readonly #votes = new Map<number, number>();
+  /** The highest entry whose effect any client was told of. */
+  acknowledgedIndex = 0;
+
+  constructor(peers: readonly WatchedPeer[]) {
+    this.#peers = peers;
+  }
+
+  get leaderCount(): number {
+    return this.#leaders.size;
+  }
+
+  get highestCommitted(): number {
+    return this.#committed.length - 1;
+  }
+
+  /** A frame was written, synced or not: what a log may hold after each entry is fixed for ever (log matching). */
+  wrote(peer: WatchedPeer, { reset, entries }: FrameContent): void {
+    let previous = reset?.term;
+    const first = entries[0];
+    if (first !== undefined) previous ??= peer.promised.entry(first.index - 1)?.term;
+    for (const entry of entries) {
+      this.#matches(peer.id, entry.index, entry.term, entry.data, previous);
+      previous = entry.term;
+    }
+  }
+
+  #matches(peer: number, index: number, term: number, data: Uint8Array, previousTerm: number | undefined): void {
+    const key = index * 2 ** 20 + term;
+    const known = this.#entries.get(key);
+    if (known === undefined) {
+      if (previousTerm !== undefined) this.#entries.set(key, { data, previousTerm });
+      return;
+    }
+    const isSame =
+      Buffer.compare(known.data, data) === 0 && (previousTerm ?? known.previousTerm) === known.previousTerm;
+    demand(isSame, () => `log matching: peer ${peer} has another entry ${index} of term ${term}, or another before it`);
+  }
+
+  /** What leaves a peer is a promise, and its disk must be able to keep it. */
+  sends(peer: WatchedPeer, message: Message): void {
+    const { promised, id } = peer;
+    if (message.type === 'MsgVoteResp' && !message.reject) {
+      const { term, vote } = promised.hardState;
+      const isKept = term > message.term || (term === message.term && vote === message.to);
+      demand(isKept, () => `peer ${id} gives ${message.to} a vote of term ${message.term} that its disk does not have`);
+      const key = message.term * 64 + id;
+      const given = this.#votes.get(key) ?? message.to;
+      this.#votes.set(key, given);
+      demand(given === message.to, () => `peer ${id} votes for ${given} and for ${message.to} in term ${message.term}`);
+    }
+    if (message.type === 'MsgAppResp' && !message.reject) {
+      demand(message.index <= promised.lastIndex, () => {
+        return `peer ${id} acknowledges entry ${message.index}, but its disk ends at ${promised.lastIndex}`;
+      });
+    }
+    let previous: number | undefined = message.logTerm;
+    if (message.type !== 'MsgApp') return;
+    for (const entry of message.entries) {
+      this.#matches(id, entry.index, entry.term, entry.data, previous);
+      previous = entry.term;
+    }
+  }
+
+  /** The state machine of a peer was given this entry. */
+  applied(peer: WatchedPeer, entry: CommittedEntry, chain: number): void {
+    this.#passesOver(peer, entry.index - 1);
+    this.#commits(peer, entry.index, entry.term, entry.data);
+    this.#chain(peer, entry.index, chain);
+    peer.lastApplied = entry.index;
+  }
+
+  restored(peer: WatchedPeer, index: number, chain: number): void {
+    this.#chain(peer, index, chain);
+    peer.lastApplied = index;
+  }
+
+  #chain(peer: WatchedPeer, index: number, chain: number): void {
+    const known = this.#chains.get(index);
+    if (known === undefined) this.#chains.set(index, chain);
+    demand((known ?? chain) === chain, () => `state machine safety: peer ${peer.id} has another state at ${index}`);
+  }
+
+  #commits(peer: WatchedPeer, index: number, term: number, data: Uint8Array): void {
+    const known = this.#committed[index];
+    const isSame = known === undefined || (known.term === term && Buffer.compare(known.data ?? empty, data) === 0);
+    demand(isSame, () => `state machine safety: peer ${peer.id} applies another entry ${index} (term ${term})`);
+    demand(
+      peer.promised.has(index, term),
+      () => `peer ${peer.id} applies entry ${index}, which its disk does not have`,
+    );
+    if (known !== undefined) return;
+    this.#committed[index] = { term, data };
+    const holders = this.#peers.filter(({ promised }) => promised.has(index, term));
+    demand(holders.length * 2 > this.#peers.length, () => {
+      return `durability: entry ${index} is applied, and only the disks of ${holders.map(({ id }) => id)} have it`;
+    });
+  }
+
+  /** What the state machine was not given was empty. */
+  #passesOver(peer: WatchedPeer, upTo: number): void {
+    for (let index = peer.lastApplied + 1; index <= upTo; index += 1) {
+      const entry = peer.promised.entry(index);
+      demand(entry !== undefined, () => `peer ${peer.id} applies entry ${index}, which its disk does not have`);
+      demand(entry.data.length === 0, () => `peer ${peer.id} passes over entry ${index} without applying it`);
+      this.#commits(peer, index, entry.term, empty);
+      peer.lastApplied = index;
+    }
+  }
+
+  /** What a peer says of itself, after each event that touched it. */
+  check(peer: WatchedPeer, status: RaftStatus): void {
+    const { id } = peer;
+    demand(status.commitIndex >= peer.lastCommit, () => `the commit index of peer ${id} went back`);
+    demand(status.appliedIndex <= status.commitIndex, () => `peer ${id} applied what is not committed`);
+    this.#passesOver(peer, status.appliedIndex);
+    if (status.role === 'leader') this.#checkLeader(peer, status);
+    peer.lastCommit = status.commitIndex;
+  }
+
+  #checkLeader(peer: WatchedPeer, status: RaftStatus): void {
+    const { id } = peer;
+    const { term, commitIndex } = status;
+    const known = this.#leaders.get(term);
+    demand((known ?? id) === id, () => `election safety: peers ${known} and ${id} lead in term ${term}`);
+    if (known === undefined) {
+      this.#leaders.set(term, id);
+      for (let index = peer.promised.snapshotIndex + 1; index < this.#committed.length; index += 1) {
+        const entry = this.#committed[index];
+        const isThere = entry === undefined || peer.promised.has(index, entry.term);
+        demand(isThere, () => `leader completeness: peer ${id} leads in term ${term} without entry ${index}`);
+      }
+    }
+    if (known === undefined || commitIndex <= peer.lastCommit) return;
+    const entry = peer.promised.entry(commitIndex);
+    // §5.4.2: what a leader commits ends with an entry of its own term.
+    demand(entry === undefined || entry.term === term, () => {
+      return `peer ${id} commits entry ${commitIndex} of term ${entry?.term} by counting, in term ${term}`;
+    });
+  }
+
+  /** A linearizable read that began when `since` was acknowledged shows the state as of `appliedIndex`. */
+  read(peer: WatchedPeer, since: number, appliedIndex: number): void {
+    demand(appliedIndex >= since, () => {
+      return `stale read: peer ${peer.id} shows entry ${appliedIndex}, but ${since} was acknowledged before`;
+    });
+    this.acknowledgedIndex = Math.max(this.acknowledgedIndex, appliedIndex);
+  }
+}

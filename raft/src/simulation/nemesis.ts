@@ -1,0 +1,188 @@
+// Who makes things go wrong. Each world has some kinds of faults and not others, in shares of its own; and besides
+// what comes at random there are traps, which strike at the moment when a peer does a certain thing.
+import type { Random } from './random.ts';
+import type { SimulatedPeer } from './simulated-peer.ts';
+import type { World } from './world.ts';
+
+interface Trap {
+  readonly on: string;
+  /** Undefined for whoever does it first. */
+  readonly victim: number | undefined;
+  readonly spring: (peer: SimulatedPeer) => void;
+}
+
+type Fault = (world: World, nemesis: Nemesis, random: Random) => void;
+
+const noticed = [
+  ...['write', 'sync', 'rename', 'remove', 'sync-names', 'truncate'],
+  ...['sent MsgVoteResp', 'sent MsgVote', 'sent MsgApp', 'sent MsgAppResp', 'sent MsgSnap', 'sent MsgReadIndexResp'],
+  ...['got MsgSnap', 'got MsgApp', 'got MsgAppResp', 'got MsgVote', 'got MsgVoteResp', 'leads'],
+];
+
+function strike(random: Random, peer: SimulatedPeer): void {
+  if (random.chance(0.6)) peer.losePower();
+  else peer.kill();
+}
+
+/** One of the peers; rather often the leader. */
+function victim(world: World, random: Random): SimulatedPeer {
+  const leader = world.leader();
+  return leader !== undefined && random.chance(0.5) ? leader : random.pick(world.peers);
+}
+
+function cutBetween(world: World, some: readonly SimulatedPeer[], isOneWay: boolean, random: Random): void {
+  const isOutward = random.chance(0.5);
+  for (const from of world.peers) {
+    for (const to of world.peers) {
+      if (some.includes(from) === some.includes(to)) continue;
+      if (isOneWay && some.includes(from) !== isOutward) continue;
+      world.network.cut(from.id, to.id);
+    }
+  }
+}
+
+function partition(world: World, random: Random): void {
+  const { peers, network } = world;
+  world.counts.partitions += 1;
+  network.healCuts();
+  const kind = random.next();
+  if (kind < 0.35) cutBetween(world, [victim(world, random)], false, random);
+  else if (kind < 0.55) cutBetween(world, [victim(world, random)], true, random);
+  else if (kind < 0.8)
+    cutBetween(world, random.sample(peers, 1 + random.below(peers.length)), random.chance(0.2), random);
+  else {
+    for (const from of peers) for (const to of peers) if (random.chance(0.3)) network.cut(from.id, to.id);
+  }
+  const healsAfterMs = random.pick([300, 1_000, 3_000, 8_000]) * random.between(0.5, 1.5);
+  world.timeline.after(healsAfterMs, () => network.healCuts());
+}
+
+const faults: Readonly<Record<string, Fault>> = {
+  partition: (world, _nemesis, random) => partition(world, random),
+  clog(world, _nemesis, random) {
+    world.counts.clogs += 1;
+    const ms = random.pick([200, 1_000, 5_000]);
+    const share = random.next();
+    for (const from of world.peers) {
+      for (const to of world.peers) if (random.chance(share)) world.network.clog(from.id, to.id, ms * random.next());
+    }
+  },
+  pause(world, _nemesis, random) {
+    world.counts.pauses += 1;
+    const count = random.chance(0.8) ? 1 : 1 + random.below(world.peers.length);
+    for (const peer of [victim(world, random), ...random.sample(world.peers, count - 1)]) {
+      peer.pause(random.pick([50, 500, 2_000, 6_000]) * random.next());
+    }
+  },
+  kill: (world, _nemesis, random) => victim(world, random).kill(),
+  power: (world, _nemesis, random) => victim(world, random).losePower(),
+  outage(world, _nemesis, random) {
+    const share = random.pick([0.5, 0.8, 1]);
+    for (const peer of world.peers) if (random.chance(share)) peer.losePower();
+  },
+  close: (world, _nemesis, random) => victim(world, random).close(),
+  trap: (_world, nemesis, random) => nemesis.lay(random.pick(noticed)),
+  fsync(world, _nemesis, random) {
+    victim(world, random).disk.failingSyncs = random.pick([1, 1, 2]);
+  },
+  full(world, _nemesis, random) {
+    const peer = victim(world, random);
+    peer.disk.isFull = true;
+    world.timeline.after(random.between(100, 5_000), () => {
+      peer.disk.isFull = false;
+    });
+  },
+  slow(world, _nemesis, random) {
+    world.counts.slowDisks += 1;
+    const peer = victim(world, random);
+    peer.disk.slowness = random.pick([10, 100, 500]);
+    world.timeline.after(random.between(200, 6_000), () => {
+      peer.disk.slowness = 1;
+    });
+  },
+  rot(world, nemesis, random) {
+    const peer = random.pick(world.peers);
+    // As long as the disks of a majority are sound, nothing may be lost.
+    if (!peer.isRotten && nemesis.rottenCount * 2 + 2 >= world.peers.length) return;
+    const place = peer.disk.rot();
+    if (place === undefined) return;
+    peer.isRotten = true;
+    world.counts.rottenBits += 1;
+    world.trace(`${peer.id} has a rotten bit at ${place}`);
+  },
+};
+
+export class Nemesis {
+  readonly #world: World;
+  readonly #random: Random;
+  readonly #shares: readonly (readonly [string, number])[];
+  #traps: Trap[] = [];
+  #isActive = true;
+  faultCount = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#random = world.random.fork();
+    const names = Object.keys(faults).filter(() => this.#random.chance(0.6));
+    this.#shares = (names.length < 3 ? Object.keys(faults) : names).map((name) => [name, 4 ** this.#random.next()]);
+  }
+
+  get rottenCount(): number {
+    return this.#world.peers.filter(({ isRotten }) => isRotten).length;
+  }
+
+  start(): void {
+    this.#world.timeline.after(this.#world.habits.faultEveryMs * this.#random.between(0.2, 1.8), () => {
+      if (!this.#isActive) return;
+      this.#fault();
+      this.start();
+    });
+  }
+
+  #fault(): void {
+    const total = this.#shares.reduce((sum, [, share]) => sum + share, 0);
+    let at = this.#random.between(0, total);
+    for (const [name, share] of this.#shares) {
+      at -= share;
+      if (at > 0) continue;
+      this.faultCount += 1;
+      this.#world.trace(`fault: ${name}`);
+      faults[name]?.(this.#world, this, this.#random);
+      return;
+    }
+  }
+
+  /** Strikes the next peer that does this, a little later. */
+  lay(on: string): void {
+    const random = this.#random;
+    const leader = this.#world.leader();
+    const wanted = random.chance(0.5) ? undefined : random.chance(0.5) ? leader?.id : random.pick(this.#world.peers).id;
+    const delayMs = random.pick([0, 0.05, 1, 10]) * random.next();
+    const spring = (peer: SimulatedPeer) => {
+      this.#world.timeline.after(delayMs, () => strike(random, peer));
+    };
+    this.#traps.push({ on, victim: wanted, spring });
+  }
+
+  /** Lays a trap that makes a peer lose power while it waits for a sync. */
+  demandUnsyncedLoss(): void {
+    this.faultCount += 1;
+    const spring = (peer: SimulatedPeer) => {
+      this.#world.timeline.after(0.001, () => peer.losePower());
+    };
+    this.#traps.push({ on: 'sync', victim: undefined, spring });
+  }
+
+  notice(what: string, peer: SimulatedPeer): void {
+    if (this.#traps.length === 0) return;
+    const sprung = this.#traps.filter(({ on, victim }) => on === what && (victim ?? peer.id) === peer.id);
+    if (sprung.length === 0) return;
+    this.#traps = this.#traps.filter((trap) => !sprung.includes(trap));
+    for (const trap of sprung) trap.spring(peer);
+  }
+
+  stop(): void {
+    this.#isActive = false;
+    this.#traps = [];
+  }
+}

@@ -1,0 +1,96 @@
+// The network between peers: it loses, repeats, delays and reorders, and links fail in one direction or in both.
+import type { Message } from '../core/messages.ts';
+import { decodeMessage, encodeMessage, fromWire, toWire } from '../transport/wire.ts';
+import type { Counts } from './coverage.ts';
+import type { Random } from './random.ts';
+import type { Timeline } from './timeline.ts';
+
+export interface NetworkHabits {
+  readonly lossRate: number;
+  readonly repeatRate: number;
+  readonly minimumMs: number;
+  readonly meanExtraMs: number;
+  /** As a stream does; otherwise each message goes its own way. */
+  readonly keepsOrder: boolean;
+  /** Messages are encoded and decoded as the real transport does it. */
+  readonly usesWire: boolean;
+}
+
+export class Network {
+  readonly #timeline: Timeline;
+  readonly #random: Random;
+  readonly #habits: NetworkHabits;
+  readonly #counts: Counts;
+  readonly #deliver: (message: Message) => void;
+  readonly #cut = new Set<string>();
+  readonly #cloggedUntilMs = new Map<string, number>();
+  readonly #lastArrivalMs = new Map<string, number>();
+  #isCalm = false;
+
+  constructor(
+    timeline: Timeline,
+    random: Random,
+    habits: NetworkHabits,
+    counts: Counts,
+    deliver: (message: Message) => void,
+  ) {
+    this.#timeline = timeline;
+    this.#random = random;
+    this.#habits = habits;
+    this.#counts = counts;
+    this.#deliver = deliver;
+  }
+
+  /** Loses everything from one peer to another until it is healed. */
+  cut(from: number, to: number): void {
+    this.#cut.add(`${from}>${to}`);
+  }
+
+  clog(from: number, to: number, ms: number): void {
+    this.#cloggedUntilMs.set(`${from}>${to}`, this.#timeline.nowMs + ms);
+  }
+
+  healCuts(): void {
+    this.#cut.clear();
+  }
+
+  /** From now on it is a good network. */
+  calm(): void {
+    this.healCuts();
+    this.#cloggedUntilMs.clear();
+    this.#isCalm = true;
+  }
+
+  send(message: Message): void {
+    this.#counts.messages += 1;
+    const link = `${message.from}>${message.to}`;
+    const { lossRate, repeatRate } = this.#habits;
+    if (this.#cut.has(link) || (!this.#isCalm && this.#random.chance(lossRate))) {
+      this.#counts.messagesLost += 1;
+      return;
+    }
+    const wire = this.#habits.usesWire ? encodeMessage(toWire(message)) : undefined;
+    this.#post(link, message, wire);
+    if (this.#isCalm || !this.#random.chance(repeatRate)) return;
+    this.#counts.messagesRepeated += 1;
+    this.#post(link, message, wire);
+  }
+
+  #post(link: string, message: Message, wire: Buffer | undefined): void {
+    const { minimumMs, meanExtraMs, keepsOrder } = this.#habits;
+    const clearMs = Math.max(this.#timeline.nowMs, this.#cloggedUntilMs.get(link) ?? 0);
+    let atMs = clearMs + minimumMs - Math.log(1 - this.#random.next()) * meanExtraMs;
+    if (keepsOrder) {
+      atMs = Math.max(atMs, this.#lastArrivalMs.get(link) ?? 0);
+      this.#lastArrivalMs.set(link, atMs);
+    }
+    this.#timeline.at(atMs, () => {
+      if (this.#cut.has(link)) {
+        this.#counts.messagesLost += 1;
+        return;
+      }
+      const decoded = wire === undefined ? undefined : decodeMessage(wire);
+      this.#deliver((decoded === undefined ? undefined : fromWire(decoded)) ?? message);
+    });
+  }
+}

@@ -1,0 +1,71 @@
+// The replicated state of the simulation: registers, and a chain of hashes over all that was applied, so that two
+// machines which applied different things can never look alike, not even through a snapshot.
+import type { CommittedEntry, StateMachine } from '../driver/options.ts';
+
+export type Command =
+  | { readonly type: 'write'; readonly key: string; readonly value: number; readonly padding?: string }
+  | { readonly type: 'cas'; readonly key: string; readonly from: number | null; readonly to: number };
+
+/** What a command found. */
+export interface CommandResult {
+  readonly found: number | undefined;
+  readonly isSet: boolean;
+}
+
+export interface MachineWatcher {
+  applied(entry: CommittedEntry, chain: number): void;
+  restored(index: number, chain: number): void;
+}
+
+export function encodeCommand(command: Command): Buffer {
+  return Buffer.from(JSON.stringify(command));
+}
+
+export class RegisterMachine implements StateMachine {
+  readonly values = new Map<string, number>();
+  readonly #watcher: MachineWatcher;
+  #chain = 0;
+  #index = 0;
+
+  constructor(watcher: MachineWatcher) {
+    this.#watcher = watcher;
+  }
+
+  apply(entry: CommittedEntry): CommandResult {
+    this.#chain = chained(this.#chain, entry);
+    this.#index = entry.index;
+    this.#watcher.applied(entry, this.#chain);
+    const command = JSON.parse(Buffer.from(entry.data).toString()) as Command;
+    const found = this.values.get(command.key);
+    if (command.type === 'write') {
+      this.values.set(command.key, command.value);
+      return { found, isSet: true };
+    }
+    const isSet = found === (command.from ?? undefined);
+    if (isSet) this.values.set(command.key, command.to);
+    return { found, isSet };
+  }
+
+  snapshot(): Uint8Array {
+    return Buffer.from(JSON.stringify({ index: this.#index, chain: this.#chain, values: [...this.values] }));
+  }
+
+  restore(data: Uint8Array): void {
+    const state = JSON.parse(Buffer.from(data).toString()) as {
+      index: number;
+      chain: number;
+      values: [string, number][];
+    };
+    this.values.clear();
+    for (const [key, value] of state.values) this.values.set(key, value);
+    this.#chain = state.chain;
+    this.#index = state.index;
+    this.#watcher.restored(state.index, state.chain);
+  }
+}
+
+function chained(before: number, { index, term, data }: CommittedEntry): number {
+  let hash = Math.imul(before ^ index, 0x01000193) ^ Math.imul(term, 0x9e3779b1);
+  for (const byte of data) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}

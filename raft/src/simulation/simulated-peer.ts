@@ -1,0 +1,329 @@
+// One peer: a disk that lasts, and processes that come and go on it. The process is the real driver with the real log;
+// what it gets of time, network and disk goes through here, so that it can be stopped, paused and killed anywhere.
+import type { Message } from '../core/messages.ts';
+import type { Clock } from '../driver/clock.ts';
+import type { RaftOptions } from '../driver/options.ts';
+import { Raft } from '../driver/raft.ts';
+import { LogDamagedError, StorageFailedError } from '../errors.ts';
+import type { Transport } from '../transport/transport.ts';
+import { Violation, type WatchedPeer } from './invariants.ts';
+import { frameIn, PromisedLog, readPromises, snapshotIn } from './promised-log.ts';
+import { RegisterMachine } from './register-machine.ts';
+import { SimulatedDisk } from './simulated-disk.ts';
+import type { SimulatedFile } from './simulated-file.ts';
+import type { World } from './world.ts';
+
+/** Entries, ticks and bytes that a peer's driver is given. */
+export type PeerSettings = Pick<
+  RaftOptions,
+  'tickMs' | 'heartbeatTicks' | 'electionTicks' | 'snapshotEveryEntries' | 'trailingEntries' | 'segmentBytes'
+>;
+
+export type PeerState = 'down' | 'starting' | 'up' | 'out';
+
+interface UnsyncedFrame {
+  readonly file: SimulatedFile;
+  readonly data: Uint8Array;
+}
+
+export class SimulatedPeer implements WatchedPeer {
+  readonly id: number;
+  readonly disk: SimulatedDisk;
+  readonly #world: World;
+  promised = new PromisedLog();
+  lastCommit = 0;
+  lastApplied = 0;
+  state: PeerState = 'down';
+  raft: Raft | undefined;
+  machine: RegisterMachine | undefined;
+  /** Whether a bit of its disk was flipped: then its disk may be refused. */
+  isRotten = false;
+  /** How fast its clock runs. */
+  clockRate = 1;
+  #process = 0;
+  #pausedUntilMs = 0;
+  #receive: ((message: Message) => void) | undefined;
+  /** Frames that are written and not synced, in order. */
+  #unsynced: UnsyncedFrame[] = [];
+  /** Those of former processes: they may be there or not, until the next one has looked. */
+  #lingering: UnsyncedFrame[] = [];
+
+  constructor(id: number, world: World) {
+    this.id = id;
+    this.#world = world;
+    const habits = world.habits.disks[id - 1];
+    if (habits === undefined) throw new Error(`There is no disk for peer ${id}.`);
+    this.disk = new SimulatedDisk(world.timeline, world.random.fork(), habits, {
+      wrote: (file, _name, _position, data) => this.#wrote(file, data),
+      synced: (file) => this.#synced(file),
+      syncedNames: (names) => {
+        for (const name of names) {
+          const snapshot = snapshotIn(this.disk, name);
+          if (snapshot !== undefined) this.promised.snapshotted(snapshot);
+        }
+      },
+      failed: (what) => {
+        world.counts[what === 'sync' ? 'fsyncErrors' : 'fullDisks'] += 1;
+        world.trace(`${id} disk ${what}`);
+      },
+      notice: (what) => {
+        world.trace(`${id} ${what}`);
+        if (what === 'truncate') world.counts.tornTails += 1;
+        world.notice(what, this);
+      },
+    });
+  }
+
+  get isPaused(): boolean {
+    return this.#world.timeline.nowMs < this.#pausedUntilMs;
+  }
+
+  get isUnsynced(): boolean {
+    return this.#unsynced.length > 0 || this.disk.isBusy;
+  }
+
+  /** Runs this in the process, if it is still there, and when it does not stand still. */
+  #deliverTo(process: number, act: () => void): void {
+    if (process !== this.#process) return;
+    if (this.isPaused) {
+      this.#world.timeline.at(this.#pausedUntilMs, () => this.#deliverTo(process, act));
+      return;
+    }
+    this.#world.touched(this);
+    act();
+  }
+
+  /** Runs this in the present process. Returns false when there is none. */
+  deliver(act: () => void): boolean {
+    if (this.state !== 'up') return false;
+    this.#deliverTo(this.#process, act);
+    return true;
+  }
+
+  receive(message: Message): void {
+    this.#deliverTo(this.#process, () => {
+      if (this.#receive === undefined) return;
+      this.#world.trace(`${this.id} got ${describe(message)}`);
+      this.#receive(message);
+      this.#world.notice(`got ${message.type}`, this);
+    });
+  }
+
+  start(): void {
+    if (this.state !== 'down') return;
+    this.state = 'starting';
+    this.#process += 1;
+    const process = this.#process;
+    this.lastCommit = 0;
+    this.lastApplied = 0;
+    this.#world.counts.restarts += 1;
+    this.#world.trace(`${this.id} starts`);
+    const isAlive = () => process === this.#process;
+    this.machine = new RegisterMachine({
+      applied: (entry, chain) => {
+        if (isAlive()) this.#world.guard(() => this.#world.invariants.applied(this, entry, chain));
+      },
+      restored: (index, chain) => {
+        if (isAlive()) this.#world.guard(() => this.#world.invariants.restored(this, index, chain));
+      },
+    });
+    Raft.open(this.#options(process, this.machine)).then(
+      (raft) => isAlive() && this.#opened(raft),
+      (error: Error) => isAlive() && this.#refused(error),
+    );
+  }
+
+  #options(process: number, stateMachine: RegisterMachine): RaftOptions {
+    const world = this.#world;
+    const random = world.random.fork();
+    const isAlive = () => process === this.#process;
+    return {
+      id: this.id,
+      peers: world.peers.map(({ id }) => ({ id, address: `peer-${id}` })),
+      directory: `/peer-${this.id}`,
+      disk: this.disk.session(isAlive, (act) => this.#deliverTo(process, act)),
+      clock: this.#clock(process),
+      random: () => random.next(),
+      transport: this.#transport(process),
+      stateMachine,
+      ...world.habits.settings,
+      log: (event) => {
+        if (!isAlive()) return;
+        if (event.type === 'snapshot-taken') world.counts.snapshotsTaken += 1;
+        if (event.type === 'snapshot-installed') world.counts.snapshotsInstalled += 1;
+      },
+      onFatal: (error) => isAlive() && this.#died(error),
+    };
+  }
+
+  #clock(process: number): Clock {
+    const { timeline } = this.#world;
+    const startedAtMs = timeline.nowMs;
+    return {
+      now: () => (timeline.nowMs - startedAtMs) * this.clockRate,
+      setInterval: (callback, ms) => {
+        const timer = { isCleared: false };
+        const arm = () => {
+          timeline.after(ms / this.clockRate, () => {
+            this.#deliverTo(process, () => {
+              if (timer.isCleared) return;
+              callback();
+              arm();
+            });
+          });
+        };
+        arm();
+        return timer;
+      },
+      clearInterval: (timer) => {
+        if (timer !== undefined) (timer as { isCleared: boolean }).isCleared = true;
+      },
+    };
+  }
+
+  #transport(process: number): Transport {
+    const world = this.#world;
+    return {
+      start: ({ receive }) => {
+        if (process === this.#process) this.#receive = receive;
+      },
+      send: (messages) => {
+        for (const message of messages) {
+          if (process !== this.#process) return;
+          world.trace(`${this.id} sends ${describe(message)}`);
+          world.guard(() => world.invariants.sends(this, message));
+          world.network.send(message);
+          world.notice(`sent ${message.type}`, this);
+        }
+      },
+      close: async () => {
+        if (process === this.#process) this.#receive = undefined;
+      },
+    };
+  }
+
+  #opened(raft: Raft): void {
+    this.raft = raft;
+    this.state = 'up';
+    const found = readPromises(this.disk);
+    const status = raft.status();
+    this.#world.trace(`${this.id} opened in term ${status.term} with entry ${status.lastIndex}`);
+    this.#world.guard(() => {
+      const isWhole = status.term >= found.hardState.term && status.lastIndex >= found.lastIndex;
+      if (isWhole && this.#mayBe(found)) return;
+      const owes = `term ${this.promised.hardState.term} and entry ${this.promised.lastIndex}`;
+      throw new Violation(`peer ${this.id} owes ${owes}, and came back with ${status.term} and ${status.lastIndex}`);
+    });
+    this.#lingering = [];
+    this.promised = found;
+  }
+
+  /** What a sync confirmed is there; of what was written later, any beginning may be. */
+  #mayBe(found: PromisedLog): boolean {
+    const state = this.promised.copy();
+    if (state.isKeptBy(found)) return true;
+    return this.#lingering.some(({ data }) => {
+      const frame = frameIn(data);
+      if (frame !== undefined) state.add(frame);
+      return state.isKeptBy(found);
+    });
+  }
+
+  #refused(error: Error): void {
+    this.#world.trace(`${this.id} cannot start: ${error.name}`);
+    const code = (error as NodeJS.ErrnoException).code ?? (error.cause as NodeJS.ErrnoException | undefined)?.code;
+    this.#end();
+    if (error instanceof LogDamagedError && this.isRotten) {
+      this.state = 'out';
+      this.#world.counts.refusedDisks += 1;
+    } else if (code === 'EIO' || code === 'ENOSPC') this.#world.restartLater(this);
+    else this.#world.violated(error);
+  }
+
+  #died(error: Error): void {
+    this.#world.trace(`${this.id} died: ${error.name}`);
+    const code = (error.cause as NodeJS.ErrnoException | undefined)?.code;
+    const isExpected = error instanceof StorageFailedError && (code === 'EIO' || code === 'ENOSPC');
+    if (!isExpected) this.#world.violated(error);
+    this.kill();
+  }
+
+  #end(): void {
+    this.disk.endSession();
+    this.#lingering.push(...this.#unsynced);
+    this.#unsynced = [];
+    this.#process += 1;
+    this.state = 'down';
+    this.raft = undefined;
+    this.machine = undefined;
+    this.#receive = undefined;
+    this.#pausedUntilMs = 0;
+  }
+
+  /** Ends the process where it stands; the machine goes on, and what was written may yet become durable. */
+  kill(): void {
+    if (this.state === 'down' || this.state === 'out') return;
+    this.#world.counts.crashes += 1;
+    this.#world.trace(`${this.id} is killed`);
+    this.#end();
+    this.#world.restartLater(this);
+  }
+
+  losePower(): void {
+    if (this.state === 'out') return;
+    const { counts } = this.#world;
+    if (this.state !== 'down') {
+      counts.crashes += 1;
+      this.#end();
+      this.#world.restartLater(this);
+    }
+    counts.powerLosses += 1;
+    const isLost = this.disk.losePower();
+    if (isLost) counts.unsyncedLosses += 1;
+    this.#world.trace(`${this.id} loses power${isLost ? ' and what was not synced' : ''}`);
+  }
+
+  /** Ends the process in good order. */
+  close(): void {
+    const { raft } = this;
+    const process = this.#process;
+    if (raft === undefined || this.state !== 'up') return;
+    this.#world.trace(`${this.id} closes`);
+    this.state = 'starting';
+    raft.close().then(
+      () => {
+        if (process !== this.#process) return;
+        this.#end();
+        this.#world.restartLater(this);
+      },
+      (error: Error) => process === this.#process && this.#world.violated(error),
+    );
+  }
+
+  pause(ms: number): void {
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#world.timeline.nowMs + ms);
+  }
+
+  resume(): void {
+    this.#pausedUntilMs = 0;
+  }
+
+  #wrote(file: SimulatedFile, data: Uint8Array): void {
+    const frame = frameIn(data);
+    if (frame === undefined) return;
+    this.#unsynced.push({ file, data });
+    this.#world.guard(() => this.#world.invariants.wrote(this, frame));
+  }
+
+  #synced(file: SimulatedFile): void {
+    for (const unsynced of this.#unsynced) {
+      const frame = unsynced.file === file ? frameIn(unsynced.data) : undefined;
+      if (frame !== undefined) this.promised.add(frame);
+    }
+    this.#unsynced = this.#unsynced.filter((other) => other.file !== file);
+  }
+}
+
+function describe({ type, from, to, term, index, logTerm, entries, commit, reject, context }: Message): string {
+  return `${type} ${from}>${to} t${term} ${index}/${logTerm} +${entries.length} c${commit}${reject ? ' no' : ''} ${context}`;
+}
