@@ -136,6 +136,8 @@ export class Invariants {
 
   /** What the state machine was not given was empty. */
   #passesOver(peer: WatchedPeer, upTo: number): void {
+    // What a snapshot holds was checked where it was taken.
+    peer.lastApplied = Math.max(peer.lastApplied, Math.min(upTo, peer.promised.snapshotIndex));
     for (let index = peer.lastApplied + 1; index <= upTo; index += 1) {
       const entry = peer.promised.entry(index);
       demand(entry !== undefined, () => `peer ${peer.id} applies entry ${index}, which its disk does not have`);

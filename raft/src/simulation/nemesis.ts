@@ -166,6 +166,7 @@ export class Nemesis {
 
   /** Lays a trap that makes a peer lose power while it waits for a sync. */
   demandUnsyncedLoss(): void {
+    if (this.#traps.length > 0) return;
     this.faultCount += 1;
     const spring = (peer: SimulatedPeer) => {
       this.#world.timeline.after(0.001, () => peer.losePower());

@@ -1,8 +1,10 @@
 // What a peer's disk owes: everything that a sync confirmed. The simulator reads it off the writes themselves and does
 // not ask the code under test, so that a log which forgets, or which claims too soon, is found out.
+import { crc32 } from 'node:zlib';
 import type { Entry, HardState, SnapshotMetadata } from '../core/messages.ts';
 import { decodeFrame, type FrameContent, frameHeaderBytes, segmentHeaderBytes } from '../storage/record.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
+import type { SimulatedFile } from './simulated-file.ts';
 
 export class PromisedLog {
   hardState: HardState = { term: 0, vote: 0, commit: 0 };
@@ -45,7 +47,7 @@ export class PromisedLog {
   /** Whether `found` has all of this, no more, and at most newer snapshots. */
   isKeptBy(found: PromisedLog): boolean {
     const { term, vote } = this.hardState;
-    if (found.hardState.term !== term || found.hardState.vote !== vote) return false;
+    if (found.hardState.term < term || (found.hardState.term === term && found.hardState.vote !== vote)) return false;
     if (found.snapshotIndex < this.snapshotIndex) return false;
     if (found.lastIndex !== Math.max(this.lastIndex, found.snapshotIndex)) return false;
     for (let index = found.snapshotIndex + 1; index <= this.lastIndex; index += 1) {
@@ -71,12 +73,23 @@ export function frameIn(data: Uint8Array): FrameContent | undefined {
   return decodeFrame(buffer, 0, Number(buffer.readBigUInt64LE(8)));
 }
 
-/** What the snapshot with this name covers; undefined when the name is no snapshot's. */
+const snapshotHeaderBytes = 36;
+/** What snapshots cover, read before a bit of them could rot. */
+const snapshots = new WeakMap<SimulatedFile, SnapshotMetadata>();
+
+/** What the snapshot with this name covers; undefined when the name is no snapshot's, or its content is not whole. */
 export function snapshotIn(disk: SimulatedDisk, name: string): SnapshotMetadata | undefined {
-  if (!name.endsWith('.snapshot')) return undefined;
-  const content = disk.find(name)?.cached.copy();
-  if (content === undefined || content.length < 24) return undefined;
-  return { index: Number(content.readBigUInt64LE(8)), term: Number(content.readBigUInt64LE(16)) };
+  const file = name.endsWith('.snapshot') ? disk.find(name) : undefined;
+  if (file === undefined) return undefined;
+  const known = snapshots.get(file);
+  if (known !== undefined) return known;
+  const content = file.cached.copy();
+  if (content.length < snapshotHeaderBytes) return undefined;
+  const checksum = crc32(content.subarray(snapshotHeaderBytes), crc32(content.subarray(0, 32)));
+  if (checksum !== content.readUInt32LE(32)) return undefined;
+  const metadata = { index: Number(content.readBigUInt64LE(8)), term: Number(content.readBigUInt64LE(16)) };
+  snapshots.set(file, metadata);
+  return metadata;
 }
 
 /** What a process that starts on this disk finds, read without the code that it reads it with. */

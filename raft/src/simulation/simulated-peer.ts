@@ -19,7 +19,7 @@ export type PeerSettings = Pick<
   'tickMs' | 'heartbeatTicks' | 'electionTicks' | 'snapshotEveryEntries' | 'trailingEntries' | 'segmentBytes'
 >;
 
-export type PeerState = 'down' | 'starting' | 'up' | 'out';
+export type PeerState = 'down' | 'starting' | 'up' | 'closing' | 'out';
 
 interface UnsyncedFrame {
   readonly file: SimulatedFile;
@@ -31,6 +31,8 @@ export class SimulatedPeer implements WatchedPeer {
   readonly disk: SimulatedDisk;
   readonly #world: World;
   promised = new PromisedLog();
+  /** What the disk owes while a process reads it, and has not made durable what it read. */
+  #owed = this.promised;
   lastCommit = 0;
   lastApplied = 0;
   state: PeerState = 'down';
@@ -114,6 +116,8 @@ export class SimulatedPeer implements WatchedPeer {
     this.state = 'starting';
     this.#process += 1;
     const process = this.#process;
+    this.#owed = this.promised;
+    this.promised = readPromises(this.disk);
     this.lastCommit = 0;
     this.lastApplied = 0;
     this.#world.counts.restarts += 1;
@@ -205,22 +209,21 @@ export class SimulatedPeer implements WatchedPeer {
   #opened(raft: Raft): void {
     this.raft = raft;
     this.state = 'up';
-    const found = readPromises(this.disk);
     const status = raft.status();
     this.#world.trace(`${this.id} opened in term ${status.term} with entry ${status.lastIndex}`);
     this.#world.guard(() => {
+      const found = this.promised;
       const isWhole = status.term >= found.hardState.term && status.lastIndex >= found.lastIndex;
       if (isWhole && this.#mayBe(found)) return;
-      const owes = `term ${this.promised.hardState.term} and entry ${this.promised.lastIndex}`;
+      const owes = `term ${this.#owed.hardState.term} and entry ${this.#owed.lastIndex}`;
       throw new Violation(`peer ${this.id} owes ${owes}, and came back with ${status.term} and ${status.lastIndex}`);
     });
     this.#lingering = [];
-    this.promised = found;
   }
 
   /** What a sync confirmed is there; of what was written later, any beginning may be. */
   #mayBe(found: PromisedLog): boolean {
-    const state = this.promised.copy();
+    const state = this.#owed.copy();
     if (state.isKeptBy(found)) return true;
     return this.#lingering.some(({ data }) => {
       const frame = frameIn(data);
@@ -250,6 +253,7 @@ export class SimulatedPeer implements WatchedPeer {
 
   #end(): void {
     this.disk.endSession();
+    if (this.state === 'starting') this.promised = this.#owed;
     this.#lingering.push(...this.#unsynced);
     this.#unsynced = [];
     this.#process += 1;
@@ -289,7 +293,7 @@ export class SimulatedPeer implements WatchedPeer {
     const process = this.#process;
     if (raft === undefined || this.state !== 'up') return;
     this.#world.trace(`${this.id} closes`);
-    this.state = 'starting';
+    this.state = 'closing';
     raft.close().then(
       () => {
         if (process !== this.#process) return;

@@ -108,7 +108,7 @@ export async function recover(disk: Disk, directory: string, id: number): Promis
     });
     nextSequence = read.nextSequence;
     end = read.end;
-    if (isLast) await seal(disk, path, end, end < content.length);
+    if (isLast) await seal(disk, path, content, read);
   }
   await disk.syncDirectory(directory);
   return { ...conclude(replay, snapshot, directory), segments, nextSequence, end };
@@ -120,13 +120,15 @@ function readSegment(
   first: number,
   isLast: boolean,
   onFrame: (frame: Frame, at: number) => void,
-): { nextSequence: number; end: number } {
+): { nextSequence: number; lastFrameAt: number; end: number } {
   let sequence = first;
   let at = segmentHeaderBytes;
+  let lastFrameAt = at;
   for (; at < content.length; sequence += 1) {
     const frame = decodeFrame(content, at, sequence);
     if (frame === undefined) break;
     onFrame(frame, at);
+    lastFrameAt = at;
     at = frame.end;
   }
   if (sequence === first) {
@@ -136,17 +138,25 @@ function readSegment(
   if (at < content.length && (!isLast || hasLaterFrame(content, at + 1, sequence))) {
     throw new LogDamagedError(path, at, 'a record before the last one does not read back as it was written');
   }
-  return { nextSequence: sequence, end: at };
+  return { nextSequence: sequence, lastFrameAt, end: at };
 }
 
 /**
  * Cuts a torn frame off, or a later crash could show it in the middle of the log. And makes durable what was read: the
- * former process may have died between its write and its sync, and what we build on that must not vanish.
+ * former process may have died between its write and its sync, and what we build on that must not vanish. It may also
+ * have died because its sync failed. Then the system still shows what it could not write, and would call a second sync
+ * of it a success without writing anything; so the last frame is written again.
  */
-async function seal(disk: Disk, path: string, end: number, isTorn: boolean): Promise<void> {
+async function seal(
+  disk: Disk,
+  path: string,
+  content: Buffer,
+  { lastFrameAt, end }: { lastFrameAt: number; end: number },
+): Promise<void> {
   const file = await disk.openFile(path);
   try {
-    if (isTorn) await file.truncate(end);
+    if (end < content.length) await file.truncate(end);
+    await file.write(content.subarray(lastFrameAt, end), lastFrameAt);
     await file.sync();
   } finally {
     await file.close();
