@@ -18,6 +18,7 @@ export class Client {
   readonly #seen = new Map<string, number | undefined>();
   #leaderId: number | undefined;
   #isStopped = false;
+  #giveUp: () => void = () => undefined;
 
   constructor(id: number, world: World) {
     this.#id = id;
@@ -29,8 +30,10 @@ export class Client {
     this.#again(this.#world.habits.thinkMs);
   }
 
+  /** Asks nothing more. What is not answered yet stays unknown. */
   stop(): void {
     this.#isStopped = true;
+    this.#giveUp();
   }
 
   #again(meanMs: number): void {
@@ -78,6 +81,7 @@ export class Client {
       }
       this.#again(output === 'did-not-happen' ? retryMs : world.habits.thinkMs);
     };
+    this.#giveUp = () => end('unknown');
     return end;
   }
 

@@ -18,9 +18,11 @@ export interface WatchedPeer {
   lastApplied: number;
 }
 
-interface Known {
+interface Committed {
   readonly term: number;
-  readonly data: Uint8Array | undefined;
+  /** It was committed in this term or before. */
+  readonly inTerm: number;
+  readonly data: Uint8Array;
 }
 
 const empty = new Uint8Array(0);
@@ -33,7 +35,8 @@ export class Invariants {
   readonly #peers: readonly WatchedPeer[];
   readonly #leaders = new Map<number, number>();
   readonly #entries = new Map<number, { readonly data: Uint8Array; readonly previousTerm: number }>();
-  readonly #committed: (Known | undefined)[] = [];
+  readonly #committed: (Committed | undefined)[] = [];
+  #highestLeaderTerm = 0;
   readonly #chains = new Map<number, number>();
   readonly #votes = new Map<number, number>();
   /** The highest entry whose effect any client was told of. */
@@ -91,8 +94,15 @@ export class Invariants {
         return `peer ${id} acknowledges entry ${message.index}, but its disk ends at ${promised.lastIndex}`;
       });
     }
-    let previous: number | undefined = message.logTerm;
     if (message.type !== 'MsgApp') return;
+    let previous = message.logTerm;
+    for (const entry of [{ index: message.index, term: previous }, ...message.entries]) {
+      const committed = this.#committed[entry.index];
+      const isKept = committed === undefined || committed.inTerm >= message.term || committed.term === entry.term;
+      demand(isKept, () => {
+        return `leader completeness: peer ${id} leads with entry ${entry.index} of term ${entry.term}`;
+      });
+    }
     for (const entry of message.entries) {
       this.#matches(id, entry.index, entry.term, entry.data, previous);
       previous = entry.term;
@@ -120,14 +130,14 @@ export class Invariants {
 
   #commits(peer: WatchedPeer, index: number, term: number, data: Uint8Array): void {
     const known = this.#committed[index];
-    const isSame = known === undefined || (known.term === term && Buffer.compare(known.data ?? empty, data) === 0);
+    const isSame = known === undefined || (known.term === term && Buffer.compare(known.data, data) === 0);
     demand(isSame, () => `state machine safety: peer ${peer.id} applies another entry ${index} (term ${term})`);
     demand(
       peer.promised.has(index, term),
       () => `peer ${peer.id} applies entry ${index}, which its disk does not have`,
     );
     if (known !== undefined) return;
-    this.#committed[index] = { term, data };
+    this.#committed[index] = { term, inTerm: this.#highestLeaderTerm, data };
     const holders = this.#peers.filter(({ promised }) => promised.has(index, term));
     demand(holders.length * 2 > this.#peers.length, () => {
       return `durability: entry ${index} is applied, and only the disks of ${holders.map(({ id }) => id)} have it`;
@@ -164,11 +174,12 @@ export class Invariants {
     demand((known ?? id) === id, () => `election safety: peers ${known} and ${id} lead in term ${term}`);
     if (known === undefined) {
       this.#leaders.set(term, id);
-      for (let index = peer.promised.snapshotIndex + 1; index < this.#committed.length; index += 1) {
-        const entry = this.#committed[index];
-        const isThere = entry === undefined || peer.promised.has(index, entry.term);
-        demand(isThere, () => `leader completeness: peer ${id} leads in term ${term} without entry ${index}`);
-      }
+      const isLatest = term > this.#highestLeaderTerm;
+      this.#highestLeaderTerm = Math.max(this.#highestLeaderTerm, term);
+      // A leader's own disk may still be writing what it won with, so its log is judged by what it says and sends.
+      demand(!isLatest || status.lastIndex > this.highestCommitted, () => {
+        return `leader completeness: peer ${id} leads in term ${term} without entry ${this.highestCommitted}`;
+      });
     }
     if (known === undefined || commitIndex <= peer.lastCommit) return;
     const entry = peer.promised.entry(commitIndex);

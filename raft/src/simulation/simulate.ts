@@ -1,0 +1,91 @@
+// `npm run raft:simulate`: lives through ranges of seeds, in this process or in several, and tells what it found.
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { addCounts, type Counts, describeCounts, noCounts } from './coverage.ts';
+import { runSeed, type SeedResult } from './run-seed.ts';
+
+export interface SimulateOptions {
+  readonly from: number;
+  readonly seeds: number;
+  readonly workers: number;
+  readonly print: (line: string) => void;
+  /** Elapsed time of this machine, in milliseconds; it tells the speed and nothing else. */
+  readonly nowMs: () => number;
+}
+
+/** Seeds that a worker is given at a time. */
+const batchSeeds = 10;
+const progressEverySeeds = 100;
+
+class Report {
+  readonly #options: SimulateOptions;
+  readonly #startedAtMs: number;
+  readonly counts: Counts = noCounts();
+  violations = 0;
+
+  constructor(options: SimulateOptions) {
+    this.#options = options;
+    this.#startedAtMs = options.nowMs();
+  }
+
+  add({ seed, counts, violation, trace }: SeedResult): void {
+    const { print, seeds } = this.#options;
+    addCounts(this.counts, counts);
+    if (violation !== undefined) {
+      this.violations += 1;
+      print(`seed ${seed} (trace ${trace}): ${violation}\n  again: npm run raft:simulate -- --seed ${seed} --trace`);
+    } else if (seeds === 1) print(`seed ${seed}: trace ${trace}`);
+    if (this.counts.seeds % progressEverySeeds === 0) {
+      print(`${this.counts.seeds} of ${seeds} seeds, ${this.violations} violations`);
+    }
+  }
+
+  finish(): void {
+    const seconds = (this.#options.nowMs() - this.#startedAtMs) / 1000;
+    const speed = this.counts.simulatedSeconds / seconds;
+    this.#options.print(
+      `${this.violations} violations; ${describeCounts(this.counts)}; ` +
+        `${(this.counts.seeds / seconds).toFixed(2)} seeds/s, ${speed.toFixed(0)} simulated seconds a second`,
+    );
+  }
+}
+
+/** Returns how many seeds showed a violation. */
+export async function simulate(options: SimulateOptions): Promise<number> {
+  const report = new Report(options);
+  if (options.workers > 1) await inWorkers(options, report);
+  else {
+    for (let seed = options.from; seed < options.from + options.seeds; seed += 1) report.add(await runSeed(seed));
+  }
+  report.finish();
+  return report.violations;
+}
+
+async function inWorkers({ from, seeds, workers }: SimulateOptions, report: Report): Promise<void> {
+  const end = from + seeds;
+  let next = from;
+  const one = () =>
+    new Promise<void>((resolve, reject) => {
+      const child = fork(fileURLToPath(new URL('./worker.js', import.meta.url)), { serialization: 'advanced' });
+      let left = 0;
+      const feed = () => {
+        const count = Math.min(batchSeeds, end - next);
+        if (count <= 0) {
+          child.disconnect();
+          return;
+        }
+        left = count;
+        child.send({ from: next, count });
+        next += count;
+      };
+      child.on('message', (result) => {
+        report.add(result as SeedResult);
+        left -= 1;
+        if (left === 0) feed();
+      });
+      child.on('error', reject);
+      child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`A worker ended with ${code}.`))));
+      feed();
+    });
+  await Promise.all(Array.from({ length: workers }, one));
+}
