@@ -89,6 +89,42 @@ function zeroedFrom(content: Buffer, length: number): Buffer {
   return copy;
 }
 
+test('the last record is written and synced again at the next start, for its own sync may have failed', async (t) => {
+  const directory = await temporaryDirectory();
+  const { log } = await open(directory);
+  const [path] = (await segmentsOf(directory)) as [string];
+  await log.save({ hardState, entries: [entry(1)] });
+  const offset = (await readFile(path)).length;
+  await log.save({ entries: [entry(2)] });
+  await log.close();
+  const content = await readFile(path);
+  const asked: string[] = [];
+  const disk: Disk = {
+    ...realDisk,
+    async openFile(name) {
+      const file = await realDisk.openFile(name);
+      return {
+        write(data, position) {
+          const isSame = content.subarray(position, position + data.length).equals(data);
+          asked.push(`write ${data.length} at ${position}${isSame ? '' : ' of something else'}`);
+          return file.write(data, position);
+        },
+        truncate: (length) => file.truncate(length),
+        sync() {
+          asked.push('sync');
+          return file.sync();
+        },
+        close: () => file.close(),
+      };
+    },
+  };
+
+  const { log: again } = await open(directory, { disk });
+  await again.close();
+
+  t.deepEqual(asked.slice(0, 2), [`write ${content.length - offset} at ${offset}`, 'sync']);
+});
+
 test('a flipped bit before the last record is refused, with file and offset', async (t) => {
   const directory = await temporaryDirectory();
   const { log } = await open(directory);
