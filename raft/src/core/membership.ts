@@ -3,7 +3,7 @@
 // `learnersNext` until the joint configuration is left.
 import type { ConfChangeSingle } from './conf-change.ts';
 import type { ConfState } from './messages.ts';
-import { Progress, type InflightLimits } from './progress.ts';
+import { type InflightLimits, Progress } from './progress.ts';
 
 /** A change that must not be made. Whoever proposes it gets no such configuration. */
 export class MembershipError extends Error {
@@ -175,7 +175,9 @@ export function restoreMembership(state: ConfState, fresh: NewProgress): Members
   const changes = [
     ...state.votersOutgoing.map((nodeId): ConfChangeSingle => ({ type: 'RemoveNode', nodeId })),
     ...state.voters.map(add),
-    ...[...state.learners, ...state.learnersNext].map((nodeId): ConfChangeSingle => ({ type: 'AddLearnerNode', nodeId })),
+    ...[...state.learners, ...state.learnersNext].map(
+      (nodeId): ConfChangeSingle => ({ type: 'AddLearnerNode', nodeId }),
+    ),
   ];
   const oneByOne = (from: Membership, singles: readonly ConfChangeSingle[]) =>
     singles.reduce((membership, change) => changeSimply(membership, [change], fresh), from);

@@ -118,7 +118,7 @@ export class RaftCore {
   }
 
   send(type: MessageType, to: number, content: MessageContent = {}): void {
-    assert(isAboutVotes.has(type) === ((content.term ?? 0) > 0), `${type} names its term if it is about votes`);
+    assert(isAboutVotes.has(type) === (content.term ?? 0) > 0, `${type} names its term if it is about votes`);
     const term = isForwarded.has(type) ? 0 : (content.term ?? this.term);
     const message = makeMessage(type, to, { from: this.id, ...content, term });
     if (dependsOnDisk(type)) this.messagesAfterAppend.push(message);

@@ -198,10 +198,7 @@ export class RawNode {
       const work = [storageAppend(raft, ready), storageApply(raft, ready.committedEntries)];
       messages.push(...work.filter((message) => message !== undefined));
     } else {
-      const answers = [
-        storageAppendResponse(raft, ready.snapshot),
-        storageApplyResponse(raft, ready.committedEntries),
-      ];
+      const answers = [storageAppendResponse(raft, ready.snapshot), storageApplyResponse(raft, ready.committedEntries)];
       const toSelf = raft.messagesAfterAppend.filter((message) => message.to === raft.id);
       this.#stepsOnAdvance = [...toSelf, ...answers.filter((message) => message !== undefined)];
       this.#isOutstanding = true;

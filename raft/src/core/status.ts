@@ -53,11 +53,13 @@ export function basicStatusOf(raft: RaftCore): BasicStatus {
 }
 
 export function statusOf(raft: RaftCore): CoreStatus {
-  const progress = raft.role === 'leader' ? Array.from(raft.progress, ([id, peer]) => [id, describe(peer)] as const) : [];
+  const progress =
+    raft.role === 'leader' ? Array.from(raft.progress, ([id, peer]) => [id, describeProgress(peer)] as const) : [];
   return { ...basicStatusOf(raft), confState: raft.confState(), progress: new Map(progress) };
 }
 
-function describe(progress: Progress): PeerProgress {
+/** What is known of one peer. */
+export function describeProgress(progress: Progress): PeerProgress {
   const { match, next, state, recentActive, isLearner, mustWait, inflightCount, isFull, pendingSnapshot } = progress;
   return {
     match,
