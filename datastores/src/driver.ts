@@ -180,7 +180,10 @@ export interface Driver {
   tryOpen(): Promise<boolean>;
   /** Follows a primary; does not wait for it. */
   follow(role: ReplicaRole): Promise<void>;
-  /** Where this replica is, once it streams from its upstream under its name of this epoch and generation. */
+  /**
+   * Where this replica is, once it streams from its upstream under its name of this epoch and generation.
+   * @throws DriverError `refused` when its log can never go on with that of its upstream
+   */
   isFollowing(): Promise<Position | undefined>;
   probe(): Promise<ProbeResult>;
   /** Stops the server; afterwards it is at rest. */

@@ -5,6 +5,9 @@ import pg from 'pg';
 import { type DriverClock, DriverError } from '../driver.ts';
 import { AGENT_ROLE } from './config.ts';
 
+/** A statement that writes waits for the disk, and a busy machine's may take its time. */
+const ANSWER_MS = 20_000;
+
 export interface ConnectionOptions {
   readonly socketFolder: string;
   readonly port: number;
@@ -25,7 +28,7 @@ export class Connection {
   }
 
   /** Runs one statement at a time. @throws DriverError `unavailable` when there is no answer in time. */
-  query(text: string, values: readonly unknown[] = [], timeoutMs = 5_000): Promise<readonly Row[]> {
+  query(text: string, values: readonly unknown[] = [], timeoutMs = ANSWER_MS): Promise<readonly Row[]> {
     const answer = this.#queue.then(() => this.#bounded(text, values, timeoutMs));
     this.#queue = answer.catch(() => undefined);
     return answer;

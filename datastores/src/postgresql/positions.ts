@@ -59,3 +59,14 @@ export function timelineOf(fileNames: readonly string[], histories: ReadonlyMap<
   const ancestors = readHistory(histories.get(newest) ?? '');
   return ancestors.find(({ end }) => lsn <= end)?.timeline ?? newest;
 }
+
+/**
+ * Why a log can never go on with an epoch: it goes beyond the point at which that epoch's timeline left it. `history` is
+ * that timeline's. Undefined when it can.
+ */
+export function divergence(position: Position, history: string): string | undefined {
+  const fork = readHistory(history).find(({ timeline }) => timeline === position.epoch);
+  if (fork === undefined) return `This member's log ends in epoch ${position.epoch}, which was left out`;
+  if (readLsn(position.value) <= fork.end) return undefined;
+  return `This member's log of epoch ${position.epoch} ends at ${position.value}, but was left at ${writeLsn(fork.end)}`;
+}

@@ -1,7 +1,8 @@
 // What happened, for those who watch: made while an entry is applied, so every peer numbers the same events the same and
 // a watcher can go on at any of them. Old ones are forgotten.
+import type { Cluster } from './clusters.ts';
 import type { Entry } from './entries.ts';
-import type { Federation } from './federation.ts';
+import type { Operation } from './operations.ts';
 import type { Region } from './regions.ts';
 
 /** Events that are kept; a watcher that was away for longer begins with the oldest. */
@@ -22,33 +23,39 @@ export interface FederationEvent {
 
 export type NewEvent = Omit<FederationEvent, 'id' | 'at'>;
 
-/** The event that an entry makes, if it makes one. `federation` is the state after it, `before` the region as it was. */
-export function eventOf(entry: Entry, federation: Federation, before: Region | undefined): NewEvent | undefined {
+/** The state in which an event is told. */
+interface Scene {
+  cluster(id: string): Cluster | undefined;
+  operation(id: string): Operation | undefined;
+}
+
+/** The event that an entry makes, if it makes one. `scene` is the state after it, `before` the region as it was. */
+export function eventOf(entry: Entry, scene: Scene, before: Region | undefined): NewEvent | undefined {
   switch (entry.kind) {
     case 'cluster.created':
     case 'cluster.unwanted':
-      return ofOperation('operation.started', entry.operationId, entry.operationKind, federation);
+      return ofOperation('operation.started', entry.operationId, entry.operationKind, scene);
     case 'operation.failing':
-      return ofOperation('operation.failing', entry.operationId, entry.error, federation);
+      return ofOperation('operation.failing', entry.operationId, entry.error, scene);
     case 'operation.ended': {
-      const operation = federation.operation(entry.operationId);
-      return ofOperation('operation.ended', entry.operationId, `${operation?.kind} ${operation?.status}`, federation);
+      const operation = scene.operation(entry.operationId);
+      return ofOperation('operation.ended', entry.operationId, `${operation?.kind} ${operation?.status}`, scene);
     }
     case 'step.started':
-      return ofOperation(entry.kind, entry.operationId, entry.step.id, federation);
+      return ofOperation(entry.kind, entry.operationId, entry.step.id, scene);
     case 'step.finished':
-      return ofOperation(entry.kind, entry.operationId, entry.stepId, federation);
+      return ofOperation(entry.kind, entry.operationId, entry.stepId, scene);
     case 'step.failed':
-      return ofOperation(entry.kind, entry.operationId, `${entry.stepId}: ${entry.error}`, federation);
+      return ofOperation(entry.kind, entry.operationId, `${entry.stepId}: ${entry.error}`, scene);
     case 'member.replaced':
       return ofOperation(
         entry.kind,
         entry.operationId,
         `Member ${entry.retired} goes elsewhere, as ${entry.member.ordinal} in ${entry.member.region}/${entry.member.zone}.`,
-        federation,
+        scene,
       );
     case 'member.observed': {
-      const projectId = federation.cluster(entry.clusterId)?.projectId;
+      const projectId = scene.cluster(entry.clusterId)?.projectId;
       return {
         kind: entry.isUp ? 'member.up' : 'member.down',
         ...(projectId === undefined ? {} : { projectId }),
@@ -65,8 +72,8 @@ export function eventOf(entry: Entry, federation: Federation, before: Region | u
   }
 }
 
-function ofOperation(kind: string, operationId: string, message: string, federation: Federation): NewEvent | undefined {
-  const operation = federation.operation(operationId);
+function ofOperation(kind: string, operationId: string, message: string, scene: Scene): NewEvent | undefined {
+  const operation = scene.operation(operationId);
   if (operation === undefined) return undefined;
   return { kind, projectId: operation.projectId, clusterId: operation.clusterId, operationId, message };
 }

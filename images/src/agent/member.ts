@@ -1,6 +1,13 @@
 // One member: its durable state and the driver of its database. A command is first stored, then done; what is stored is
 // what the member becomes again after any crash, with nobody's help.
-import type { Driver, PrimaryRole, ReplicaRole, Role, Upstream } from '@argosy/datastores/drivers';
+import {
+  type Driver,
+  DriverError,
+  type PrimaryRole,
+  type ReplicaRole,
+  type Role,
+  type Upstream,
+} from '@argosy/datastores/drivers';
 import {
   type Clock,
   type CommandHeader,
@@ -24,6 +31,7 @@ const OPEN_POLL_MS = 100;
 const FOLLOW_POLL_MS = 25;
 const FOLLOW_WAIT_MS = 60_000;
 const OPEN_WAIT_MS = 600_000;
+const END_PATIENCE_MS = 3_000;
 const RETRY_FIRST_MS = 200;
 const RETRY_LAST_MS = 5_000;
 
@@ -95,7 +103,8 @@ export class Member {
       const { data, role } = file.state;
       if (data.status === 'copied' && data.idempotencyKey === header.idempotencyKey) return data.position;
       // What a member of this epoch holds may be the acknowledged copy of a write.
-      if (data.status !== 'incomplete' && role !== null && role.epoch >= header.epoch) {
+      const isOfEpoch = data.status !== 'incomplete' && role !== null && role.epoch >= header.epoch;
+      if (isOfEpoch && !(role.kind === 'replica' && (await this.#hasDiverged()))) {
         throw refused(
           `This member is a ${role.kind} in epoch ${role.epoch}; a copy in epoch ${header.epoch} would wipe it.`,
         );
@@ -167,14 +176,29 @@ export class Member {
     await this.#queue.run('certificate', install);
   }
 
-  /** Stops the database cleanly, after the command that is under way. */
+  /** Stops the database cleanly; a command that is under way is waited for, but not for long. */
   async end(): Promise<void> {
+    const { clock, driver } = this.#parts;
     this.#isEnding = true;
-    await this.#queue.run('end', () => this.#parts.driver.stop());
+    let ending: Promise<void> | undefined;
+    const stop = (): Promise<void> => {
+      ending ??= driver.stop();
+      return ending;
+    };
+    const queued = this.#queue.run('end', stop);
+    // A copy may take hours: it is broken off, and its mark stays on the volume.
+    await Promise.race([queued, pause(clock, END_PATIENCE_MS).then(stop)]);
   }
 
   #admit(header: CommandHeader | undefined): CommandHeader {
     return admit(this.#parts.file.state, header);
+  }
+
+  async #hasDiverged(): Promise<boolean> {
+    return await this.#parts.driver.isFollowing().then(
+      () => false,
+      (error: unknown) => error instanceof DriverError && error.code === 'refused',
+    );
   }
 
   #requireData(): void {
@@ -232,7 +256,7 @@ export class Member {
     const { clock, driver } = this.#parts;
     const deadline = clock.monotonicMs() + FOLLOW_WAIT_MS;
     while (!signal.aborted && clock.monotonicMs() < deadline && this.role === role) {
-      const position = await driver.isFollowing().catch(() => undefined);
+      const position = await driver.isFollowing().catch(ignoreUnlessRefused);
       if (position !== undefined) {
         this.#parts.onChange();
         return position;
@@ -307,4 +331,9 @@ function upstreamOf(peer: Peer | undefined): Upstream {
   if (peer === undefined) throw new CommandError(status.INVALID_ARGUMENT, 'The command names no primary.');
   const { memberId, address, port, serverName } = peer;
   return { memberId, address, port, serverName };
+}
+
+function ignoreUnlessRefused(error: unknown): undefined {
+  if (error instanceof DriverError && error.code === 'refused') throw error;
+  return undefined;
 }

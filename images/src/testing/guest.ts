@@ -234,7 +234,9 @@ export class Guest {
       peers: options.voters.filter((voter) => voter !== this).map((voter) => voter.peer),
       admin: options.admin,
     };
-    const response = await callUnary(this.agent.promote.bind(this.agent), request, { deadline: soon() });
+    const response = await patiently(() =>
+      callUnary(this.agent.promote.bind(this.agent), request, { deadline: soon() }),
+    );
     return response.position ?? { epoch: 0, value: '' };
   }
 
@@ -246,7 +248,9 @@ export class Guest {
 
   async follow(epoch: number, generation: number, primary: Guest): Promise<Position> {
     const request = { header: this.header(epoch, generation), primary: primary.peer };
-    const response = await callUnary(this.agent.follow.bind(this.agent), request, { deadline: soon() });
+    const response = await patiently(() =>
+      callUnary(this.agent.follow.bind(this.agent), request, { deadline: soon() }),
+    );
     return response.position ?? { epoch: 0, value: '' };
   }
 

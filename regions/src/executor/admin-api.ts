@@ -1,11 +1,10 @@
 // For the operators of this OpenStack: what runs here. Whoever has the role admin in the region's own Keystone may ask.
 import { randomUUID } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { AgentState, type Clock, MemberRole, type RegionReport } from '@argosy/proto';
 import { Router } from '@koa/router';
 import Koa, { type Context } from 'koa';
 import type { Logger } from 'pino';
+import { type HttpServer, serveHttp } from '../http-server.ts';
 import { OpenStackError } from '../openstack/errors.ts';
 import type { Heat } from '../openstack/heat.ts';
 import type { Keystone, TokenOwner } from '../openstack/keystone.ts';
@@ -37,22 +36,11 @@ class AdminError extends Error {
   }
 }
 
-export async function serveAdmin(
+export function serveAdmin(
   world: AdminWorld,
   at: { readonly address: string; readonly port: number },
-): Promise<{ readonly port: number; close(): Promise<void> }> {
-  const server = createServer(createAdminApp(world).callback());
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(at.port, at.address, resolve);
-  });
-  const close = (): Promise<void> => {
-    server.closeAllConnections();
-    return new Promise((resolve) => {
-      server.close(() => resolve());
-    });
-  };
-  return { port: (server.address() as AddressInfo).port, close };
+): Promise<HttpServer> {
+  return serveHttp(createAdminApp(world).callback(), at);
 }
 
 function createAdminApp(world: AdminWorld): Koa {

@@ -172,6 +172,14 @@ test('nobody but a gateway peer of the federation may call', async (t) => {
   });
 
   t.is((await refusal(ensure(stranger, spec('c1-1')))).code, status.PERMISSION_DENIED);
+  // HealthCheckResponse { status: SERVING }
+  const health = await new Promise<Buffer | undefined>((resolve) => {
+    const asIs = (value: Buffer): Buffer => value;
+    stranger.makeUnaryRequest('/grpc.health.v1.Health/Check', asIs, asIs, Buffer.alloc(0), (_error, answer) =>
+      resolve(answer),
+    );
+  });
+  t.deepEqual(health, Buffer.from([8, 1]));
 });
 
 test('a guest that does not know its token gets no certificate', async (t) => {

@@ -16,9 +16,9 @@ const MAX_POLL_MS = 2_000;
 const POLL_GROWTH = 1.3;
 /** Without an event for this long, the stack itself is looked at. */
 const LOOK_AFTER_MS = 5_000;
-/** Heat may answer a delete before the stack shows it. */
-const DELETE_SHOWS_MS = 10_000;
-const MAX_DELETE_ATTEMPTS = 3;
+/** A delete is asked for again when the stack is still there after this long. */
+const DELETE_AGAIN_MS = 30_000;
+const MAX_DELETE_FAILURES = 3;
 const MAX_CREATE_ATTEMPTS = 2;
 
 export interface MemberPlace {
@@ -49,6 +49,7 @@ type Work =
 export class Members {
   readonly #world: MembersWorld;
   readonly #work = new Map<string, Work>();
+  readonly #ending = new AbortController();
 
   constructor(world: MembersWorld) {
     this.#world = world;
@@ -84,10 +85,11 @@ export class Members {
     return done;
   }
 
+  /** Lets go of all work; Heat goes on with its own, and the next executor finds it. */
   close(): void {
-    for (const work of this.#work.values()) {
-      if (work.kind === 'ensure') work.controller.abort(new CommandError(status.UNAVAILABLE, 'The executor ends.'));
-    }
+    const reason = new CommandError(status.UNAVAILABLE, 'The executor ends.');
+    this.#ending.abort(reason);
+    for (const work of this.#work.values()) if (work.kind === 'ensure') work.controller.abort(reason);
   }
 
   #keep(memberId: string, work: Work): void {
@@ -201,27 +203,27 @@ export class Members {
   /** Deletes a stack, whatever it is doing, and waits until it is gone. */
   async #clear(ref: StackRef): Promise<void> {
     const { heat, clock } = this.#world;
-    let attempts = 0;
+    let failures = 0;
     let askedMs = Number.NEGATIVE_INFINITY;
     for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * POLL_GROWTH, MAX_POLL_MS)) {
+      this.#ending.signal.throwIfAborted();
       try {
         const stack = await heat.show(ref);
         if (stack === undefined || stack.status === 'DELETE_COMPLETE') return;
-        const sinceMs = clock.monotonicMs() - askedMs;
-        const isRunning = stack.status === 'DELETE_IN_PROGRESS' && sinceMs < this.#world.stuckAfterMs;
-        const mayShowLater = !stack.status.startsWith('DELETE_') && sinceMs < DELETE_SHOWS_MS;
-        if (!isRunning && !mayShowLater) {
-          if (attempts >= MAX_DELETE_ATTEMPTS) {
-            throw new CommandError(status.INTERNAL, `Stack ${ref.name} cannot be deleted: ${stack.reason}`);
-          }
-          attempts += 1;
+        const hasFailed = stack.status === 'DELETE_FAILED' && Number.isFinite(askedMs);
+        failures += hasFailed ? 1 : 0;
+        if (failures >= MAX_DELETE_FAILURES) {
+          throw new CommandError(status.INTERNAL, `Stack ${ref.name} cannot be deleted: ${stack.reason}`);
+        }
+        // A delete whose engine died stays IN_PROGRESS for ever; a second one does no harm and gets it done.
+        if (hasFailed || clock.monotonicMs() - askedMs > DELETE_AGAIN_MS) {
           await heat.remove(ref);
           askedMs = clock.monotonicMs();
         }
       } catch (error) {
         this.#passOver(error);
       }
-      await pause(clock, pollMs);
+      await pause(clock, pollMs, this.#ending.signal);
     }
   }
 

@@ -47,6 +47,7 @@ export class RegionWatch {
   #refreshing: Promise<void> | undefined;
   #wake: AbortController = new AbortController();
   #hasListed = false;
+  #isHeard = true;
 
   constructor(world: RegionWatchWorld) {
     this.#world = world;
@@ -55,7 +56,10 @@ export class RegionWatch {
   /** Looks at Heat until closed. */
   async run(): Promise<void> {
     while (!this.#ending.signal.aborted) {
-      await this.refresh().catch((error: unknown) => this.#world.log.warn({ err: error }, 'stacks cannot be listed'));
+      await this.refresh().then(
+        () => this.#note(true),
+        (error: unknown) => this.#note(false, error),
+      );
       await pause(this.#world.clock, this.#world.pollMs, AbortSignal.any([this.#ending.signal, this.#wake.signal]));
       if (this.#wake.signal.aborted) this.#wake = new AbortController();
     }
@@ -174,6 +178,14 @@ export class RegionWatch {
     this.#members.delete(member.memberId);
     const observation = this.observe({ ...member, agent: { ...AWAITED, state: AgentState.UNSPECIFIED } });
     this.#publish({ ...observation, stackStatus: '', gone: true, peer: undefined });
+  }
+
+  /** Logs when Heat falls silent and when it is heard again, not every time in between. */
+  #note(isHeard: boolean, error?: unknown): void {
+    if (isHeard === this.#isHeard || this.#ending.signal.aborted) return;
+    this.#isHeard = isHeard;
+    if (isHeard) this.#world.log.info('Heat is heard again');
+    else this.#world.log.warn({ err: error }, 'stacks cannot be listed');
   }
 
   #tell(memberId: string): void {

@@ -91,12 +91,14 @@ export class Cloud {
 
   /** The host boots: every server that was active is started again, what is left of its former life ended first. */
   async boot(): Promise<void> {
-    for (const server of this.servers()) {
-      if (server.status !== 'ACTIVE') continue;
+    const active = this.servers().filter(({ status }) => status === 'ACTIVE');
+    const boots = active.map(async (server) => {
       await this.#processes.end(server, this.#volumeOf(server));
-      await this.#start(server).catch((error: unknown) =>
-        this.#log.error({ err: error, server: server.id }, 'boot failed'),
-      );
+      await this.#start(server);
+    });
+    for (const [index, boot] of (await Promise.allSettled(boots)).entries()) {
+      if (boot.status === 'fulfilled') continue;
+      this.#log.error({ err: boot.reason, server: active[index]?.id }, 'a server did not boot');
     }
   }
 
@@ -175,10 +177,9 @@ export class Cloud {
   async #start(server: Server): Promise<void> {
     const address = this.#ports.get(server.portId)?.address;
     if (address === undefined) throw new ResourceError(`Port ${server.portId} could not be found.`);
-    const volume = this.#volumes.all().find(({ serverId }) => serverId === server.id);
     const process = await this.#processes.start(server, {
       address,
-      volumePath: volume === undefined ? undefined : this.#volumePath(volume.id),
+      volumePath: this.#volumeOf(server),
       onStarted: (ref) => this.#servers.put({ ...server, process: ref }),
     });
     this.#servers.put({ ...server, process: process ?? null, status: process === undefined ? 'ERROR' : 'ACTIVE' });

@@ -66,13 +66,6 @@ export function createKeystone(directory: Directory, tokens: Tokens, log: Logger
       const name = context.query.name;
       context.body = { [kind]: directory[kind]().filter((item) => name === undefined || item.name === name) };
     });
-    router.get(`/v3/${kind}/:id`, (context) => {
-      requireAdmin(directory, caller(tokens, context));
-      const id = context.params.id;
-      const found = directory[kind]().find((item) => item.id === id);
-      if (found === undefined) throw keystoneFailure(404, `Could not find ${kind.slice(0, -1)}: ${id}.`);
-      context.body = { [kind.slice(0, -1)]: found };
-    });
   }
   app.use(router.routes());
   app.use(() => {

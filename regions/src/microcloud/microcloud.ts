@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '@argosy/proto';
 import type { Logger } from 'pino';
+import { serveHttp } from '../http-server.ts';
 import { Cloud } from './cloud.ts';
 import { Collection } from './collection.ts';
 import type { MicrocloudSettings } from './config.ts';
@@ -13,7 +14,6 @@ import { Directory } from './identity.ts';
 import { createKeystone } from './keystone-api.ts';
 import { Stacks } from './stacks.ts';
 import { Tokens } from './tokens.ts';
-import { closeServer, listen } from './web.ts';
 
 export interface Microcloud {
   readonly keystoneUrl: string;
@@ -53,8 +53,14 @@ export async function startMicrocloud(
   // The catalog tells where both are, and a port may be any free one: the addresses are filled in once they are known.
   const endpoints = { keystone: '', heat: '' };
   const directory = new Directory(config, endpoints);
-  const keystone = await listen(createKeystone(directory, tokens, world.log), address, keystonePort);
-  const heat = await listen(createHeat(stacks, directory, tokens, world.log), address, heatPort);
+  const keystone = await serveHttp(createKeystone(directory, tokens, world.log).callback(), {
+    address,
+    port: keystonePort,
+  });
+  const heat = await serveHttp(createHeat(stacks, directory, tokens, world.log).callback(), {
+    address,
+    port: heatPort,
+  });
   endpoints.keystone = keystone.url;
   endpoints.heat = heat.url;
 
@@ -62,7 +68,7 @@ export async function startMicrocloud(
     keystoneUrl: keystone.url,
     heatUrl: heat.url,
     close: async () => {
-      await Promise.allSettled([closeServer(keystone.server), closeServer(heat.server)]);
+      await Promise.allSettled([keystone.close(), heat.close()]);
       await stacks.settle();
       cloud.close();
     },

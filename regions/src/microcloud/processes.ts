@@ -8,7 +8,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { type Clock, pause } from '@argosy/proto';
 
-const POLL_MS = 20;
+const POLL_MS = 50;
 /** How long a server may take to end by itself. */
 const TERMINATE_MS = 5_000;
 const KILL_MS = 5_000;

@@ -1,8 +1,6 @@
 // What microcloud's two services share of HTTP: a Koa application that reads small JSON bodies, gives each request an
 // id, and turns what is thrown into the caller's error.
 import { randomUUID } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Middleware } from 'koa';
 import Koa from 'koa';
 import type { Logger } from 'pino';
@@ -46,24 +44,6 @@ export function createApp(log: Logger, describe: (error: unknown) => HttpError):
   };
   app.use(answer);
   return app;
-}
-
-/** Serves an application; the answer is where it listens. */
-export async function listen(app: Koa, address: string, port: number): Promise<{ server: Server; url: string }> {
-  const server = createServer(app.callback());
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, address, resolve);
-  });
-  return { server, url: `http://${address}:${(server.address() as AddressInfo).port}` };
-}
-
-/** Stops to listen and ends every connection. */
-export function closeServer(server: Server): Promise<void> {
-  server.closeAllConnections();
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-  });
 }
 
 async function readBody(stream: AsyncIterable<Buffer>): Promise<unknown> {
