@@ -4,7 +4,7 @@ import type { ConfChangeSingle } from './conf-change.ts';
 import type { CoreConfig } from './raft.ts';
 import { seeded, World } from './world-for-tests.ts';
 
-const seeds = 400;
+const seeds = 300;
 const membershipSeeds = 60;
 const actsPerSeed = 4000;
 const recoveryTicks = 200;

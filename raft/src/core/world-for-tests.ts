@@ -104,7 +104,7 @@ export class World {
   }
 
   leaders(): Peer[] {
-    return this.all.filter(({ isUp, node }) => isUp && node.status().role === 'leader');
+    return this.all.filter(({ isUp, node }) => isUp && node.basicStatus().role === 'leader');
   }
 
   #boot(id: number, recovery: CoreRecovery): RawNode {
@@ -257,7 +257,7 @@ export class World {
 
   read(id: number, context: string): void {
     // What any peer knows to be committed, somebody may have been told.
-    this.#reads.set(context, Math.max(...this.all.map(({ node }) => node.status().commit)));
+    this.#reads.set(context, Math.max(...this.all.map(({ node }) => node.basicStatus().commit)));
     this.peer(id).node.readIndex(context);
   }
 
@@ -328,7 +328,7 @@ export class World {
   }
 
   #check(peer: Peer): void {
-    const { role, term } = peer.node.status();
+    const { role, term } = peer.node.basicStatus();
     if (role !== 'leader' || this.#leaders.get(term) === peer.id) return;
     assert(!this.#leaders.has(term), `election safety: one leader in term ${term}`);
     this.#leaders.set(term, peer.id);
