@@ -25,12 +25,12 @@ function directory(): Promise<string> {
 }
 
 test('a change of membership reads back as it was written, in both versions', (t) => {
-  const single = { version: 1, type: 'RemoveNode', nodeId: 7, context: Buffer.from('why') } as const;
+  const single = { version: 1, type: 'RemoveNode', nodeId: 7, context: Uint8Array.from(Buffer.from('why')) } as const;
 
   t.deepEqual(decodeConfChange(encodeConfChange(change)), change);
   t.deepEqual(decodeConfChange(encodeConfChange(single)), single);
   // The bytes that raftpb makes of the same: tags 1 to 4, in order.
-  t.is(Buffer.from(encodeConfChange(single).data).toString('hex'), `08001001180722${'03'}${'776879'}`);
+  t.is(Buffer.from(encodeConfChange(single).data).toString('hex'), '0800100118072203776879');
 });
 
 test('an entry keeps its type on the disk', (t) => {
