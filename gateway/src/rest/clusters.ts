@@ -155,11 +155,10 @@ function placeMembers(spec: Parameters<typeof placementOf>[0], options: Clusters
 }
 
 function placementOf(
-  { topology, placement }: ReturnType<typeof readNewCluster>['spec'],
+  { topology, placement, flavor }: ReturnType<typeof readNewCluster>['spec'],
   sites: readonly CandidateSite[],
 ) {
-  const { voters, replicas } = topology;
-  return place({ voters, replicas, ...placement, fixed: [], excluded: [] }, sites);
+  return place({ ...topology, ...placement, flavor, fixed: [], excluded: [] }, sites);
 }
 
 function demandFlavor(flavor: string, federation: Federation): void {

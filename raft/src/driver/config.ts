@@ -26,13 +26,16 @@ export function coreConfig(options: RaftOptions): CoreConfig {
   const electionTicks = options.electionTicks ?? defaults.electionTicks;
   return {
     id: options.id,
-    voters: options.peers.map(({ id }) => id),
+    voters: options.voters ?? options.peers.map(({ id }) => id),
     electionTicks,
     heartbeatTicks: options.heartbeatTicks ?? defaults.heartbeatTicks,
     randomElectionTicks: () => electionTicks + Math.floor(options.random() * electionTicks),
     snapshotRetryTicks: electionTicks * snapshotRetryElections,
     preVote: true,
     checkQuorum: true,
+    // Its callers are to know whether a proposal was appended.
+    disableProposalForwarding: true,
+    stepDownOnRemoval: true,
     limits,
   };
 }

@@ -2,16 +2,18 @@
 // anything. One loop turns at a time; what is proposed or received while the disk writes waits in the core, so the
 // next turn writes all of it at once (group commit). After a fatal error nothing leaves this peer any more.
 import { assert } from '../assert.ts';
+import { decodeConfChange } from '../core/conf-change.ts';
 import type { Message } from '../core/messages.ts';
-import { type CoreStatus, RawNode, type Ready } from '../core/raw-node.ts';
+import { type BasicStatus, RawNode, type Ready } from '../core/raw-node.ts';
 import { ClosedError, NoLeaderError, NotLeaderError, ProposalRefusedError } from '../errors.ts';
 import { realDisk } from '../storage/disk.ts';
 import { DurableLog } from '../storage/durable-log.ts';
 import type { Recovered } from '../storage/recovery.ts';
 import { Announcer } from './announcer.ts';
 import { coreConfig, defaults } from './config.ts';
+import { Members, type Membership } from './members.ts';
 import type { Applied, ProposeOptions, RaftOptions, RaftStatus, ReadIndexOptions } from './options.ts';
-import { groupsOf, Proposals } from './proposals.ts';
+import { groupsOf, Proposals, refusal } from './proposals.ts';
 import { Reads } from './reads.ts';
 import { Snapshots } from './snapshots.ts';
 
@@ -26,6 +28,7 @@ export class Raft {
   readonly #log: DurableLog;
   readonly #proposals = new Proposals();
   readonly #reads: Reads;
+  readonly #members: Members;
   readonly #announcer: Announcer;
   readonly #snapshots: Snapshots;
   readonly #tickMs: number;
@@ -44,6 +47,7 @@ export class Raft {
     this.#log = log;
     this.#core = new RawNode(coreConfig(options), recovered);
     this.#reads = new Reads(options.id, options.random);
+    this.#members = new Members(this.#core, options.peers, () => this.#appliedIndex);
     this.#tickMs = options.tickMs ?? defaults.tickMs;
     this.#appliedIndex = recovered.snapshot?.metadata.index ?? 0;
     this.#snapshots = new Snapshots(options, this.#core, log, this.#appliedIndex);
@@ -58,7 +62,10 @@ export class Raft {
    */
   static async open(options: RaftOptions): Promise<Raft> {
     const config = coreConfig(options);
-    assert(config.voters.includes(options.id), 'this peer is one of the peers');
+    assert(
+      [options.id, ...config.voters].every((id) => options.peers.some((peer) => peer.id === id)),
+      'this peer and the first voters are among the peers',
+    );
     let onFatal = (_error: Error): void => undefined;
     const { log, recovered } = await DurableLog.open({
       id: options.id,
@@ -86,7 +93,8 @@ export class Raft {
     transport.start({ id, peers, receive: (message) => this.#receive(message) });
     this.#timer = clock.setInterval(() => this.#tick(), this.#tickMs);
     // Alone there is nobody to wait for.
-    if (peers.length === 1) this.#core.campaign();
+    const { voters } = this.#core.status().confState;
+    if (voters.length === 1 && voters[0] === id) this.#core.campaign();
     this.#wake();
   }
 
@@ -104,7 +112,7 @@ export class Raft {
     if (this.#proposals.count >= maxWaiting) {
       return Promise.reject(new ProposalRefusedError('Too many proposals wait.'));
     }
-    const { role, lead } = this.#core.status();
+    const { role, lead } = this.#core.basicStatus();
     if (role !== 'leader') return Promise.reject(new NotLeaderError(lead || undefined));
     return new Promise((resolve, reject) => {
       const deadlineMs = this.#options.clock.now() + timeoutMs;
@@ -126,6 +134,39 @@ export class Raft {
     });
   }
 
+  /**
+   * Makes these the members, through a joint configuration, and resolves when that is left again. Only on the leader;
+   * a leader that is not among them steps down then. Throws what was surely not appended as NotLeaderError,
+   * ProposalRefusedError or ClosedError, and ProposalUnknownError when the change may yet be made.
+   */
+  async changeMembership(target: Membership, { timeoutMs = defaults.timeoutMs }: ProposeOptions = {}): Promise<void> {
+    this.#demandLeadership();
+    const changed = this.#members.change(target, this.#deadline(timeoutMs));
+    this.#wake();
+    await changed;
+  }
+
+  /**
+   * Lets another voter lead: `to`, or who is furthest. Resolves with who leads then. Only on the leader. Throws
+   * NotLeaderError, ClosedError, and ProposalRefusedError when nobody took over within an election timeout.
+   */
+  async transferLeadership(to?: number, { timeoutMs = defaults.timeoutMs }: ProposeOptions = {}): Promise<number> {
+    this.#demandLeadership();
+    const transferred = this.#members.transfer(to, this.#deadline(timeoutMs));
+    this.#wake();
+    return transferred;
+  }
+
+  #deadline(timeoutMs: number): number {
+    return this.#options.clock.now() + timeoutMs;
+  }
+
+  #demandLeadership(): void {
+    if (this.#isClosed) throw new ClosedError();
+    const { role, lead } = this.#core.basicStatus();
+    if (role !== 'leader') throw new NotLeaderError(lead || undefined);
+  }
+
   status(): RaftStatus {
     const core = this.#core.status();
     const isLeader = core.role === 'leader';
@@ -140,6 +181,7 @@ export class Raft {
       firstIndex: core.firstIndex,
       lastIndex: core.lastIndex,
       snapshotIndex: this.#snapshots.index,
+      membership: core.confState,
       ...(isLeader ? { peers: core.progress } : {}),
     };
   }
@@ -166,6 +208,7 @@ export class Raft {
     this.#options.clock.clearInterval(this.#timer);
     this.#proposals.close(cause);
     this.#reads.close();
+    this.#members.close();
     void this.#options.transport.close();
   }
 
@@ -205,6 +248,7 @@ export class Raft {
       this.#core.tick();
       this.#proposals.expire(now);
       this.#reads.tick(now);
+      this.#members.look(now);
     });
   }
 
@@ -240,7 +284,7 @@ export class Raft {
 
   /** Whether feeding the core can lead to anything; a read without a leader waits for one. */
   #canAsk(): boolean {
-    return this.#proposals.hasQueued || this.#core.status().lead > 0 || this.#core.hasReady();
+    return this.#proposals.hasQueued || this.#core.basicStatus().lead > 0 || this.#core.hasReady();
   }
 
   async #turn(): Promise<void> {
@@ -255,14 +299,14 @@ export class Raft {
     for (const group of groupsOf(this.#proposals.takeQueued(), maxProposalBytes)) {
       const answer = this.#core.propose(group.map(({ data }) => data));
       if (answer.isAccepted) this.#proposals.appended(group, answer.index, answer.term);
-      else for (const { reject } of group) reject(refusal(answer.reason, answer.lead));
+      else for (const { reject } of group) reject(refusal(answer));
     }
-    if (this.#reads.hasWaiting && this.#core.status().lead > 0) this.#core.readIndex(this.#reads.beginRound());
+    if (this.#reads.hasWaiting && this.#core.basicStatus().lead > 0) this.#core.readIndex(this.#reads.beginRound());
   }
 
   async #handle(ready: Ready): Promise<void> {
     const { transport } = this.#options;
-    if (ready.softState !== undefined) this.#leadershipChanged(this.#core.status());
+    if (ready.softState !== undefined) this.#leadershipChanged(this.#core.basicStatus());
     for (const { context, index } of ready.readStates) this.#reads.confirmed(context, index);
     transport.send(ready.messages);
     this.#apply(ready);
@@ -276,12 +320,13 @@ export class Raft {
     transport.send(ready.messagesAfterAppend);
     this.#core.advance();
     this.#reads.applied(this.#appliedIndex);
+    this.#members.look(this.#options.clock.now());
     this.#announcer.announce(this.status());
     const applied = { index: this.#appliedIndex, term: this.#appliedTerm };
     this.#snapshots.maybeTake(applied, (error) => this.#fatal(error));
   }
 
-  #leadershipChanged({ role, lead }: CoreStatus): void {
+  #leadershipChanged({ role, lead }: BasicStatus): void {
     if (role !== 'leader') this.#proposals.lostLeadership(lead || undefined);
     this.#reads.retryAll();
     // Who acts as the leader must hear at once that it is none, and not after a slow disk's write.
@@ -291,8 +336,11 @@ export class Raft {
   #apply(ready: Ready): void {
     for (const entry of ready.committedEntries) {
       assert(entry.index === this.#appliedIndex + 1, 'entries are applied in order');
-      // An entry without data is a new leader's first and says nothing to the state machine.
-      const result = entry.data.length > 0 ? this.#options.stateMachine.apply(entry) : undefined;
+      const change = decodeConfChange(entry);
+      if (change !== undefined) this.#members.apply(change, entry);
+      // An entry without data is a new leader's first, or a change of membership that came too early.
+      const isCommand = change === undefined && entry.data.length > 0;
+      const result = isCommand ? this.#options.stateMachine.apply(entry) : undefined;
       this.#appliedIndex = entry.index;
       this.#appliedTerm = entry.term;
       this.#proposals.applied(entry.index, entry.term, result);
@@ -312,9 +360,4 @@ export class Raft {
     this.#appliedTerm = snapshot.metadata.term;
     this.#snapshots.installed(snapshot);
   }
-}
-
-function refusal(reason: 'not-leader' | 'too-much-uncommitted', lead: number): Error {
-  if (reason === 'not-leader') return new NotLeaderError(lead || undefined);
-  return new ProposalRefusedError('Too much waits to be committed.');
 }
