@@ -25,8 +25,6 @@ interface Committed {
   readonly data: Uint8Array;
 }
 
-const empty = new Uint8Array(0);
-
 function demand(condition: boolean, what: () => string): asserts condition {
   if (!condition) throw new Violation(what());
 }
@@ -144,15 +142,16 @@ export class Invariants {
     });
   }
 
-  /** What the state machine was not given was empty. */
+  /** What the state machine was not given says nothing to it. */
   #passesOver(peer: WatchedPeer, upTo: number): void {
     // What a snapshot holds was checked where it was taken.
     peer.lastApplied = Math.max(peer.lastApplied, Math.min(upTo, peer.promised.snapshotIndex));
     for (let index = peer.lastApplied + 1; index <= upTo; index += 1) {
       const entry = peer.promised.entry(index);
       demand(entry !== undefined, () => `peer ${peer.id} applies entry ${index}, which its disk does not have`);
-      demand(entry.data.length === 0, () => `peer ${peer.id} passes over entry ${index} without applying it`);
-      this.#commits(peer, index, entry.term, empty);
+      const isSilent = entry.data.length === 0 || (entry.type ?? 'EntryNormal') !== 'EntryNormal';
+      demand(isSilent, () => `peer ${peer.id} passes over entry ${index} without applying it`);
+      this.#commits(peer, index, entry.term, entry.data);
       peer.lastApplied = index;
     }
   }
