@@ -375,3 +375,16 @@ test('raft-rs: a voter with a higher priority refuses who has no more of the log
   t.true(refused?.reject);
   t.false(granted?.reject);
 });
+
+test('a change of membership that is applied late does not undo that of a snapshot which has come meanwhile', (t) => {
+  const place = world(3, { ...plain, asyncStorageWrites: true });
+  place.elect(1);
+  const { node } = place.peer(3);
+  const confState = { voters: [1, 2, 3, 5], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+  const snapshot = { metadata: { index: 9, term: 1, confState }, data: new Uint8Array(0) };
+  place.deliver(makeMessage('MsgSnap', 3, { from: 1, term: 1, snapshot }));
+
+  node.applyConfChange({ version: 1, type: 'RemoveNode', nodeId: 2 }, 4);
+
+  t.deepEqual(node.status().confState, confState);
+});

@@ -50,6 +50,8 @@ export class RaftCore {
   hasHandedOver = false;
   /** The last entry that may be a change of membership; until it is applied, no further one is accepted. */
   pendingConfIndex = 0;
+  /** Where the snapshot ends whose membership was taken over. */
+  restoredIndex = 0;
   readOnly: ReadOnly;
   /** Reads asked of a leader that has not committed an entry of its term yet. */
   pendingReadIndexMessages: Message[] = [];

@@ -22,6 +22,7 @@ export function applyConfChange(raft: RaftCore, change: ConfChangeV2): ConfState
 /** Takes over the membership of a snapshot that has just replaced the log. */
 export function restoreConfiguration(raft: RaftCore, { metadata }: Snapshot): void {
   if (metadata.confState === undefined) return;
+  raft.restoredIndex = metadata.index;
   raft.votes.clear();
   switchTo(raft, restoreMembership(metadata.confState, raft.newProgress()));
 }

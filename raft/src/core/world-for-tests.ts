@@ -25,6 +25,8 @@ export interface Peer {
   appendWork: Message[];
   applyWork: Message[];
   applied: number;
+  /** As of the last applied entry. */
+  confState: ConfState;
 }
 
 /** Numbers in [0, 1) that depend on the seed alone (mulberry32). */
@@ -90,7 +92,9 @@ export class World {
   join(id: number): void {
     const disk: Disk = { hardState: { term: 0, vote: 0, commit: 0 }, entries: [] };
     const idle = { outstanding: undefined, appendWork: [], applyWork: [] };
-    this.peers.set(id, { id, disk, node: this.#boot(id, disk), isUp: true, ...idle, applied: 0 });
+    const node = this.#boot(id, disk);
+    const { confState } = node.status();
+    this.peers.set(id, { id, disk, node, isUp: true, ...idle, applied: 0, confState });
   }
 
   peer(id: number): Peer {
@@ -192,6 +196,7 @@ export class World {
       disk.snapshot = snapshot;
       disk.entries = [];
       peer.applied = snapshot.metadata.index;
+      peer.confState = snapshot.metadata.confState ?? peer.confState;
     }
     const first = entries[0];
     if (first !== undefined) {
@@ -276,6 +281,7 @@ export class World {
     peer.isUp = true;
     peer.outstanding = undefined;
     peer.applied = peer.disk.snapshot?.metadata.index ?? 0;
+    peer.confState = peer.node.status().confState;
   }
 
   /** Takes a snapshot of what is applied and forgets the log up to `trailing` entries before it. */
@@ -284,7 +290,7 @@ export class World {
     const index = peer.applied;
     const term = this.#applied.get(index)?.term;
     if (!peer.isUp || term === undefined || index <= (peer.disk.snapshot?.metadata.index ?? 0)) return;
-    const { confState } = peer.node.status();
+    const { confState } = peer;
     const snapshot = { metadata: { index, term, confState }, data: new Uint8Array(0) };
     peer.disk.snapshot = snapshot;
     peer.disk.entries = peer.disk.entries.filter((entry) => entry.index > index);
@@ -317,8 +323,9 @@ export class World {
     const isHeld = this.#confStates.slice(-2).some((confState) => this.isQuorum(holders, confState));
     assert(!isFirst || isHeld, `entry ${entry.index} is applied when a majority's disks have it`);
     const change = decodeConfChange(entry);
-    const confState = change === undefined ? peer.node.status().confState : peer.node.applyConfChange(change);
-    if (isFirst && change !== undefined) this.#confStates.push(confState);
+    if (change === undefined) return;
+    peer.confState = peer.node.applyConfChange(change, entry.index);
+    if (isFirst) this.#confStates.push(peer.confState);
   }
 
   #checkRead({ context, index }: { context: string; index: number }): void {

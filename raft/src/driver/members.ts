@@ -21,6 +21,11 @@ export class Members {
   readonly #peers: readonly PeerAddress[];
   readonly #appliedIndex: () => number;
   readonly #waits = new Waits();
+  /**
+   * As of the last applied entry. The core is ahead of that when it has got a snapshot that is not installed yet, and a
+   * snapshot of ours must not name members from the future.
+   */
+  confState: ConfState;
   /** Changes that were applied while somebody waits for one, as `index/term`. */
   readonly #applied = new Set<string>();
 
@@ -28,6 +33,7 @@ export class Members {
     this.#core = core;
     this.#peers = peers;
     this.#appliedIndex = appliedIndex;
+    this.confState = core.status().confState;
   }
 
   /** Resolves when these are the members. Only on the leader. */
@@ -53,7 +59,7 @@ export class Members {
     if (!this.#applied.has(`${index}/${term}`)) {
       return new ProposalRefusedError('Another entry took its place, or another change was under way.');
     }
-    return this.#core.status().confState.votersOutgoing.length === 0 ? true : undefined;
+    return this.confState.votersOutgoing.length === 0 ? true : undefined;
   }
 
   /** Resolves with who leads, when that is another. Only on the leader. */
@@ -72,9 +78,14 @@ export class Members {
   }
 
   apply(change: ConfChange, { index, term }: Entry): void {
-    this.#core.applyConfChange(change);
+    this.confState = this.#core.applyConfChange(change, index);
     if (this.#waits.count > 0) this.#applied.add(`${index}/${term}`);
     else this.#applied.clear();
+  }
+
+  /** The state machine is that of a snapshot from the leader now. */
+  installed(confState: ConfState | undefined): void {
+    this.confState = confState ?? this.confState;
   }
 
   look(nowMs: number): void {

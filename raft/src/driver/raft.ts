@@ -181,7 +181,7 @@ export class Raft {
       firstIndex: core.firstIndex,
       lastIndex: core.lastIndex,
       snapshotIndex: this.#snapshots.index,
-      membership: core.confState,
+      membership: this.#members.confState,
       ...(isLeader ? { peers: core.progress } : {}),
     };
   }
@@ -322,7 +322,8 @@ export class Raft {
     this.#reads.applied(this.#appliedIndex);
     this.#members.look(this.#options.clock.now());
     this.#announcer.announce(this.status());
-    const applied = { index: this.#appliedIndex, term: this.#appliedTerm };
+    const { confState } = this.#members;
+    const applied = { index: this.#appliedIndex, term: this.#appliedTerm, confState };
     this.#snapshots.maybeTake(applied, (error) => this.#fatal(error));
   }
 
@@ -358,6 +359,7 @@ export class Raft {
     this.#options.stateMachine.restore(snapshot.data);
     this.#appliedIndex = snapshot.metadata.index;
     this.#appliedTerm = snapshot.metadata.term;
+    this.#members.installed(snapshot.metadata.confState);
     this.#snapshots.installed(snapshot);
   }
 }
