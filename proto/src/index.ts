@@ -26,6 +26,8 @@ export {
   type OpenResponse,
   type Peer,
   type Position,
+  type PromiseRequest,
+  type PromiseResponse,
   type PromoteRequest,
   type PromoteResponse,
   type ReplicaStream,
@@ -49,6 +51,7 @@ export {
   type RegionReport,
   type RemoveMemberRequest,
   type RemoveMemberResponse,
+  type RoundTrip,
   type Zone,
 } from './generated/argosy/region/v1/executor.ts';
 export { watchLifeline } from './lifeline.ts';
