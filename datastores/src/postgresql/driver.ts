@@ -2,7 +2,6 @@
 // order of things in `lead` and `follow` is the protocol; each line of it is there because leaving it out loses an
 // acknowledged write.
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Position } from '../definition.ts';
 import {
   type Driver,
@@ -35,11 +34,12 @@ import { copyData, empty, initialiseData } from './copy.ts';
 import { Door } from './door.ts';
 import { type Layout, layoutOf, SOCKET_PATH_BYTES } from './layout.ts';
 import { isReplica, LSN_QUERY, ownTimeline, positionAt } from './log-position.ts';
-import { divergence, historyFileName, readLsn } from './positions.ts';
+import { divergence, readLsn } from './positions.ts';
 import { Probe } from './probe.ts';
 import { endReceiver, type Promotion, promoteOnto, replayToEnd } from './promotion.ts';
 import { PostgresServer } from './server.ts';
 import { readStreams, STREAMS_QUERY, votersBehind } from './streams.ts';
+import { fetchHistory } from './upstream-history.ts';
 
 const CONTROL_FILE_MS = 10_000;
 
@@ -67,6 +67,8 @@ class PostgresDriver implements Driver {
   #role: Role | undefined;
   /** What k voters must have flushed before the door opens; undefined while that is not known. */
   #barrier: bigint | undefined;
+  /** Why this member cannot follow its upstream, ever. */
+  #refusal: DriverError | undefined;
 
   constructor(options: DriverOptions, layout: Layout) {
     this.#options = options;
@@ -110,6 +112,7 @@ class PostgresDriver implements Driver {
 
   async seed(source: Upstream): Promise<Position> {
     await this.stop();
+    this.#refusal = undefined;
     const context = { options: this.#options, layout: this.#layout, server: this.#server };
     await empty(context);
     return await copyData(context, source);
@@ -164,30 +167,56 @@ class PostgresDriver implements Driver {
     if (this.isRunning() && !(await isReplica(this.#control))) await this.stop();
     this.#role = role;
     this.#barrier = undefined;
+    this.#refusal = undefined;
+    const known = await readIfThere(this.#layout.configFile);
+    if (this.isRunning() && known === renderConfig(this.#settings(), replication)) {
+      // Whoever wrote it may have died before the server read it.
+      await this.#door.reload(this.#control);
+      return;
+    }
+    await this.#withoutUpstream();
+    await this.#checkFit(role);
+    await this.#writeConfig(replication);
+    await this.#door.write('open');
+    await this.#door.reload(this.#control);
+    await dropSlots(this.#control);
+  }
+
+  /** A running replica that receives from nobody, and has replayed all that it has. */
+  async #withoutUpstream(): Promise<void> {
+    await this.#writeConfig(AT_REST);
     if (this.isRunning()) {
-      const known = await readIfThere(this.#layout.configFile);
-      if (known === renderConfig(this.#settings(), replication)) {
-        // Whoever wrote it may have died before the server read it.
-        await this.#door.reload(this.#control);
-        return;
-      }
       // The receiver from an older epoch ends now, not when replay has caught up.
-      await this.#writeConfig(AT_REST);
       await this.#door.reload(this.#control);
       await endReceiver(this.#promotion());
-      await this.#writeConfig(replication);
-      await this.#door.write('open');
-      await this.#door.reload(this.#control);
     } else {
-      await this.#writeConfig(replication);
-      await this.#door.write('open');
+      await this.#door.write('shut');
       await this.#server.start('standby');
     }
-    await dropSlots(this.#control);
+    await replayToEnd(this.#promotion());
+  }
+
+  /** @throws DriverError `refused` when this log can never go on with that of the upstream */
+  async #checkFit({ epoch, upstream }: ReplicaRole): Promise<void> {
+    const position = await this.#position();
+    // A record of the epoch comes from its primary, and so does all before it.
+    if (position.epoch === epoch) return;
+    const { clock } = this.#options;
+    const history = await fetchHistory(upstream, { epoch, layout: this.#layout, clock });
+    const reason = divergence(position, history);
+    if (reason === undefined) return;
+    this.#refusal = new DriverError('refused', `${reason} by epoch ${epoch}: it must be seeded.`);
+    throw this.#refusal;
+  }
+
+  async #position(): Promise<Position> {
+    const [end] = await this.#control.query(LSN_QUERY);
+    return await positionAt(this.#layout.walFolder, String(end?.lsn));
   }
 
   async isFollowing(): Promise<Position | undefined> {
     const role = this.#role;
+    if (this.#refusal !== undefined) throw this.#refusal;
     if (role?.kind !== 'replica' || !this.isRunning()) return undefined;
     const name = streamName({ ...role, memberId: this.#options.memberId });
     const [row] = await this.#control.query(
@@ -196,15 +225,9 @@ class PostgresDriver implements Driver {
         from pg_stat_wal_receiver`,
       [`application_name=${name} `, `application_name='${name}' `],
     );
-    const [end] = await this.#control.query(LSN_QUERY);
-    const position = await positionAt(this.#layout.walFolder, String(end?.lsn));
-    if (row?.is_streaming === true) return position;
-
-    // The receiver fetches the history of the epoch even when the log cannot go on with it.
-    const history = await readIfThere(join(this.#layout.walFolder, historyFileName(role.epoch)));
-    const reason = divergence(position, history ?? '');
-    if (reason === undefined) return undefined;
-    throw new DriverError('refused', `${reason} by epoch ${role.epoch}: it must be seeded.`);
+    if (row?.is_streaming !== true) return undefined;
+    const position = await this.#position();
+    return position.epoch === role.epoch ? position : undefined;
   }
 
   async probe(): Promise<ProbeResult> {

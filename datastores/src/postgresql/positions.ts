@@ -66,6 +66,7 @@ export function timelineOf(fileNames: readonly string[], histories: ReadonlyMap<
  */
 export function divergence(position: Position, history: string): string | undefined {
   const fork = readHistory(history).find(({ timeline }) => timeline === position.epoch);
-  if (fork === undefined || readLsn(position.value) <= fork.end) return undefined;
+  if (fork === undefined) return `This member's log ends in epoch ${position.epoch}, which was left out`;
+  if (readLsn(position.value) <= fork.end) return undefined;
   return `This member's log of epoch ${position.epoch} ends at ${position.value}, but was left at ${writeLsn(fork.end)}`;
 }

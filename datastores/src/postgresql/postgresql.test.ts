@@ -15,7 +15,7 @@ import { readControlFile } from './control-file.ts';
 import { readManifestEnd } from './copy.ts';
 import { postgresql } from './definition.ts';
 import { layoutOf } from './layout.ts';
-import { readHistory, readLsn, timelineOf, timelinesAt, writeLsn } from './positions.ts';
+import { divergence, readHistory, readLsn, timelineOf, timelinesAt, writeLsn } from './positions.ts';
 import { isScramVerifier, scramVerifier } from './scram.ts';
 import { type FlushedStream, readStreams, votersBehind } from './streams.ts';
 
@@ -83,6 +83,16 @@ test('the epoch of a position is that of the record, not of the primary that is 
   t.is(timelineOf(diverged, histories, readLsn('0/5100000')), 1);
   t.deepEqual(timelinesAt(['0000000100000001000000FF', '000000010000000200000000'], readLsn('2/0')), [1]);
   t.deepEqual(readHistory(''), []);
+});
+
+test('a log that goes beyond the fork, or stands on a timeline that was left out, cannot go on', (t) => {
+  const history = '1\t0/5000000\tno recovery target specified\n';
+  t.is(divergence({ epoch: 1, value: '0/5000000' }, history), undefined);
+  t.regex(
+    divergence({ epoch: 1, value: '0/5000001' }, history) ?? '',
+    /ends at 0\/5000001, but was left at 0\/5000000/,
+  );
+  t.regex(divergence({ epoch: 3, value: '0/1' }, history) ?? '', /epoch 3, which was left out/);
 });
 
 test('at rest a server has no upstream and waits for nobody', (t) => {

@@ -155,7 +155,6 @@ async function finishChange(
     client,
     clock,
     terminal: isJson ? undefined : terminal,
-    names: cluster === undefined ? undefined : { clusterId: cluster.id, clusterName: cluster.name },
     timeoutSeconds: options.timeout,
   });
   const now = options.isRemoval || cluster === undefined ? undefined : await tryReadCluster(session, cluster.id);

@@ -3,7 +3,7 @@ import { type Clock, pause } from '@argosy/proto';
 import { CommandError, UnreachableError } from './errors.ts';
 import type { GatewayClient } from './gateway-client.ts';
 import { type Operation, operationAnswer } from './resources.ts';
-import { errorText, type MemberNames, renderSteps, stepChanges } from './steps.ts';
+import { errorText, renderSteps, stepChanges } from './steps.ts';
 import type { Terminal } from './terminal.ts';
 
 const POLL_INTERVAL_MS = 250;
@@ -15,7 +15,6 @@ export interface FollowOptions {
   readonly clock: Clock;
   /** Shows nothing when it is left out. */
   readonly terminal?: Terminal | undefined;
-  readonly names?: MemberNames | undefined;
   readonly timeoutSeconds?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -25,13 +24,13 @@ export interface FollowOptions {
  * @throws CommandError when it takes longer than it may.
  */
 export async function followOperation(operationId: string, options: FollowOptions): Promise<Operation> {
-  const { client, clock, terminal, names, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS } = options;
+  const { client, clock, terminal, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS } = options;
   const start = clock.monotonicMs();
   let before: Operation | undefined;
   for (;;) {
     const operation = await readOperation(client, operationId);
     if (operation !== undefined) {
-      show(terminal, before, operation, clock.now(), names);
+      show(terminal, before, operation, clock.now());
       before = operation;
       if (operation.status !== 'RUNNING') return operation;
     }
@@ -64,19 +63,13 @@ async function readOperation(client: GatewayClient, operationId: string): Promis
   }
 }
 
-function show(
-  terminal: Terminal | undefined,
-  before: Operation | undefined,
-  after: Operation,
-  now: Date,
-  names: MemberNames | undefined,
-): void {
+function show(terminal: Terminal | undefined, before: Operation | undefined, after: Operation, now: Date): void {
   if (terminal === undefined) return;
   if (!terminal.isInteractive) {
-    for (const line of stepChanges(before, after, now, names)) terminal.out(line);
+    for (const line of stepChanges(before, after)) terminal.out(line);
     return;
   }
-  const lines = renderSteps(after, now, names);
+  const lines = renderSteps(after, now);
   if (after.status === 'RUNNING') {
     terminal.redraw(lines);
     return;

@@ -4,7 +4,7 @@ import { assertDone, DEFAULT_TIMEOUT_SECONDS, followOperation } from './follow.t
 import { seconds } from './option-values.ts';
 import { type Operation, operationAnswer, operationsAnswer } from './resources.ts';
 import type { OpenSession } from './session.ts';
-import { errorText, renderSteps } from './steps.ts';
+import { errorText, operationTarget, renderSteps } from './steps.ts';
 import { renderFields, renderTable } from './tables.ts';
 import { agoText } from './times.ts';
 
@@ -70,12 +70,9 @@ function renderOperation(operation: Operation, now: Date): string {
   return [fields, ...renderSteps(operation, now)].join('\n');
 }
 
-/** What an operation changes: an id, or an object that has a name. */
-function targetText({ target }: Operation): string {
-  if (typeof target === 'string') return target;
-  if (typeof target !== 'object' || target === null) return '-';
-  const { name, id } = target as { name?: unknown; id?: unknown };
-  return String(name ?? id ?? JSON.stringify(target));
+function targetText(operation: Operation): string | undefined {
+  const { name, id } = operationTarget(operation);
+  return name ?? id;
 }
 
 function isJson(command: Command): boolean {

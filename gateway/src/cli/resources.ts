@@ -15,16 +15,16 @@ const stepSchema = z.looseObject({
   attempts: z.number().nullish(),
   started_at: time,
   finished_at: time,
-  error: z.unknown(),
+  error: z.unknown().optional(),
 });
 
 const operationSchema = z.looseObject({
   id: z.string(),
   kind: z.string().default(''),
-  target: z.unknown(),
+  target: z.unknown().optional(),
   status: z.string(),
   steps: z.array(stepSchema).default([]),
-  error: z.unknown(),
+  error: z.unknown().optional(),
   created_at: time,
   updated_at: time,
 });

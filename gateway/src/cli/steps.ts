@@ -4,15 +4,9 @@ import { durationText } from './times.ts';
 
 const MARKS: Readonly<Record<string, string>> = { PENDING: '·', RUNNING: '▸', DONE: '✓', FAILED: '✗' };
 
-/** Turns a member's id (`<cluster id>-<ordinal>`) into the name that people know it by. */
-export interface MemberNames {
-  readonly clusterId: string;
-  readonly clusterName: string;
-}
-
 /** One line for each step, aligned; `now` tells how long the running ones take. */
-export function renderSteps(operation: Operation, now: Date, names?: MemberNames): string[] {
-  const titles = operation.steps.map((step) => stepTitle(step, names));
+export function renderSteps(operation: Operation, now: Date): string[] {
+  const titles = operation.steps.map((step) => stepTitle(step, operation));
   const width = Math.max(0, ...titles.map((title) => title.length));
   return operation.steps.map((step, index) => {
     const mark = MARKS[step.status] ?? '?';
@@ -21,12 +15,20 @@ export function renderSteps(operation: Operation, now: Date, names?: MemberNames
 }
 
 /** A line for each step that is not as it was in `before`. */
-export function stepChanges(before: Operation | undefined, after: Operation, now: Date, names?: MemberNames): string[] {
+export function stepChanges(before: Operation | undefined, after: Operation): string[] {
   const known = new Map((before?.steps ?? []).map((step) => [step.id, step]));
   return after.steps
     .filter((step) => step.status !== 'PENDING' || hasTried(step))
     .filter((step) => !isSame(known.get(step.id), step))
-    .map((step) => `${stepTitle(step, names)} … ${stepState(step, now)}`);
+    .map((step) => `${stepTitle(step, after)} … ${stepState(step)}`);
+}
+
+/** What an operation changes. */
+export function operationTarget({ target }: Operation): { readonly id?: string; readonly name?: string } {
+  if (typeof target === 'string') return { id: target };
+  if (typeof target !== 'object' || target === null) return {};
+  const { id, name } = target as { id?: unknown; name?: unknown };
+  return { ...(typeof id === 'string' ? { id } : {}), ...(typeof name === 'string' ? { name } : {}) };
 }
 
 /** An error as the gateway tells it: a sentence, or an object that has one. */
@@ -37,38 +39,36 @@ export function errorText(error: unknown): string | undefined {
   return JSON.stringify(error);
 }
 
-function stepTitle(step: Step, names: MemberNames | undefined): string {
-  const member = step.member ?? undefined;
-  const prefix = names === undefined ? undefined : `${names.clusterId}-`;
-  const name =
-    member !== undefined && prefix !== undefined && member.startsWith(prefix)
-      ? `${names?.clusterName}-${member.slice(prefix.length)}`
-      : member;
-  return [step.kind, name, step.zone ?? step.region].filter((part) => part !== undefined && part !== null).join(' ');
+/** What a step does, to whom, and where. A member's id is its cluster's with an ordinal; people know it by the name. */
+function stepTitle(step: Step, operation: Operation): string {
+  const { id, name } = operationTarget(operation);
+  const isOurs = id !== undefined && name !== undefined && step.member?.startsWith(`${id}-`) === true;
+  const member = isOurs ? `${name}${step.member?.slice(id.length)}` : step.member;
+  return [step.kind, member, step.zone ?? step.region].filter(Boolean).join(' ');
 }
 
-function stepState(step: Step, now: Date): string {
+/** Without `now`, a running step is not told how long it has been running. */
+function stepState(step: Step, now?: Date): string {
   const error = errorText(step.error);
   const attempt = (step.attempts ?? 0) > 1 ? ` (attempt ${step.attempts})` : '';
+  const because = error === undefined ? '' : `: ${error}`;
   switch (step.status) {
     case 'DONE':
-      return ['done', elapsed(step, now)].filter((part) => part !== undefined).join(' ');
+      return `done ${elapsed(step, now)}`.trimEnd();
     case 'FAILED':
-      return `failed${attempt}${error === undefined ? '' : `: ${error}`}`;
+      return `failed${attempt}${because}`;
     case 'RUNNING':
-      return ['running', elapsed(step, now)].filter((part) => part !== undefined).join(' ') + attempt;
+      return `running ${elapsed(step, now)}`.trimEnd() + attempt;
     case 'PENDING':
-      return hasTried(step) ? `will be tried again${attempt}${error === undefined ? '' : `: ${error}`}` : '';
+      return hasTried(step) ? `will be tried again${attempt}${because}` : '';
     default:
       return step.status.toLowerCase();
   }
 }
 
-function elapsed(step: Step, now: Date): string | undefined {
-  if (step.started_at === null || step.started_at === undefined) return undefined;
-  const end = step.finished_at ?? undefined;
-  if (end === undefined && step.status !== 'RUNNING') return undefined;
-  const endMs = end === undefined ? now.getTime() : Date.parse(end);
+function elapsed(step: Step, now: Date | undefined): string {
+  const endMs = step.finished_at ? Date.parse(step.finished_at) : now?.getTime();
+  if (!step.started_at || endMs === undefined) return '';
   return durationText(endMs - Date.parse(step.started_at));
 }
 

@@ -75,7 +75,6 @@ async function createDemo(options: DemoOptions): Promise<Cluster> {
     client,
     clock,
     terminal: block,
-    names: { clusterId: cluster.id, clusterName: cluster.name },
     timeoutSeconds: CREATE_LIMIT_SECONDS,
     signal,
   });

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { z } from 'zod';
 import { StartError } from './errors.ts';
 
 const DATASTORE = 'postgresql';
@@ -43,16 +44,19 @@ export async function prepareEngine(options: EngineOptions): Promise<string> {
   });
   options.signal.throwIfAborted();
   if (how !== undefined) throw new StartError(`The engine is not available (${how}):\n${errors.join('\n')}`);
-  return `PostgreSQL ${VERSION}${kindOf(last)}`;
+  return `PostgreSQL ${describeEngine(last)}`;
 }
 
-/** The answer says how the engine came to be there; not knowing it is no failure. */
-function kindOf(line: string): string {
+const answerSchema = z.object({
+  [DATASTORE]: z.object({ [VERSION]: z.looseObject({ mode: z.string(), release: z.string() }) }),
+});
+
+/** The release that was found, and whether it is the system's; not knowing it is no failure. */
+function describeEngine(line: string): string {
   try {
-    const answer = JSON.parse(line) as Record<string, unknown>;
-    const words = [answer.source, answer.kind, answer.origin].find((word) => typeof word === 'string');
-    return words === undefined ? '' : ` (${words})`;
+    const { mode, release } = answerSchema.parse(JSON.parse(line))[DATASTORE][VERSION];
+    return `${release} (${mode})`;
   } catch {
-    return '';
+    return VERSION;
   }
 }

@@ -29,9 +29,10 @@ import {
 } from './folders.ts';
 import { lifelinePath } from './home-paths.ts';
 import { killAll, waitForEnd } from './last-run.ts';
-import { endpointUrl, type RegionLayout } from './layout.ts';
+import { type Endpoint, endpointUrl, type RegionLayout } from './layout.ts';
 import { type Lifeline, openLifeline } from './lifeline-server.ts';
 import { logFile, rotateLog, tailOf } from './logs.ts';
+import { isListeningAt } from './port-check.ts';
 import { LIFELINE_VARIABLE, MEMBERS_END_LIMIT_MS, type Preparation } from './preparation.ts';
 import { findProcess, isAlive, type ProcessRef } from './process-table.ts';
 import { waitFor } from './waiting.ts';
@@ -142,16 +143,18 @@ export class LocalFederation {
   }
 
   async #waitUntilServing(kind: ProcessKind, region: RegionLayout, signal: AbortSignal): Promise<void> {
-    const { clock, plan } = this.#options;
+    const { clock } = this.#options;
     const spec = this.#childSpec(kind, region);
-    const url = healthUrl(kind, region);
+    const { endpoint, path } = health(kind, region);
+    const url = `${endpointUrl(endpoint)}${path}`;
     const http = await openHttp();
     const explain = (): string =>
       [`${spec.name} does not serve at ${url}. Its log is ${spec.logFile}:`, ...lastLines(spec.logFile)].join('\n');
     await waitFor({ clock, limitMs: PROCESS_LIMIT_MS, signal, explain }, async () => {
       try {
         const answer = await http({ method: 'GET', url, timeoutMs: PROBE_TIMEOUT_MS });
-        return answer.status === 200 ? plan : undefined;
+        const pid = this.#children.pidOf(spec.name);
+        return answer.status === 200 && pid !== undefined && isListeningAt(pid, endpoint) ? answer : undefined;
       } catch {
         return undefined;
       }
@@ -196,14 +199,14 @@ const SCRIPTS: Readonly<Record<ProcessKind, string>> = {
   gateway: 'gateway/dist/main.js',
 };
 
-function healthUrl(kind: ProcessKind, region: RegionLayout): string {
+function health(kind: ProcessKind, region: RegionLayout): { readonly endpoint: Endpoint; readonly path: string } {
   switch (kind) {
     case 'microcloud':
-      return `${endpointUrl(region.keystone)}/v3`;
+      return { endpoint: region.keystone, path: '/v3' };
     case 'executor':
-      return `${endpointUrl(region.admin)}/healthz`;
+      return { endpoint: region.admin, path: '/healthz' };
     case 'gateway':
-      return `${endpointUrl(region.rest)}/readyz`;
+      return { endpoint: region.rest, path: '/readyz' };
   }
 }
 

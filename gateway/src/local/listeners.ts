@@ -75,9 +75,5 @@ function v4Text(hex: string): string {
 
 function v6Text(hex: string): string {
   if (hex === V6_WILDCARD) return '::';
-  if (hex.startsWith(V4_IN_V6)) {
-    const address = v4Text(hex.slice(V4_IN_V6.length));
-    return address;
-  }
-  return hex;
+  return hex.startsWith(V4_IN_V6) ? v4Text(hex.slice(V4_IN_V6.length)) : hex;
 }

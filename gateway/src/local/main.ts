@@ -74,7 +74,7 @@ function leave(error: unknown, screen: Terminal): number {
   }
   const known = error instanceof StartError || error instanceof StartUsageError ? error.message : describeError(error);
   screen.error(`argosy: ${known ?? (error instanceof Error ? (error.stack ?? error.message) : String(error))}`);
-  if (known !== undefined && error instanceof Error && error.cause instanceof Error) {
+  if (error instanceof StartError && error.cause instanceof Error) {
     screen.error(`  because: ${error.cause.message}`);
   }
   return error instanceof StartUsageError ? EXIT_USAGE : EXIT_FAILED;

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { StartError } from './errors.ts';
 import type { Endpoint } from './layout.ts';
 import { type Conflict, conflictText, findConflicts, type Listener, parseListeners } from './listeners.ts';
-import { commandOf, socketOwner } from './process-table.ts';
+import { commandOf, holdsSocket, socketOwner } from './process-table.ts';
 
 /** @throws StartError with a sentence for each listener that is in the way. */
 export async function checkPorts(wanted: readonly Endpoint[]): Promise<void> {
@@ -16,6 +16,16 @@ export async function checkPorts(wanted: readonly Endpoint[]): Promise<void> {
     return conflictText(conflict, owner);
   });
   throw new StartError(sentences.join('\n'));
+}
+
+/**
+ * True when this process listens at the address itself: an answer there may be another federation's, which was a moment
+ * quicker to take the port.
+ */
+export function isListeningAt(pid: number, { address, port }: Endpoint): boolean {
+  return readListeners().some(
+    (listener) => listener.port === port && listener.address === address && holdsSocket(pid, listener.inode),
+  );
 }
 
 /** An IPv6 wildcard may or may not take the port of IPv4: only trying tells. */

@@ -37,10 +37,12 @@ export function commandOf(pid: number): string | undefined {
 
 /** The process that holds a socket, if we may look into it. */
 export function socketOwner(inode: string): number | undefined {
-  return allPids().find((pid) => {
-    const descriptors = attempt(() => readdirSync(`/proc/${pid}/fd`)) ?? [];
-    return descriptors.some((fd) => attempt(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) === `socket:[${inode}]`);
-  });
+  return allPids().find((pid) => holdsSocket(pid, inode));
+}
+
+export function holdsSocket(pid: number, inode: string): boolean {
+  const descriptors = attempt(() => readdirSync(`/proc/${pid}/fd`)) ?? [];
+  return descriptors.some((fd) => attempt(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) === `socket:[${inode}]`);
 }
 
 /**

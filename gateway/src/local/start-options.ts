@@ -23,6 +23,10 @@ Brings up a whole federation on this machine and stays in the foreground; Ctrl-C
 ARGOSY_HOME names where its state is kept (default .argosy).`;
 
 const FIRST_UNPRIVILEGED_PORT = 1024;
+/** Ports of the range that browsers, and fetch with them, refuse to speak to (WHATWG Fetch, "port blocking"). */
+const BLOCKED_PORTS = [
+  1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+];
 const PLANNED = ['--openstack', '--netns'] as const;
 
 /**
@@ -39,6 +43,9 @@ export function readStartOptions(args: readonly string[], firstEphemeralPort: nu
   if (!Number.isInteger(portBase) || portBase < FIRST_UNPRIVILEGED_PORT || portBase > last) {
     throw new StartUsageError(`--port-base must be a number from ${FIRST_UNPRIVILEGED_PORT} to ${last}.`);
   }
+  const blocked = REGION_NAMES.map((_, index) => portBase + index).find((port) => BLOCKED_PORTS.includes(port));
+  if (blocked !== undefined)
+    throw new StartUsageError(`HTTP clients refuse to speak to port ${blocked}; choose another.`);
   return { isFresh: values.fresh === true, portBase, wantsHelp: values.help === true };
 }
 

@@ -31,6 +31,7 @@ const OPEN_POLL_MS = 100;
 const FOLLOW_POLL_MS = 25;
 const FOLLOW_WAIT_MS = 60_000;
 const OPEN_WAIT_MS = 600_000;
+const END_PATIENCE_MS = 3_000;
 const RETRY_FIRST_MS = 200;
 const RETRY_LAST_MS = 5_000;
 
@@ -175,10 +176,18 @@ export class Member {
     await this.#queue.run('certificate', install);
   }
 
-  /** Stops the database cleanly, after the command that is under way. */
+  /** Stops the database cleanly; a command that is under way is waited for, but not for long. */
   async end(): Promise<void> {
+    const { clock, driver } = this.#parts;
     this.#isEnding = true;
-    await this.#queue.run('end', () => this.#parts.driver.stop());
+    let ending: Promise<void> | undefined;
+    const stop = (): Promise<void> => {
+      ending ??= driver.stop();
+      return ending;
+    };
+    const queued = this.#queue.run('end', stop);
+    // A copy may take hours: it is broken off, and its mark stays on the volume.
+    await Promise.race([queued, pause(clock, END_PATIENCE_MS).then(stop)]);
   }
 
   #admit(header: CommandHeader | undefined): CommandHeader {

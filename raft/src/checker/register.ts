@@ -1,0 +1,37 @@
+import { illegal, type Model, type Operation } from './sequential-object.ts';
+
+export type RegisterValue = string | number | undefined;
+
+export type RegisterInput =
+  | { readonly type: 'read'; readonly key?: string }
+  | { readonly type: 'write'; readonly key?: string; readonly value: RegisterValue }
+  | { readonly type: 'cas'; readonly key?: string; readonly from: RegisterValue; readonly to: RegisterValue };
+
+/** What was read, or whether a compare-and-set found what it expected; a write says nothing. */
+export type RegisterOutput =
+  | { readonly type: 'read'; readonly value: RegisterValue }
+  | { readonly type: 'write' }
+  | { readonly type: 'cas'; readonly isSet: boolean };
+
+export type RegisterOperation = Operation<RegisterInput, RegisterOutput>;
+
+/** Registers that begin empty, one for each key. */
+export const registerModel: Model<RegisterValue, RegisterInput, RegisterOutput> = {
+  initial: undefined,
+  step(state, input, output) {
+    switch (input.type) {
+      case 'read':
+        return output === undefined || (output.type === 'read' && output.value === state) ? state : illegal;
+      case 'write':
+        return input.value;
+      case 'cas': {
+        const isSet = input.from === state;
+        if (output !== undefined && (output.type !== 'cas' || output.isSet !== isSet)) return illegal;
+        return isSet ? input.to : state;
+      }
+    }
+  },
+  observes: (_input, output) => output.type === 'read' || (output.type === 'cas' && !output.isSet),
+  nameOf: (input) => JSON.stringify(input),
+  keyOf: (input) => input.key ?? '',
+};
