@@ -1,6 +1,6 @@
 // What stands in the log. An entry carries results, never a question: times, ids, placements and plans were drawn by the
 // leader before it proposed. A kind once written keeps its meaning for ever; what changes gets a new kind.
-import type { AdminUser, Member, Rule } from './clusters.ts';
+import type { AdminUser, Member, Promised, Rule } from './clusters.ts';
 import type { FailureClass, OperationKind } from './operations.ts';
 import type { Region } from './regions.ts';
 import type { ClusterSpec, WantedMember } from './spec.ts';
@@ -17,18 +17,33 @@ export interface PlannedStep {
 export type Fact =
   | {
       readonly kind: 'placed';
+      readonly flavor: string;
+      readonly volumeGib: number;
       readonly ordinal: number;
       readonly address: string;
       readonly port: number;
       readonly serverName: string;
       readonly stackId: string;
     }
+  /** The next epoch is being elected; `ordinal` is who shall be its primary. */
+  | { readonly kind: 'raised'; readonly ordinal: number; readonly epoch: number }
+  | { readonly kind: 'promised'; readonly ordinal: number; readonly promise: Promised }
   | { readonly kind: 'elected'; readonly ordinal: number; readonly rule: Rule }
+  | { readonly kind: 'rule_changed'; readonly ordinal: number; readonly rule: Rule }
   | { readonly kind: 'initialised'; readonly ordinal: number }
-  | { readonly kind: 'promoted'; readonly ordinal: number; readonly epoch: number; readonly generation: number }
+  /** It leads the epoch by the rule of that generation, and knows these peers and this first user. */
+  | {
+      readonly kind: 'promoted';
+      readonly ordinal: number;
+      readonly epoch: number;
+      readonly generation: number;
+      readonly knownPeers: readonly number[];
+      readonly adminGeneration: number;
+    }
+  | { readonly kind: 'resized'; readonly ordinal: number; readonly flavor: string; readonly volumeGib: number }
   | { readonly kind: 'seeded'; readonly ordinal: number; readonly epoch: number }
   | { readonly kind: 'following'; readonly ordinal: number; readonly epoch: number; readonly generation: number }
-  | { readonly kind: 'opened'; readonly ordinal: number; readonly epoch: number }
+  | { readonly kind: 'opened'; readonly ordinal: number; readonly epoch: number; readonly generation: number }
   | { readonly kind: 'removed'; readonly ordinal: number };
 
 interface OperationStart {
@@ -50,6 +65,17 @@ export type EntryBody =
       readonly admin: AdminUser;
     })
   | (OperationStart & { readonly kind: 'cluster.unwanted'; readonly clusterId: string })
+  | (OperationStart & {
+      readonly kind: 'cluster.changed';
+      readonly clusterId: string;
+      /** The revision that the change was made from. */
+      readonly baseRevision: number;
+      readonly spec: ClusterSpec;
+      /** All that are wished from now on; new ones have ordinals from the counter. */
+      readonly members: readonly WantedMember[];
+      readonly admin: AdminUser;
+      readonly wantedPrimary?: number;
+    })
   | {
       /** A site had no room: this member is wished elsewhere, under a new ordinal. */
       readonly kind: 'member.replaced';
@@ -78,6 +104,7 @@ export type EntryBody =
       /** The operation will not reach its goal: what it wished is wished no more. */
       readonly kind: 'operation.failing';
       readonly operationId: string;
+      readonly outcome: 'FAILED' | 'CANCELLED';
       readonly error: string;
       readonly steps: readonly PlannedStep[];
     }

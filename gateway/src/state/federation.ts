@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { applyFact } from './apply-fact.ts';
 import { type Cluster, memberOf, withNothingWanted } from './clusters.ts';
+import { wishOf, withWish, withWishOf } from './wishes.ts';
 import { type Applied, type Entry, newMember, type PlannedStep, type Refusal } from './entries.ts';
 import { eventOf, type FederationEvent, MAX_EVENTS } from './events.ts';
-import { hasEnded, type Operation, type StepRecord } from './operations.ts';
+import { hasEnded, type Operation, type StepRecord, type Wish } from './operations.ts';
 import type { Region } from './regions.ts';
 
 /** Operations that have ended are forgotten beyond this many, oldest first. */
@@ -105,6 +106,8 @@ export class Federation {
         return this.#createCluster(entry);
       case 'cluster.unwanted':
         return this.#unwantCluster(entry);
+      case 'cluster.changed':
+        return this.#changeCluster(entry);
       case 'member.replaced':
         return this.#replaceMember(entry);
       case 'step.started':
@@ -153,7 +156,8 @@ export class Federation {
       members: entry.members.map(newMember),
       nextOrdinal: Math.max(0, ...entry.members.map(({ ordinal }) => ordinal)) + 1,
       epoch: 0,
-      openedEpoch: 0,
+      liveRules: [],
+      opened: { epoch: 0, generation: 0 },
       admin: entry.admin,
       operationId: entry.operationId,
       createdAt: entry.at,
@@ -183,7 +187,39 @@ export class Federation {
     return {};
   }
 
-  #startOperation(entry: EntryOf<'cluster.created' | 'cluster.unwanted'>, cluster: Cluster | undefined): void {
+  #changeCluster(entry: EntryOf<'cluster.changed'>): Applied {
+    const cluster = this.#clusters.get(entry.clusterId);
+    if (cluster === undefined) return refuse('cluster.not_found', 'The cluster is gone.');
+    const current = this.#operations.get(cluster.operationId);
+    if (current !== undefined && !hasEnded(current)) {
+      return refuse('cluster.busy', `The cluster is being changed by operation ${current.id} (${current.kind}).`);
+    }
+    if (cluster.wanted === 'absent' || cluster.revision !== entry.baseRevision) {
+      return refuse('state.stale', 'The cluster has changed since. Look at it again.');
+    }
+    const before = wishOf(cluster);
+    const { wantedPrimary: _void, ...rest } = withWish(cluster, entry.members);
+    const primary = entry.wantedPrimary;
+    this.#setCluster(
+      {
+        ...rest,
+        spec: entry.spec,
+        admin: entry.admin,
+        revision: cluster.revision + 1,
+        operationId: entry.operationId,
+        ...(primary === undefined ? {} : { wantedPrimary: { ordinal: primary, epoch: cluster.epoch } }),
+      },
+      entry.at,
+    );
+    this.#startOperation(entry, this.#clusters.get(entry.clusterId), before);
+    return {};
+  }
+
+  #startOperation(
+    entry: EntryOf<'cluster.created' | 'cluster.unwanted' | 'cluster.changed'>,
+    cluster: Cluster | undefined,
+    before?: Wish,
+  ): void {
     assert(cluster !== undefined);
     this.#operations.set(entry.operationId, {
       id: entry.operationId,
@@ -195,6 +231,7 @@ export class Federation {
       status: 'RUNNING',
       steps: entry.steps.map(pendingStep),
       requestId: entry.requestId,
+      ...(before === undefined ? {} : { before }),
       createdAt: entry.at,
       updatedAt: entry.at,
     });
@@ -277,10 +314,15 @@ export class Federation {
     this.#operations.set(operation.id, {
       ...addSteps(dropPending(operation), entry.steps),
       error: entry.error,
+      outcome: entry.outcome,
       updatedAt: entry.at,
     });
-    // A create that failed wishes nothing any more.
-    this.#setCluster({ ...withNothingWanted(cluster), failure: entry.error }, entry.at);
+    // A create that failed wishes nothing any more; a change wishes again what was wished before it.
+    const next =
+      operation.before === undefined
+        ? { ...withNothingWanted(cluster), failure: entry.error }
+        : withWishOf(cluster, operation.before);
+    this.#setCluster(next, entry.at);
     return {};
   }
 
@@ -289,7 +331,7 @@ export class Federation {
     if (operation === undefined) return refuse('operation.not_found', 'The operation is gone.');
     if (hasEnded(operation)) return {};
 
-    const status = operation.error === undefined ? 'DONE' : 'FAILED';
+    const status = operation.outcome ?? 'DONE';
     this.#operations.set(operation.id, { ...dropPending(operation), status, updatedAt: entry.at });
     if (operation.kind === 'cluster.delete' && status === 'DONE') this.#clusters.delete(operation.clusterId);
     return {};

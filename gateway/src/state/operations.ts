@@ -1,7 +1,14 @@
 // An operation: what a user sees of a change under way. It holds no state that the change needs: the plan follows from
 // what is wanted and from the facts.
+import type { AdminUser } from './clusters.ts';
+import type { ClusterSpec } from './spec.ts';
 
-export type OperationKind = 'cluster.create' | 'cluster.delete';
+export type OperationKind =
+  | 'cluster.create'
+  | 'cluster.delete'
+  | 'cluster.update'
+  | 'cluster.switchover'
+  | 'cluster.credentials';
 export type OperationStatus = 'RUNNING' | 'DONE' | 'FAILED' | 'CANCELLED';
 export type StepStatus = 'PENDING' | 'RUNNING' | 'DONE' | 'FAILED';
 
@@ -35,10 +42,22 @@ export interface Operation {
   readonly status: OperationStatus;
   /** Set while the operation is still cleaning up after a failure, and after. */
   readonly error?: string;
+  /** How it will end, once it will not reach its goal. */
+  readonly outcome?: 'FAILED' | 'CANCELLED';
+  /** Absent for a create, before which nothing was wished. */
+  readonly before?: Wish;
   readonly steps: readonly StepRecord[];
   readonly requestId: string;
   readonly createdAt: string;
   readonly updatedAt: string;
+}
+
+/** What was wished before a change, to be wished again when it fails. */
+export interface Wish {
+  readonly spec: ClusterSpec;
+  readonly admin: AdminUser;
+  /** Ordinals. */
+  readonly members: readonly number[];
 }
 
 /** True when nothing of it will change any more. */
