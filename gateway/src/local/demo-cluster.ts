@@ -47,8 +47,8 @@ export function demoAccess(region: RegionLayout, password: string): CloudAccess 
 export async function ensureDemo(options: DemoOptions): Promise<Cluster> {
   await waitForRegions(options);
   const found = await findDemo(options.client);
-  if (found === undefined) return createDemo(options);
-  return waitForReturn(options);
+  if (found?.status === 'DELETING') await waitUntilGone(options);
+  return found === undefined || found.status === 'DELETING' ? createDemo(options) : waitForReturn(options);
 }
 
 /** A cluster is placed among the regions that have spoken: with one missing, it could not survive the loss of one. */
@@ -82,6 +82,15 @@ async function createDemo(options: DemoOptions): Promise<Cluster> {
   return waitForReturn(options);
 }
 
+/** The last run ended while the cluster was being removed; its removal goes on. */
+async function waitUntilGone({ client, clock, show, signal }: DemoOptions): Promise<void> {
+  const explain = (): string => `Cluster ${DEMO_NAME} is still being removed.`;
+  show('the last one is being removed');
+  await waitFor({ clock, limitMs: RETURN_LIMIT_MS, signal, explain }, async () =>
+    (await findDemo(client)) === undefined ? true : undefined,
+  );
+}
+
 async function waitForReturn({ client, clock, show, signal }: DemoOptions): Promise<Cluster> {
   let last: Cluster | undefined;
   const explain = (): string =>
@@ -90,6 +99,9 @@ async function waitForReturn({ client, clock, show, signal }: DemoOptions): Prom
     last = await findDemo(client);
     if (last === undefined) throw new CommandError(`Cluster ${DEMO_NAME} has disappeared.`);
     show(stateText(last));
+    if (last.status === 'ERROR') {
+      throw new StartError(`Cluster ${DEMO_NAME} is in ERROR; "npm start -- --fresh" begins anew.`);
+    }
     if (last.status !== 'ACTIVE') return undefined;
     // The gateway's facts may still be those of the last run: only the databases themselves know.
     const answers = await Promise.all(last.members.map((member) => accepts(member.address, member.port)));

@@ -1,5 +1,6 @@
 // `npm start` from its first line to its last: prepares, starts phase by phase, waits for the end, and stops.
 import type { Clock } from '@argosy/proto';
+import type { LocalFederation as Endpoints } from '../cli/argosy-home.ts';
 import { GatewayClient } from '../cli/gateway-client.ts';
 import { openHttp } from '../cli/http.ts';
 import type { Terminal } from '../cli/terminal.ts';
@@ -8,7 +9,7 @@ import { demoAccess, ensureDemo } from './demo-cluster.ts';
 import { prepareEngine } from './engine.ts';
 import { LocalFederation, newBootId } from './federation.ts';
 import { enginesFolder, type HomePaths } from './home-paths.ts';
-import { layOut, neededEndpoints } from './layout.ts';
+import { endpointUrl, keystoneUrl, layOut, neededEndpoints, type RegionLayout } from './layout.ts';
 import { Phases } from './phases.ts';
 import { checkPorts } from './port-check.ts';
 import { endLastRun, type Preparation, prepare } from './preparation.ts';
@@ -62,6 +63,9 @@ async function runPrepared(options: RunOptions, preparation: Preparation): Promi
     await bringUp(options, plan, federation, preparation.barrier);
     await ended(ending.signal);
     throw ending.signal.reason;
+  } catch (error) {
+    // Whatever an interrupted phase complains of, the interruption is the reason.
+    throw ending.signal.aborted ? ending.signal.reason : error;
   } finally {
     terminal.out('Stopping.');
     const killed = await federation.stop();
@@ -104,7 +108,11 @@ async function bringUp(
   const [north] = plan.regions;
   if (north === undefined) throw new Error('A federation has regions.');
   const http = await openHttp();
-  const client = new GatewayClient({ http, access: demoAccess(north, plan.settings.passwords.demo) });
+  const client = new GatewayClient({
+    http,
+    access: demoAccess(north, plan.settings.passwords.demo),
+    federation: knownEndpoints(plan.regions),
+  });
   let summary: string[] = [];
   await phases.run('demo', async (show) => {
     const demo = await ensureDemo({
@@ -122,6 +130,14 @@ async function bringUp(
   terminal.out(`  ${'together'.padEnd(12)} ${''.padEnd(44)} ${phases.totalText().padStart(8)}`);
   for (const line of summary) terminal.out(line);
   terminal.out('argosy is ready');
+}
+
+/** Where to knock when a peer or a Keystone is away for a moment. */
+function knownEndpoints(regions: readonly RegionLayout[]): Endpoints {
+  return {
+    peers: regions.map((region) => ({ id: region.number, rest: endpointUrl(region.rest) })),
+    regions: regions.map((region) => ({ name: region.name, identity: keystoneUrl(region) })),
+  };
 }
 
 function makePlan(options: RunOptions, preparation: Preparation): FederationPlan {
