@@ -11,14 +11,14 @@ import type { Step } from './steps.ts';
 /** More rounds than any change of the largest cluster takes. */
 const MAX_ROUNDS = 500;
 
-export interface PlannedStep extends Step {
+export interface StepInPlan extends Step {
   /** Steps with the same number can run side by side. */
   readonly round: number;
 }
 
 /** All that is missing, in an order in which it can be done. Empty: everything wanted is a fact. */
-export function plan(cluster: Cluster): PlannedStep[] {
-  const steps: PlannedStep[] = [];
+export function plan(cluster: Cluster): StepInPlan[] {
+  const steps: StepInPlan[] = [];
   let imagined = cluster;
   for (let round = 1; ; round += 1) {
     assert(round <= MAX_ROUNDS, `the plan of cluster ${cluster.id} has no end`);

@@ -47,7 +47,9 @@ export function expectedFact({ kind, ordinal }: Step, cluster: Cluster): Fact {
 /** The voters stay; a new generation keeps the acknowledgements of the old epoch apart. */
 function electedRule(cluster: Cluster) {
   const { rule } = cluster;
-  return rule === undefined ? ruleOf(1, 1, nextVoters(cluster)) : ruleOf(cluster.epoch, rule.generation + 1, rule.voters);
+  return rule === undefined
+    ? ruleOf(1, 1, nextVoters(cluster))
+    : ruleOf(cluster.epoch, rule.generation + 1, rule.voters);
 }
 
 /** How a step is named to people: its kind and its member. */

@@ -1,7 +1,15 @@
 // Which steps can begin now. A pure function of what is wanted and of the facts: what is true already needs no step, so
 // there is neither undo nor resume. A failed create wishes nothing, and what leads from wherever it stopped to nothing is
 // a list of removals.
-import { type Cluster, isInForce, isSettled, type Member, memberOf, type Rule, wantedMembers } from '../state/clusters.ts';
+import {
+  type Cluster,
+  isInForce,
+  isSettled,
+  type Member,
+  memberOf,
+  type Rule,
+  wantedMembers,
+} from '../state/clusters.ts';
 import type { Step, StepKind } from './steps.ts';
 
 /** The steps that can begin now. None, and none under way: everything wanted is a fact. */
@@ -56,7 +64,8 @@ function life(cluster: Cluster): Step[] {
 
 /** Of what needs a cluster that is otherwise as it shall be, one thing at a time. */
 function change(cluster: Cluster, primary: Member): Step[] {
-  if (!isSameSet(nextVoters(cluster), cluster.rule?.voters ?? [])) return [step('change_rule', primary, nextMark(cluster))];
+  if (!isSameSet(nextVoters(cluster), cluster.rule?.voters ?? []))
+    return [step('change_rule', primary, nextMark(cluster))];
 
   const others = wantedMembers(cluster).filter(({ ordinal }) => ordinal !== primary.ordinal);
   const small = others.find((member) => !hasSize(cluster, member));
@@ -79,16 +88,23 @@ function election(cluster: Cluster): Step[] {
   return candidate === undefined ? [] : [step('elect', candidate, String(cluster.epoch))];
 }
 
+/** A retired voter follows too, as long as the rule still counts on it. */
 function replication(cluster: Cluster, primary: Member): Step[] {
-  return wantedMembers(cluster)
-    .filter(({ ordinal, kind, facts }) => ordinal !== primary.ordinal && kind !== 'arbiter' && facts.address !== undefined)
-    .filter((member) => !isInForce(cluster, member))
+  const isCounted = ({ ordinal, isRetired }: Member): boolean =>
+    !isRetired || cluster.rule?.voters.includes(ordinal) === true;
+  return cluster.members
+    .filter(({ ordinal, kind }) => ordinal !== primary.ordinal && kind !== 'arbiter')
+    .filter((member) => member.facts.address !== undefined && isCounted(member) && !isInForce(cluster, member))
     .map((member) => (hasData(member) ? step('follow', member, markOf(cluster)) : step('seed', member)));
 }
 
 /** A member goes when no commit and no election can need it any more. */
 function removals(cluster: Cluster): Step[] {
-  const needed = new Set([cluster.primary, cluster.lastElected?.ordinal, ...cluster.liveRules.flatMap(({ voters }) => voters)]);
+  const needed = new Set([
+    cluster.primary,
+    cluster.lastElected?.ordinal,
+    ...cluster.liveRules.flatMap(({ voters }) => voters),
+  ]);
   return cluster.members
     .filter(({ isRetired, ordinal }) => isRetired && !needed.has(ordinal))
     .map((member) => step('remove_member', member));

@@ -46,7 +46,7 @@ export function viewCluster(
     durability: spec.durability,
     members: cluster.members.map((member) => viewMember(cluster, member, heard)),
     endpoints:
-      endpoints === undefined || cluster.openedEpoch === 0
+      endpoints === undefined || cluster.opened.epoch === 0
         ? {}
         : { read_write: endpoints.readWrite, read_only: endpoints.readOnly },
     operation_id: cluster.operationId,
@@ -69,6 +69,7 @@ export function clusterStatus(cluster: Cluster, federation: Federation): Cluster
 
 function statusDuring(operation: Operation): ClusterStatus {
   if (operation.kind === 'cluster.delete') return 'DELETING';
+  if (operation.kind !== 'cluster.create') return 'UPDATING';
   return operation.error === undefined ? 'BUILD' : 'ERROR';
 }
 

@@ -64,7 +64,14 @@ function elect(cluster: Cluster, { ordinal, rule }: FactOf<'elected'>): Cluster 
 
   const { candidate: _candidate, ...rest } = cluster;
   const { epoch } = rule;
-  return { ...rest, epoch, rule, primary: ordinal, lastElected: { epoch, ordinal }, liveRules: [...cluster.liveRules, rule] };
+  return {
+    ...rest,
+    epoch,
+    rule,
+    primary: ordinal,
+    lastElected: { epoch, ordinal },
+    liveRules: [...cluster.liveRules, rule],
+  };
 }
 
 function open(cluster: Cluster, { epoch, generation, ordinal }: FactOf<'opened'>): Cluster {

@@ -3,11 +3,11 @@
 import assert from 'node:assert/strict';
 import { applyFact } from './apply-fact.ts';
 import { type Cluster, memberOf, withNothingWanted } from './clusters.ts';
-import { wishOf, withWish, withWishOf } from './wishes.ts';
 import { type Applied, type Entry, newMember, type PlannedStep, type Refusal } from './entries.ts';
 import { eventOf, type FederationEvent, MAX_EVENTS } from './events.ts';
 import { hasEnded, type Operation, type StepRecord, type Wish } from './operations.ts';
 import type { Region } from './regions.ts';
+import { afterGivingUp, wishOf, withWish } from './wishes.ts';
 
 /** Operations that have ended are forgotten beyond this many, oldest first. */
 const MAX_ENDED_OPERATIONS = 10_000;
@@ -317,11 +317,8 @@ export class Federation {
       outcome: entry.outcome,
       updatedAt: entry.at,
     });
-    // A create that failed wishes nothing any more; a change wishes again what was wished before it.
-    const next =
-      operation.before === undefined
-        ? { ...withNothingWanted(cluster), failure: entry.error }
-        : withWishOf(cluster, operation.before);
+    const isCreate = operation.before === undefined;
+    const next = { ...afterGivingUp(cluster, operation), ...(isCreate ? { failure: entry.error } : {}) };
     this.#setCluster(next, entry.at);
     return {};
   }

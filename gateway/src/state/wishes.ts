@@ -1,8 +1,8 @@
 // What is wished of a cluster, and how one wish takes the place of another. A member that is no longer wished is retired,
 // and wished again only while it is still there: an ordinal that is gone never returns.
-import { type Cluster, wantedMembers } from './clusters.ts';
+import { type Cluster, wantedMembers, withNothingWanted } from './clusters.ts';
 import { newMember } from './entries.ts';
-import type { Wish } from './operations.ts';
+import type { Operation, Wish } from './operations.ts';
 import type { WantedMember } from './spec.ts';
 
 export function wishOf(cluster: Cluster): Wish {
@@ -20,8 +20,13 @@ export function withWish(cluster: Cluster, wished: readonly WantedMember[]): Clu
   return { ...cluster, members: [...kept, ...added.map(newMember)], nextOrdinal };
 }
 
-/** The cluster with what was wished before wished again; generations only grow. */
-export function withWishOf(cluster: Cluster, before: Wish): Cluster {
+/** The cluster after an operation gave up: a create wishes nothing, a change wishes again what was wished before it. */
+export function afterGivingUp(cluster: Cluster, { before }: Operation): Cluster {
+  return before === undefined ? withNothingWanted(cluster) : withWishOf(cluster, before);
+}
+
+/** Generations only grow, also on the way back. */
+function withWishOf(cluster: Cluster, before: Wish): Cluster {
   const { wantedPrimary: _void, candidate: _candidate, ...rest } = cluster;
   const ordinals = new Set(before.members);
   const isSameAdmin = before.admin.generation === cluster.admin.generation;
