@@ -4,7 +4,7 @@ import { type CommandHeader, type CommandMemberRequest, MemberKind, type Peer } 
 import { electedFact } from '../planning/elect.ts';
 import { expectedFact } from '../planning/expected.ts';
 import type { Step } from '../planning/steps.ts';
-import { type Cluster, type Member, memberId, memberOf, wantedMembers } from '../state/clusters.ts';
+import { type Cluster, type Member, memberId, memberOf, peersOf } from '../state/clusters.ts';
 import type { Fact } from '../state/entries.ts';
 import type { Operation } from '../state/operations.ts';
 import type { CommandOptions, RegionCommands } from './region-link.ts';
@@ -118,11 +118,10 @@ function leadershipOf(cluster: Cluster, ordinal: number) {
   const { rule } = cluster;
   if (rule === undefined) throw new Error('A primary is promoted only under a committed rule.');
   const voters = rule.voters.map((voter) => memberId(cluster.id, voter));
-  const others = wantedMembers(cluster).filter((member) => member.ordinal !== ordinal);
   const { name, verifier, generation } = cluster.admin;
   return {
     rule: { voters, acknowledgements: rule.acknowledgements, generation: rule.generation },
-    peers: others.map((member) => peerOf(cluster, member)),
+    peers: peersOf(cluster, ordinal).map((member) => peerOf(cluster, member)),
     admin: { name, verifier, generation },
   };
 }

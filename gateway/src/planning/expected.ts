@@ -1,6 +1,6 @@
 // What a step makes true when all goes well: what a forecast is made of, and what the conductor reports for the steps
 // whose outcome leaves nothing to be found out.
-import { type Cluster, memberId, memberOf, wantedMembers } from '../state/clusters.ts';
+import { type Cluster, memberId, memberOf, peersOf } from '../state/clusters.ts';
 import type { Fact } from '../state/entries.ts';
 import { nextVoters, ruleOf } from './ready.ts';
 import type { Step } from './steps.ts';
@@ -27,8 +27,7 @@ export function expectedFact({ kind, ordinal }: Step, cluster: Cluster): Fact {
       return { kind: 'elected', ordinal, rule: electedRule(cluster) };
     case 'promote':
     case 'configure': {
-      const others = wantedMembers(cluster).filter((member) => member.ordinal !== ordinal);
-      const knownPeers = others.map((member) => member.ordinal);
+      const knownPeers = peersOf(cluster, ordinal).map((member) => member.ordinal);
       return { kind: 'promoted', ordinal, epoch, generation, knownPeers, adminGeneration: cluster.admin.generation };
     }
     case 'seed':

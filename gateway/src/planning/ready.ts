@@ -7,6 +7,7 @@ import {
   isSettled,
   type Member,
   memberOf,
+  peersOf,
   type Rule,
   wantedMembers,
 } from '../state/clusters.ts';
@@ -132,12 +133,9 @@ function blockOf(cluster: Cluster, { ordinal }: Member): string | undefined {
 }
 
 function isConfigured(cluster: Cluster, { ordinal, facts }: Member): boolean {
-  const peers = wantedMembers(cluster).filter((member) => member.ordinal !== ordinal);
-  return (
-    facts.generation === cluster.rule?.generation &&
-    facts.adminGeneration === cluster.admin.generation &&
-    peers.every((peer) => facts.knownPeers?.includes(peer.ordinal) === true)
-  );
+  const peers = peersOf(cluster, ordinal).map((peer) => peer.ordinal);
+  const isSameRule = facts.generation === cluster.rule?.generation;
+  return isSameRule && facts.adminGeneration === cluster.admin.generation && isSameSet(peers, facts.knownPeers ?? []);
 }
 
 function isFollowing(cluster: Cluster, ordinal: number): boolean {

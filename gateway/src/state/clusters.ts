@@ -106,6 +106,11 @@ export function wantedMembers(cluster: Cluster): readonly Member[] {
   return cluster.members.filter((member) => !member.isRetired);
 }
 
+/** Every other member that is there, wished or not: whom a primary keeps a place for in its log. */
+export function peersOf(cluster: Cluster, ordinal: number): readonly Member[] {
+  return cluster.members.filter((member) => member.ordinal !== ordinal);
+}
+
 /** The member of that ordinal, wished or retired. */
 export function memberOf(cluster: Cluster, ordinal: number | undefined): Member | undefined {
   return cluster.members.find((member) => member.ordinal === ordinal);
