@@ -1,0 +1,177 @@
+// What every change of a cluster has in common: it is planned before it is made. `dry_run` shows the plan and changes
+// nothing; `plan_hash` makes only the plan that was shown; an `Idempotency-Key` makes a repeat find what the first made;
+// `If-Match` makes it only from the revision that was looked at.
+import { createHash } from 'node:crypto';
+import { plan, type StepInPlan } from '../planning/cluster.ts';
+import { type Cluster, memberId, memberOf, wantedMembers } from '../state/clusters.ts';
+import type { Applied, EntryBody, Idempotency } from '../state/entries.ts';
+import { Federation } from '../state/federation.ts';
+import { type ViewContext, viewCluster } from './cluster-view.ts';
+import { ApiError } from './errors.ts';
+import { viewOperation } from './operation-view.ts';
+import type { RouteRequest, RouteResponse } from './route.ts';
+
+/** The query parameters of every change. */
+export const CHANGE_QUERY = ['dry_run', 'plan_hash'] as const;
+const MAX_IDEMPOTENCY_KEY = 255;
+
+type StartEntry = Extract<EntryBody, { kind: 'cluster.created' | 'cluster.changed' | 'cluster.unwanted' }>;
+
+export interface Change {
+  /** Without its steps. */
+  readonly entry: StartEntry;
+  /** Why the members are where they are, in sentences. */
+  readonly reasons: readonly string[];
+  /** Told once, with the answer; never kept. */
+  readonly credentials?: { readonly username: string; readonly password: string; readonly database: string };
+}
+
+export interface ChangesOptions extends Pick<ViewContext, 'federation' | 'datastores' | 'hear'> {
+  readonly propose: (entry: EntryBody) => Promise<Applied>;
+}
+
+/** Shows or makes the change that `prepare` has worked out. @throws ApiError also for what applying it refuses */
+export async function makeChange(
+  request: RouteRequest,
+  options: ChangesOptions,
+  prepare: () => Change | Promise<Change>,
+): Promise<RouteResponse> {
+  const isDryRun = readBoolean(request.query.dry_run, 'dry_run');
+  const idempotency = idempotencyOf(request);
+  const earlier = idempotency === undefined ? undefined : findEarlier(idempotency, options.federation);
+  if (earlier !== undefined && !isDryRun) return accepted(earlier, options);
+
+  const change = await prepare();
+  const after = imagine(change.entry, options.federation);
+  demandRevision(request, options.federation.cluster(change.entry.clusterId));
+  const steps = plan(after);
+  const planned = viewPlan(after, steps, change.reasons);
+  if (isDryRun) return { status: 200, body: { plan: planned } };
+  const { plan_hash: wished } = request.query;
+  if (wished !== undefined && wished !== planned.plan_hash) return planChanged(request, planned);
+
+  const started = steps.map(({ id, kind, ordinal, region }) => ({ id, kind, ordinal, region }));
+  const { refused } = await options.propose({ ...change.entry, steps: started, ...(idempotency === undefined ? {} : { idempotency }) });
+  if (refused?.code === 'idempotency.repeated' && idempotency !== undefined) {
+    // The same request came twice at once, and the other was first.
+    const first = findEarlier(idempotency, options.federation);
+    if (first !== undefined) return accepted(first, options);
+  }
+  if (refused !== undefined) throw new ApiError(refused.code === 'idempotency.repeated' ? 'state.stale' : refused.code, refused.message);
+  const answer = await accepted({ clusterId: change.entry.clusterId, id: change.entry.operationId }, options);
+  const { credentials } = change;
+  return credentials === undefined ? answer : { ...answer, body: { ...(answer.body as object), credentials } };
+}
+
+/** The cluster as it would be wished after the entry. @throws ApiError with what applying it would refuse */
+function imagine(entry: StartEntry, federation: Federation): Cluster {
+  const current = federation.cluster(entry.clusterId);
+  const operation = current && federation.operation(current.operationId);
+  const imagined = Federation.of({
+    clusters: current === undefined ? [] : [current],
+    operations: operation === undefined ? [] : [operation],
+  });
+  const { refused } = imagined.apply({ at: '', ...entry });
+  if (refused !== undefined && refused.code !== 'idempotency.repeated') throw new ApiError(refused.code, refused.message);
+  const after = imagined.cluster(entry.clusterId);
+  if (after === undefined) throw new ApiError('cluster.not_found', 'The cluster is gone.');
+  return after;
+}
+
+interface PlanView {
+  readonly plan_hash: string;
+  readonly steps: readonly object[];
+  readonly placement: { readonly members: readonly object[]; readonly reasons: readonly string[] };
+}
+
+/** The hash covers the revision, the placement and the order of what is done to whom; not ids, times or positions. */
+function viewPlan(after: Cluster, steps: readonly StepInPlan[], reasons: readonly string[]): PlanView {
+  const members = wantedMembers(after).map(({ ordinal, kind, region, zone }) => ({ ordinal, kind, region, zone }));
+  const covered = JSON.stringify([after.revision, members, steps.map(({ kind, ordinal }) => [kind, ordinal])]);
+  return {
+    plan_hash: createHash('sha256').update(covered).digest('hex').slice(0, 32),
+    steps: steps.map(({ kind, ordinal, region, round, blocked }) => ({
+      kind,
+      member: `${after.name}-${ordinal}`,
+      region,
+      zone: memberOf(after, ordinal)?.zone ?? null,
+      round,
+      ...(blocked === undefined ? {} : { blocked }),
+    })),
+    placement: {
+      members: members.map(({ ordinal, ...member }) => ({ member: `${after.name}-${ordinal}`, ...member })),
+      reasons,
+    },
+  };
+}
+
+function planChanged({ requestId }: RouteRequest, planned: PlanView): RouteResponse {
+  const error = new ApiError('plan.changed', 'The world has moved: the plan is another one now. Nothing was changed.');
+  const body = { error: { code: error.status, title: error.code, message: error.message, request_id: requestId }, plan: planned };
+  return { status: error.status, body };
+}
+
+/** What made a repeat of this request before, if anything did. @throws ApiError idempotency.key_reused */
+function findEarlier({ projectId, key, fingerprint }: Idempotency, federation: Federation) {
+  const operation = federation.operationOf(projectId, key);
+  if (operation !== undefined && operation.idempotency?.fingerprint !== fingerprint) {
+    throw new ApiError('idempotency.key_reused', `The Idempotency-Key "${key}" was used for another request.`);
+  }
+  return operation;
+}
+
+async function accepted(
+  { clusterId, id }: { readonly clusterId: string; readonly id: string },
+  options: ChangesOptions,
+): Promise<RouteResponse> {
+  const cluster = options.federation.cluster(clusterId);
+  const operation = options.federation.operation(id);
+  return {
+    status: 202,
+    headers: { location: `/v2/operations/${id}` },
+    body: {
+      ...(cluster === undefined ? {} : { cluster: viewCluster(cluster, options, await options.hear([clusterId])) }),
+      ...(operation === undefined ? {} : { operation: viewOperation(operation) }),
+    },
+  };
+}
+
+function idempotencyOf({ headers, caller, route, parameters, body }: RouteRequest): Idempotency | undefined {
+  const key = headers['idempotency-key'];
+  if (key === undefined) return undefined;
+  if (key.length < 1 || key.length > MAX_IDEMPOTENCY_KEY) {
+    throw new ApiError('request.invalid', `Idempotency-Key: must have 1 to ${MAX_IDEMPOTENCY_KEY} characters.`);
+  }
+  const request = JSON.stringify([caller.userId, route, parameters, body ?? null]);
+  return { projectId: caller.projectId, key, fingerprint: createHash('sha256').update(request).digest('hex') };
+}
+
+function demandRevision({ headers }: RouteRequest, cluster: Cluster | undefined): void {
+  const asked = headers['if-match'];
+  if (asked === undefined || asked === '*' || cluster === undefined) return;
+  const tags = asked.split(',').map((tag) => tag.trim());
+  if (tags.includes(entityTag(cluster))) return;
+  throw new ApiError('precondition.failed', `The cluster is at ${entityTag(cluster)}, not at ${asked}. Look at it again.`);
+}
+
+/** Names a state of what is wanted; a position or a lag does not change it (RFC 9110, 8.8.3). */
+export function entityTag({ revision }: Cluster): string {
+  return `"${revision}"`;
+}
+
+/** @throws ApiError request.invalid */
+function readBoolean(text: string | undefined, name: string): boolean {
+  if (text === undefined || text === 'false') return false;
+  if (text === 'true') return true;
+  throw new ApiError('request.invalid', `${name}: must be "true" or "false".`);
+}
+
+/** The name of a member that people know, such as `orders-2`. */
+export function memberNames(cluster: Cluster): ReadonlyMap<string, number> {
+  return new Map(
+    wantedMembers(cluster).flatMap(({ ordinal }) => [
+      [`${cluster.name}-${ordinal}`, ordinal] as const,
+      [memberId(cluster.id, ordinal), ordinal] as const,
+    ]),
+  );
+}
