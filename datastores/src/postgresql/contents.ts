@@ -13,9 +13,13 @@ export const HEARTBEAT = 'update argosy.heartbeat set beat = clock_timestamp() w
 /** The heartbeat's row, and the role that members copy with. */
 export async function ensureOwnObjects(control: Connection): Promise<void> {
   await control.query('create schema if not exists argosy');
-  await control.query(
-    'create table if not exists argosy.heartbeat (id int primary key, epoch bigint not null, beat timestamptz not null)',
-  );
+  await control.query('create table if not exists argosy.heartbeat (id int primary key, beat timestamptz not null)');
+  // Asked first: an insert would wait for a heartbeat that waits for its voters, also where it had nothing to do.
+  const beats = await control.query('select 1 as one from argosy.heartbeat');
+  if (beats.length === 0) await control.query('insert into argosy.heartbeat values (1, clock_timestamp())');
+  // The barrier has a row of its own: the heartbeat's may be locked by a commit that waits for voters, and they may be
+  // waiting for the barrier.
+  await control.query('create table if not exists argosy.barrier (id int primary key, epoch bigint not null)');
   await ensureRole(control, REPLICATION_ROLE, 'login replication');
 }
 
@@ -25,8 +29,7 @@ export async function ensureOwnObjects(control: Connection): Promise<void> {
  */
 export async function writeBarrier(control: Connection, epoch: number): Promise<string> {
   await control.query(
-    `insert into argosy.heartbeat values (1, $1, clock_timestamp())
-      on conflict (id) do update set epoch = excluded.epoch, beat = excluded.beat`,
+    'insert into argosy.barrier values (1, $1) on conflict (id) do update set epoch = excluded.epoch',
     [epoch],
   );
   const [row] = await control.query('select pg_current_wal_flush_lsn()::text as lsn');

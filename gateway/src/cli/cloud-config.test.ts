@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import { type CloudSources, readCloudAccess } from './cloud-config.ts';
 import { CommandError } from './errors.ts';
+import { newTestFolder } from './folder-for-tests.ts';
 
 interface World {
   readonly files?: Readonly<Record<string, string>>;
@@ -13,7 +13,7 @@ interface World {
 }
 
 function sources({ files = {}, environment = {}, cloud, hasHome = false }: World): CloudSources {
-  const root = mkdtempSync(join(tmpdir(), 'clouds-'));
+  const root = newTestFolder();
   for (const [name, content] of Object.entries(files)) {
     mkdirSync(dirname(join(root, name)), { recursive: true });
     writeFileSync(join(root, name), content);

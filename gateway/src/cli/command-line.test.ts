@@ -1,9 +1,9 @@
-import { mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '@argosy/proto';
 import test from 'ava';
 import { FakeCloud } from './fake-cloud.ts';
+import { newTestFolder } from './folder-for-tests.ts';
 import { runCommandLine } from './program.ts';
 import { openTerminal } from './terminal.ts';
 
@@ -34,7 +34,7 @@ async function argosy(words: string, environment: NodeJS.ProcessEnv, userFolder 
 }
 
 function newFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'command-line-'));
+  return newTestFolder();
 }
 
 async function openCloud(t: { teardown: (end: () => void) => void }): Promise<FakeCloud> {

@@ -63,6 +63,8 @@ const clusterSchema = z.looseObject({
   durability: z.looseObject({ mode: z.string().nullish(), rpo_seconds: z.number().nullish() }).nullish(),
   members: z.array(memberSchema).default([]),
   endpoints: z.looseObject({ read_write: z.string().nullish(), read_only: z.string().nullish() }).nullish(),
+  /** The change that is under way, or was the last. */
+  operation_id: z.string().nullish(),
   created_at: time,
   updated_at: time,
 });

@@ -1,7 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import test from 'ava';
+import { newTestFolder } from '../cli/folder-for-tests.ts';
 import { ensureCertificates, isDue, leafFiles } from './certificates.ts';
 import { ensureFolder, PRIVATE_FOLDER } from './folders.ts';
 import { type HomePaths, homePaths } from './home-paths.ts';
@@ -12,7 +11,7 @@ const begin = new Date('2026-01-01T00:00:00Z');
 const regions = layOut(0, 8779);
 
 function freshHome(): HomePaths {
-  const paths = homePaths(mkdtempSync(join(tmpdir(), 'certificates-')));
+  const paths = homePaths(newTestFolder());
   ensureFolder(paths.operator, PRIVATE_FOLDER);
   ensureFolder(paths.processes, PRIVATE_FOLDER);
   return paths;

@@ -1,15 +1,15 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '@argosy/proto';
 import test from 'ava';
+import { newTestFolder } from '../cli/folder-for-tests.ts';
 import { Children, type ChildSpec } from './children.ts';
 import { rotateLog, tailOf } from './logs.ts';
 
 const quick = { firstMs: 10, longestMs: 40, failedStartMs: 10_000, failedStarts: 3 };
 
 function childSpec(script: string): ChildSpec {
-  const logFile = join(mkdtempSync(join(tmpdir(), 'children-')), 'child.log');
+  const logFile = join(newTestFolder(), 'child.log');
   return { name: 'child', command: ['-e', script], logFile };
 }
 

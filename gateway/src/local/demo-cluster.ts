@@ -17,7 +17,7 @@ import { waitFor } from './waiting.ts';
 export const DEMO_NAME = 'demo';
 const NOT_FOUND = 404;
 const REGIONS_LIMIT_MS = 30_000;
-const CREATE_LIMIT_SECONDS = 120;
+const BUILD_LIMIT_SECONDS = 120;
 const RETURN_LIMIT_MS = 60_000;
 const CONNECT_LIMIT_MS = 1_000;
 
@@ -48,7 +48,10 @@ export async function ensureDemo(options: DemoOptions): Promise<Cluster> {
   await waitForRegions(options);
   const found = await findDemo(options.client);
   if (found?.status === 'DELETING') await waitUntilGone(options);
-  return found === undefined || found.status === 'DELETING' ? createDemo(options) : waitForReturn(options);
+  if (found === undefined || found.status === 'DELETING') return createDemo(options);
+  // The last run ended while the cluster was being built; that goes on where it was.
+  if (found.status === 'BUILD' && found.operation_id) await followBuild(found.operation_id, options);
+  return waitForReturn(options);
 }
 
 /** A cluster is placed among the regions that have spoken: with one missing, it could not survive the loss of one. */
@@ -64,22 +67,21 @@ async function waitForRegions({ client, clock, signal, show, regionCount }: Demo
 }
 
 async function createDemo(options: DemoOptions): Promise<Cluster> {
-  const { client, clock, show, signal, terminal } = options;
+  const { client } = options;
   const body = newClusterBody(DEMO_NAME, { datastore: 'postgresql', voters: 3, survive: 'region' });
   const { cluster, operation, credentials } = await client.post('/v2/clusters', body, changeAnswer);
   if (cluster === undefined || operation === undefined) throw new StartError('The gateway did not say what it makes.');
   if (credentials !== undefined) storeCredentials(options.credentialsFolder, cluster.id, credentials);
+  await followBuild(operation.id, options);
+  return waitForReturn(options);
+}
+
+async function followBuild(operationId: string, options: DemoOptions): Promise<void> {
+  const { client, clock, show, signal, terminal } = options;
   // The phase has a line of its own above the steps.
   const block: Terminal = { ...terminal, redraw: (lines) => show('being built', ...lines) };
-  const ended = await followOperation(operation.id, {
-    client,
-    clock,
-    terminal: block,
-    timeoutSeconds: CREATE_LIMIT_SECONDS,
-    signal,
-  });
-  assertDone(ended);
-  return waitForReturn(options);
+  const timeoutSeconds = BUILD_LIMIT_SECONDS;
+  assertDone(await followOperation(operationId, { client, clock, terminal: block, timeoutSeconds, signal }));
 }
 
 /** The last run ended while the cluster was being removed; its removal goes on. */

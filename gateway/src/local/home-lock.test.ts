@@ -1,14 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { newTestFolder } from '../cli/folder-for-tests.ts';
 import { StartError } from './errors.ts';
 import { lockHolder, lockHome } from './home-lock.ts';
 import { findProcess } from './process-table.ts';
 
 function lockPath(): string {
-  return join(mkdtempSync(join(tmpdir(), 'lock-')), 'lock');
+  return join(newTestFolder(), 'lock');
 }
 
 test('a second start is refused with the pid of the first', (t) => {

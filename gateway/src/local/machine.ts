@@ -30,9 +30,3 @@ export function firstEphemeralPort(): number {
     return FALLBACK_EPHEMERAL_PORT;
   }
 }
-
-/** True when whoever started us wants a closed terminal to be ignored (the lowest bit of `SigIgn` is signal 1). */
-export function isHangUpIgnored(status: string): boolean {
-  const mask = /^SigIgn:\s+[0-9a-f]*([0-9a-f])$/m.exec(status)?.[1] ?? '0';
-  return (Number.parseInt(mask, 16) & 1) === 1;
-}

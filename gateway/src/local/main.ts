@@ -9,7 +9,7 @@ import { openTerminal, type Terminal } from '../cli/terminal.ts';
 import { npmAncestors, watchAncestors } from './ancestors.ts';
 import { StartError } from './errors.ts';
 import { homePaths } from './home-paths.ts';
-import { checkMachine, firstEphemeralPort, isHangUpIgnored } from './machine.ts';
+import { checkMachine, firstEphemeralPort } from './machine.ts';
 import { runFederation } from './run.ts';
 import { readStartOptions, StartUsageError, USAGE } from './start-options.ts';
 
@@ -91,8 +91,5 @@ function listenToSignals(ending: AbortController, impatience: AbortController): 
     }
     if (now - firstMs > SAME_KEYSTROKE_MS) impatience.abort();
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  // `nohup` asks for a hang-up to be ignored; a handler would take that back.
-  if (!isHangUpIgnored(readFileSync('/proc/self/status', 'utf8'))) process.on('SIGHUP', onSignal);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
 }

@@ -1,7 +1,7 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { newTestFolder } from '../cli/folder-for-tests.ts';
 import { StartError } from './errors.ts';
 import { layOut, SLOT_COUNT, slotDoor } from './layout.ts';
 import { type HoldSlot, holdFreeSlot, holdStoredSlot, listenOnDoor, type SlotSources } from './slots.ts';
@@ -12,7 +12,7 @@ function machine(held: readonly number[] = [], homes: Readonly<Record<string, nu
   const hold: HoldSlot = async (slot) => (held.includes(slot) ? undefined : () => released.push(slot));
   const sources: SlotSources = {
     home: '/srv/mine',
-    reservations: join(mkdtempSync(join(tmpdir(), 'slots-')), 'argosy-slots'),
+    reservations: join(newTestFolder(), 'argosy-slots'),
     hold,
     slotOf: (home) => homes[home],
   };

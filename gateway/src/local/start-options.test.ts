@@ -1,7 +1,7 @@
 import test from 'ava';
 import { barrierTo, type DatabaseUser, findUser } from './database-user.ts';
 import { StartError } from './errors.ts';
-import { checkMachine, isHangUpIgnored } from './machine.ts';
+import { checkMachine } from './machine.ts';
 import { readStartOptions, StartUsageError } from './start-options.ts';
 
 const EPHEMERAL = 32_768;
@@ -72,9 +72,4 @@ test('too few file handles stop the start, little memory only warns', (t) => {
   t.throws(() => checkMachine(limits(256), ''), { instanceOf: StartError, message: /ulimit -n 512/ });
   t.deepEqual(checkMachine(limits(1024), 'MemAvailable:    8388608 kB'), []);
   t.regex(checkMachine(limits(1024), 'MemAvailable:     524288 kB')[0] ?? '', /Only 512 MiB/);
-});
-
-test('nohup is seen in the set of ignored signals', (t) => {
-  t.true(isHangUpIgnored('Name:\tnode\nSigIgn:\t0000000001001001\nSigCgt:\t0000000000000000'));
-  t.false(isHangUpIgnored('Name:\tnode\nSigIgn:\t0000000001001000\nSigCgt:\t0000000000000001'));
 });
