@@ -85,7 +85,7 @@ export class GatewayPeer {
         newId: randomUUID,
         randomBytes,
       }),
-      ...operationRoutes(this.#federation),
+      ...operationRoutes({ federation: this.#federation, propose: (entry) => this.#propose(entry) }),
       ...regionRoutes(this.#federation),
       ...datastoreRoutes(datastores),
       ...this.#events.routes(),

@@ -197,7 +197,7 @@ export class World {
     // Through bytes, as the log would have it.
     const bytes = Buffer.from(JSON.stringify({ at: this.clock.now().toISOString(), ...entry }));
     const applied = this.federation.apply(JSON.parse(bytes.toString()));
-    const clusterId = 'clusterId' in entry ? entry.clusterId : 'c';
+    const clusterId = 'clusterId' in entry ? entry.clusterId : clusterOf(entry, this.federation);
     queueMicrotask(() => this.#conductor?.look(clusterId));
     return applied;
   }
@@ -230,6 +230,11 @@ export class World {
     if (term !== this.#term) throw new Error('This peer leads no more.');
     return this.commit(entry);
   }
+}
+
+function clusterOf(entry: EntryBody, federation: Federation): string {
+  const operation = 'operationId' in entry ? federation.operation(entry.operationId) : undefined;
+  return operation?.clusterId ?? 'c';
 }
 
 export const threeVoters: readonly WantedMember[] = [

@@ -4,8 +4,9 @@
 import { createHash } from 'node:crypto';
 import { plan, type StepInPlan } from '../planning/cluster.ts';
 import { type Cluster, memberId, memberOf, wantedMembers } from '../state/clusters.ts';
-import type { Applied, EntryBody, Idempotency } from '../state/entries.ts';
+import type { Applied, EntryBody } from '../state/entries.ts';
 import { Federation } from '../state/federation.ts';
+import type { Idempotency } from '../state/idempotency.ts';
 import { type ViewContext, viewCluster } from './cluster-view.ts';
 import { ApiError } from './errors.ts';
 import { viewOperation } from './operation-view.ts';
@@ -51,13 +52,18 @@ export async function makeChange(
   if (wished !== undefined && wished !== planned.plan_hash) return planChanged(request, planned);
 
   const started = steps.map(({ id, kind, ordinal, region }) => ({ id, kind, ordinal, region }));
-  const { refused } = await options.propose({ ...change.entry, steps: started, ...(idempotency === undefined ? {} : { idempotency }) });
+  const { refused } = await options.propose({
+    ...change.entry,
+    steps: started,
+    ...(idempotency === undefined ? {} : { idempotency }),
+  });
   if (refused?.code === 'idempotency.repeated' && idempotency !== undefined) {
     // The same request came twice at once, and the other was first.
     const first = findEarlier(idempotency, options.federation);
     if (first !== undefined) return accepted(first, options);
   }
-  if (refused !== undefined) throw new ApiError(refused.code === 'idempotency.repeated' ? 'state.stale' : refused.code, refused.message);
+  if (refused !== undefined)
+    throw new ApiError(refused.code === 'idempotency.repeated' ? 'state.stale' : refused.code, refused.message);
   const answer = await accepted({ clusterId: change.entry.clusterId, id: change.entry.operationId }, options);
   const { credentials } = change;
   return credentials === undefined ? answer : { ...answer, body: { ...(answer.body as object), credentials } };
@@ -72,7 +78,8 @@ function imagine(entry: StartEntry, federation: Federation): Cluster {
     operations: operation === undefined ? [] : [operation],
   });
   const { refused } = imagined.apply({ at: '', ...entry });
-  if (refused !== undefined && refused.code !== 'idempotency.repeated') throw new ApiError(refused.code, refused.message);
+  if (refused !== undefined && refused.code !== 'idempotency.repeated')
+    throw new ApiError(refused.code, refused.message);
   const after = imagined.cluster(entry.clusterId);
   if (after === undefined) throw new ApiError('cluster.not_found', 'The cluster is gone.');
   return after;
@@ -107,7 +114,10 @@ function viewPlan(after: Cluster, steps: readonly StepInPlan[], reasons: readonl
 
 function planChanged({ requestId }: RouteRequest, planned: PlanView): RouteResponse {
   const error = new ApiError('plan.changed', 'The world has moved: the plan is another one now. Nothing was changed.');
-  const body = { error: { code: error.status, title: error.code, message: error.message, request_id: requestId }, plan: planned };
+  const body = {
+    error: { code: error.status, title: error.code, message: error.message, request_id: requestId },
+    plan: planned,
+  };
   return { status: error.status, body };
 }
 
@@ -131,7 +141,7 @@ async function accepted(
     headers: { location: `/v2/operations/${id}` },
     body: {
       ...(cluster === undefined ? {} : { cluster: viewCluster(cluster, options, await options.hear([clusterId])) }),
-      ...(operation === undefined ? {} : { operation: viewOperation(operation) }),
+      ...(operation === undefined ? {} : { operation: viewOperation(operation, options.federation) }),
     },
   };
 }
@@ -151,7 +161,10 @@ function demandRevision({ headers }: RouteRequest, cluster: Cluster | undefined)
   if (asked === undefined || asked === '*' || cluster === undefined) return;
   const tags = asked.split(',').map((tag) => tag.trim());
   if (tags.includes(entityTag(cluster))) return;
-  throw new ApiError('precondition.failed', `The cluster is at ${entityTag(cluster)}, not at ${asked}. Look at it again.`);
+  throw new ApiError(
+    'precondition.failed',
+    `The cluster is at ${entityTag(cluster)}, not at ${asked}. Look at it again.`,
+  );
 }
 
 /** Names a state of what is wanted; a position or a lag does not change it (RFC 9110, 8.8.3). */

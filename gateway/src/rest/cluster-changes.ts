@@ -4,8 +4,8 @@ import type { DatastoreDefinition } from '@argosy/datastores';
 import { type CandidateSite, place } from '../placement/place.ts';
 import { type AdminUser, type Cluster, wantedMembers } from '../state/clusters.ts';
 import type { ClusterSpec, WantedMember } from '../state/spec.ts';
-import { type Change, type ChangesOptions, memberNames } from './changes.ts';
 import { changeSpec } from './changed-cluster.ts';
+import { type Change, type ChangesOptions, memberNames } from './changes.ts';
 import { ApiError } from './errors.ts';
 import { readNewCluster } from './new-cluster.ts';
 import { readObject } from './objects.ts';
@@ -32,7 +32,16 @@ export function creation({ caller, body, requestId }: RouteRequest, options: Clu
   return {
     entry: {
       ...{ kind: 'cluster.created', clusterId: options.newId(), operationId: options.newId() },
-      ...{ operationKind: 'cluster.create', name, projectId: caller.projectId, spec, members, admin, requestId, steps: [] },
+      ...{
+        operationKind: 'cluster.create',
+        name,
+        projectId: caller.projectId,
+        spec,
+        members,
+        admin,
+        requestId,
+        steps: [],
+      },
     },
     reasons,
     credentials: { username: admin.name, password, database: admin.database },
@@ -48,7 +57,11 @@ export function update(cluster: Cluster, { body, requestId }: RouteRequest, opti
 }
 
 /** @throws ApiError */
-export function switchover(cluster: Cluster, { body, requestId }: RouteRequest, options: ClusterChangesOptions): Change {
+export function switchover(
+  cluster: Cluster,
+  { body, requestId }: RouteRequest,
+  options: ClusterChangesOptions,
+): Change {
   const { to } = readObject(body ?? {}, { to: 'string' });
   const ordinal = successor(cluster, to);
   return {
@@ -58,7 +71,11 @@ export function switchover(cluster: Cluster, { body, requestId }: RouteRequest, 
 }
 
 /** @throws ApiError */
-export function newPassword(cluster: Cluster, { body, requestId }: RouteRequest, options: ClusterChangesOptions): Change {
+export function newPassword(
+  cluster: Cluster,
+  { body, requestId }: RouteRequest,
+  options: ClusterChangesOptions,
+): Change {
   readObject(body ?? {}, {});
   const definition = definitionOf(cluster.spec, options);
   const { admin, password } = newAdmin(definition, cluster.admin.generation + 1, options);
@@ -109,7 +126,10 @@ function successor(cluster: Cluster, to: string | undefined): number {
   const best = found.find(({ facts }) => facts.isUp === true) ?? found[0];
   if (best === undefined) {
     const names = voters.map(({ ordinal, region }) => `${cluster.name}-${ordinal} (${region})`).join(', ');
-    throw new ApiError('switchover.impossible', `"${to}" is no other voter of this cluster, nor a region of one; there are ${names}.`);
+    throw new ApiError(
+      'switchover.impossible',
+      `"${to}" is no other voter of this cluster, nor a region of one; there are ${names}.`,
+    );
   }
   return best.ordinal;
 }
@@ -126,16 +146,24 @@ function placeMembers(
     throw new ApiError('regions.silent', message);
   }
   const current = cluster === undefined ? [] : wantedMembers(cluster);
-  const placement = place({ ...spec.topology, ...spec.placement, flavor: spec.flavor, fixed: [], excluded: [], current }, sites);
+  const placement = place(
+    { ...spec.topology, ...spec.placement, flavor: spec.flavor, fixed: [], excluded: [], current },
+    sites,
+  );
   if ('infeasible' in placement) {
     const hint = placement.relaxations[0]?.sentence;
-    throw new ApiError('placement.infeasible', hint === undefined ? placement.infeasible : `${placement.infeasible} ${hint}`);
+    throw new ApiError(
+      'placement.infeasible',
+      hint === undefined ? placement.infeasible : `${placement.infeasible} ${hint}`,
+    );
   }
   // The primary stays before others do: a move of it costs a switchover.
   const free = [...current].sort((left, right) => rank(left, cluster) - rank(right, cluster));
   let next = cluster?.nextOrdinal ?? 1;
   const members = placement.sites.map((site): WantedMember => {
-    const index = free.findIndex(({ kind, region, zone }) => kind === site.kind && region === site.region && zone === site.zone);
+    const index = free.findIndex(
+      ({ kind, region, zone }) => kind === site.kind && region === site.region && zone === site.zone,
+    );
     const [kept] = index < 0 ? [] : free.splice(index, 1);
     return { ...site, ordinal: kept?.ordinal ?? next++ };
   });
@@ -153,7 +181,10 @@ function newAdmin(
 ): { admin: AdminUser; password: string } {
   const password = Buffer.from(options.randomBytes(PASSWORD_BYTES)).toString('base64url');
   const verifier = definition.passwordVerifier(password, options.randomBytes(SALT_BYTES));
-  return { admin: { name: definition.admin.user, database: definition.admin.database, verifier, generation }, password };
+  return {
+    admin: { name: definition.admin.user, database: definition.admin.database, verifier, generation },
+    password,
+  };
 }
 
 function definitionOf({ datastore }: ClusterSpec, { datastores }: ClusterChangesOptions): DatastoreDefinition {
@@ -165,6 +196,9 @@ function definitionOf({ datastore }: ClusterSpec, { datastores }: ClusterChanges
 function demandFlavor({ flavor }: ClusterSpec, { federation }: ClusterChangesOptions): void {
   const known = new Set(federation.regions().flatMap(({ flavors }) => flavors.map(({ name }) => name)));
   if (known.size > 0 && !known.has(flavor)) {
-    throw new ApiError('request.invalid', `cluster.flavor: no region has a flavor "${flavor}"; there are ${[...known].join(', ')}.`);
+    throw new ApiError(
+      'request.invalid',
+      `cluster.flavor: no region has a flavor "${flavor}"; there are ${[...known].join(', ')}.`,
+    );
   }
 }

@@ -44,11 +44,11 @@ export class Events {
         path: '/v2/events',
         role: 'reader',
         query: ['after', 'limit'],
-        handle: ({ caller, query, accept, lastEventId }) => {
-          const after = readEventId(lastEventId ?? query.after);
+        handle: ({ caller, query, accept, headers }) => {
+          const after = readEventId(headers['last-event-id'] ?? query.after);
           if (accept === EVENT_STREAM) {
-            const headers = { 'content-type': EVENT_STREAM, 'cache-control': 'no-store' };
-            return { status: 200, headers, stream: this.#open(caller, after ?? this.#newest()) };
+            const type = { 'content-type': EVENT_STREAM, 'cache-control': 'no-store' };
+            return { status: 200, headers: type, stream: this.#open(caller, after ?? this.#newest()) };
           }
           const events = this.#visible(caller, after ?? 0).slice(0, readLimit(query.limit));
           return { status: 200, body: { events: events.map(viewEvent) } };

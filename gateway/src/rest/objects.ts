@@ -8,7 +8,10 @@ export function readObject<Name extends string>(
   fields: Readonly<Record<Name, 'string' | 'boolean'>>,
 ): Partial<Record<Name, string>> {
   const shape = Object.fromEntries(
-    Object.entries(fields).map(([name, type]) => [name, (type === 'string' ? z.string().max(255) : z.boolean()).optional()]),
+    Object.entries(fields).map(([name, type]) => [
+      name,
+      (type === 'string' ? z.string().max(255) : z.boolean()).optional(),
+    ]),
   );
   const parsed = z.strictObject(shape).safeParse(body);
   if (!parsed.success) throw new ApiError('request.invalid', explainIssue(parsed.error));

@@ -3,7 +3,13 @@
 import type { Readable } from 'node:stream';
 import type { Caller } from './callers.ts';
 
+/** The headers that routes read, in lower case. */
+export const ROUTE_HEADERS = ['idempotency-key', 'if-match', 'last-event-id'] as const;
+
 export interface RouteRequest {
+  /** Its name. */
+  readonly route: string;
+  readonly headers: Readonly<Record<string, string | undefined>>;
   readonly caller: Caller;
   readonly requestId: string;
   readonly parameters: Readonly<Record<string, string>>;
@@ -12,8 +18,6 @@ export interface RouteRequest {
   readonly body: unknown;
   /** The media type that the client would rather have. */
   readonly accept?: string;
-  /** Where a watcher of events goes on. */
-  readonly lastEventId?: string;
 }
 
 export interface RouteResponse {

@@ -6,7 +6,7 @@ import { Router } from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
 import { type Callers, demandRole } from './callers.ts';
 import { ApiError, errorBody } from './errors.ts';
-import { isWrite, type Route, type RouteRequest, type RouteResponse } from './route.ts';
+import { isWrite, ROUTE_HEADERS, type Route, type RouteRequest, type RouteResponse } from './route.ts';
 import { isMicroversionKnown, MICROVERSION, versionDocument, versionsDocument } from './versions.ts';
 
 const MAX_BODY_BYTES = 256 * 1024;
@@ -98,11 +98,17 @@ async function serve(context: Context, route: Route, options: ServerOptions): Pr
     query: readQuery(context, route),
     body: await readBody(context.req),
     accept: context.accepts('application/json', 'text/event-stream') || 'application/json',
-    ...(context.get('last-event-id') === '' ? {} : { lastEventId: context.get('last-event-id') }),
+    route: route.name,
+    headers: readHeaders(context),
   };
   if (isWrite(route)) return options.write(route, request);
   if (context.query.consistency !== 'stale') await options.catchUp();
   return route.handle(request);
+}
+
+function readHeaders(context: Context): Record<string, string> {
+  const given = ROUTE_HEADERS.map((name) => [name, context.get(name)] as const);
+  return Object.fromEntries(given.filter(([, value]) => value !== ''));
 }
 
 /** @throws ApiError request.unsupported, request.invalid */

@@ -1,6 +1,7 @@
 // What stands in the log. An entry carries results, never a question: times, ids, placements and plans were drawn by the
 // leader before it proposed. A kind once written keeps its meaning for ever; what changes gets a new kind.
 import type { AdminUser, Member, Promised, Rule } from './clusters.ts';
+import type { Idempotency } from './idempotency.ts';
 import type { FailureClass, OperationKind } from './operations.ts';
 import type { Region } from './regions.ts';
 import type { ClusterSpec, WantedMember } from './spec.ts';
@@ -47,6 +48,7 @@ export type Fact =
   | { readonly kind: 'removed'; readonly ordinal: number };
 
 interface OperationStart {
+  readonly idempotency?: Idempotency;
   readonly operationId: string;
   readonly operationKind: OperationKind;
   readonly requestId: string;
@@ -122,7 +124,13 @@ export type Entry = { readonly at: string } & EntryBody;
 
 /** Why an entry changed nothing. The codes are those of the REST API. */
 export interface Refusal {
-  readonly code: 'cluster.name_taken' | 'cluster.not_found' | 'cluster.busy' | 'operation.not_found' | 'state.stale';
+  readonly code:
+    | 'idempotency.repeated'
+    | 'cluster.name_taken'
+    | 'cluster.not_found'
+    | 'cluster.busy'
+    | 'operation.not_found'
+    | 'state.stale';
   readonly message: string;
 }
 

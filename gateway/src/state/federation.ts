@@ -25,7 +25,17 @@ export class Federation {
   readonly #clusters = new Map<string, Cluster>();
   readonly #operations = new Map<string, Operation>();
   readonly #regions = new Map<string, Region>();
+  /** By project and idempotency key. */
+  readonly #repeats = new Map<string, string>();
   #events: FederationEvent[] = [];
+
+  /** A state with just these in it, to see what an entry would make of them. */
+  static of(parts: { clusters: readonly Cluster[]; operations: readonly Operation[] }): Federation {
+    const federation = new Federation();
+    for (const cluster of parts.clusters) federation.#clusters.set(cluster.id, cluster);
+    for (const operation of parts.operations) federation.#keep(operation);
+    return federation;
+  }
 
   cluster(id: string): Cluster | undefined {
     return this.#clusters.get(id);
@@ -47,6 +57,12 @@ export class Federation {
 
   operation(id: string): Operation | undefined {
     return this.#operations.get(id);
+  }
+
+  /** The operation that a request with this idempotency key began. */
+  operationOf(projectId: string, key: string): Operation | undefined {
+    const id = this.#repeats.get(repeatKey(projectId, key));
+    return id === undefined ? undefined : this.#operations.get(id);
   }
 
   operations(): Operation[] {
@@ -81,14 +97,20 @@ export class Federation {
     const snapshot = JSON.parse(Buffer.from(data).toString('utf8')) as Snapshot;
     this.#clusters.clear();
     this.#operations.clear();
+    this.#repeats.clear();
     this.#regions.clear();
     for (const cluster of snapshot.clusters) this.#clusters.set(cluster.id, cluster);
-    for (const operation of snapshot.operations) this.#operations.set(operation.id, operation);
+    for (const operation of snapshot.operations) this.#keep(operation);
     for (const region of snapshot.regions) this.#regions.set(region.name, region);
     this.#events = [...snapshot.events];
   }
 
   apply(entry: Entry): Applied {
+    if ('idempotency' in entry && entry.idempotency !== undefined) {
+      const { projectId, key } = entry.idempotency;
+      if (this.operationOf(projectId, key) !== undefined)
+        return refuse('idempotency.repeated', 'This was asked for before.');
+    }
     const before = entry.kind === 'region.observed' ? this.region(entry.region.name) : undefined;
     const applied = this.#change(entry);
     const event = applied.refused === undefined ? eventOf(entry, this, before) : undefined;
@@ -221,7 +243,7 @@ export class Federation {
     before?: Wish,
   ): void {
     assert(cluster !== undefined);
-    this.#operations.set(entry.operationId, {
+    this.#keep({
       id: entry.operationId,
       kind: entry.operationKind,
       clusterId: cluster.id,
@@ -232,6 +254,7 @@ export class Federation {
       steps: entry.steps.map(pendingStep),
       requestId: entry.requestId,
       ...(before === undefined ? {} : { before }),
+      ...(entry.idempotency === undefined ? {} : { idempotency: entry.idempotency }),
       createdAt: entry.at,
       updatedAt: entry.at,
     });
@@ -354,10 +377,23 @@ export class Federation {
     this.#clusters.set(cluster.id, { ...cluster, updatedAt: at });
   }
 
+  #keep(operation: Operation): void {
+    this.#operations.set(operation.id, operation);
+    const { idempotency } = operation;
+    if (idempotency !== undefined) this.#repeats.set(repeatKey(idempotency.projectId, idempotency.key), operation.id);
+  }
+
   #forgetOldOperations(): void {
     const ended = this.operations().filter(hasEnded);
-    for (const { id } of ended.slice(0, Math.max(0, ended.length - MAX_ENDED_OPERATIONS))) this.#operations.delete(id);
+    for (const { id, idempotency } of ended.slice(0, Math.max(0, ended.length - MAX_ENDED_OPERATIONS))) {
+      this.#operations.delete(id);
+      if (idempotency !== undefined) this.#repeats.delete(repeatKey(idempotency.projectId, idempotency.key));
+    }
   }
+}
+
+function repeatKey(projectId: string, key: string): string {
+  return `${projectId}\n${key}`;
 }
 
 function refuse(code: Refusal['code'], message: string): Applied {

@@ -1,6 +1,7 @@
 // An operation: what a user sees of a change under way. It holds no state that the change needs: the plan follows from
 // what is wanted and from the facts.
 import type { AdminUser } from './clusters.ts';
+import type { Idempotency } from './idempotency.ts';
 import type { ClusterSpec } from './spec.ts';
 
 export type OperationKind =
@@ -48,6 +49,7 @@ export interface Operation {
   readonly before?: Wish;
   readonly steps: readonly StepRecord[];
   readonly requestId: string;
+  readonly idempotency?: Idempotency;
   readonly createdAt: string;
   readonly updatedAt: string;
 }
