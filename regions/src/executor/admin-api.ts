@@ -9,13 +9,14 @@ import { OpenStackError } from '../openstack/errors.ts';
 import type { Heat } from '../openstack/heat.ts';
 import type { Keystone, TokenOwner } from '../openstack/keystone.ts';
 import type { RegionWatch, SeenMember } from './region-watch.ts';
-import { kindName, STACK_TAG } from './stack-request.ts';
+import { kindName, stackTag } from './stack-request.ts';
 
 const TOKEN_CACHE_MS = 60_000;
 const MAX_CACHED_TOKENS = 1_000;
 const ADMIN_ROLE = 'admin';
 
 export interface AdminWorld {
+  readonly federation: string;
   readonly keystone: Keystone;
   readonly heat: Heat;
   readonly watch: RegionWatch;
@@ -78,7 +79,7 @@ function createAdminApp(world: AdminWorld): Koa {
     context.body = { members: world.watch.members().map(memberBody) };
   });
   router.get('/stacks', async (context) => {
-    const stacks = await world.heat.list(STACK_TAG);
+    const stacks = await world.heat.list(stackTag(world.federation));
     context.body = { stacks: stacks.map(({ id, name, status, reason, tags }) => ({ id, name, status, reason, tags })) };
   });
   app.use(open.routes());

@@ -2,11 +2,14 @@
 import { readFileSync } from 'node:fs';
 import type { Credentials, KeyPair } from '@argosy/proto';
 import { z } from 'zod';
+import { REQUEST_TIMEOUT_MS } from '../openstack/http.ts';
 
 const listen = z.strictObject({ address: z.string(), port: z.int().min(0).max(65_535) });
 
 /** How long a stack may stay IN_PROGRESS without an event until it is taken for stuck. A server may boot for minutes. */
 const DEFAULT_STUCK_SECONDS = 300;
+/** How long Heat may fail to answer until a command that waits for it is given up. It may be repeated. */
+const DEFAULT_HEAT_SILENCE_SECONDS = 60;
 const DEFAULT_STACK_POLL_MS = 2_000;
 
 export const executorConfig = z.strictObject({
@@ -35,6 +38,8 @@ export const executorConfig = z.strictObject({
       userDomain: z.string().default('Default'),
       projectName: z.string(),
       projectDomain: z.string().default('Default'),
+      /** One request to Keystone or Heat. */
+      requestTimeoutMs: z.int().positive().default(REQUEST_TIMEOUT_MS),
       interface: z.enum(['public', 'internal', 'admin']).default('public'),
     })
     .refine((value) => (value.password === undefined) !== (value.passwordFile === undefined), {
@@ -47,10 +52,32 @@ export const executorConfig = z.strictObject({
   zones: z.array(z.strictObject({ name: z.string(), capacity: z.int().min(0) })).min(1),
   /** What tenants may ask for, and what it is called in this OpenStack. */
   flavors: z
-    .array(z.strictObject({ name: z.string(), openstackFlavor: z.string(), vcpus: z.int(), memoryMib: z.int() }))
+    .array(
+      z.strictObject({
+        name: z.string(),
+        openstackFlavor: z.string(),
+        vcpus: z.int(),
+        memoryMib: z.int(),
+        /** For one member and hour, in thousandths of the operator's unit of account. */
+        costMilli: z.int().min(0).default(0),
+      }),
+    )
     .min(1),
+  /** Executors of other regions, to which round trips are measured. */
+  peers: z
+    .array(
+      z.strictObject({
+        region: z.string(),
+        /** `ip:port` */
+        address: z.string().regex(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d+$/),
+        /** The name in its certificate: what answers must have it, else the region does not count as reached. */
+        serverName: z.string().optional(),
+      }),
+    )
+    .default([]),
   lifeline: z.string().optional(),
   stuckAfterSeconds: z.number().positive().default(DEFAULT_STUCK_SECONDS),
+  heatSilenceSeconds: z.number().positive().default(DEFAULT_HEAT_SILENCE_SECONDS),
   stackPollMs: z.int().positive().default(DEFAULT_STACK_POLL_MS),
 });
 

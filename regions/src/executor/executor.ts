@@ -12,8 +12,9 @@ import { serveGrpc } from './grpc-server.ts';
 import { Members } from './members.ts';
 import { RegionWatch } from './region-watch.ts';
 import { renewCertificates } from './renewal.ts';
+import { RoundTrips } from './round-trips.ts';
 import { createService } from './service.ts';
-import { readTemplates, stackRequest } from './stack-request.ts';
+import { readTemplates, stackChange, stackRequest } from './stack-request.ts';
 
 const MS_PER_SECOND = 1_000;
 
@@ -30,7 +31,7 @@ export async function startExecutor(
 ): Promise<Executor> {
   const { clock, log } = world;
   const { federation, region } = config;
-  const http = createHttp();
+  const http = createHttp(config.openstack.requestTimeoutMs);
   const keystone = new Keystone({ ...config.openstack, password: secrets.password }, http.fetch, clock);
   const heat = new HeatClient(keystone);
   const links = new TlsAgentLinks(secrets.own);
@@ -44,24 +45,29 @@ export async function startExecutor(
   const capacity = new Capacity(config.zones, watch);
   const members: Members = new Members({
     ...{ federation, region, heat, enroller, clock, log },
+    heatSilenceMs: config.heatSilenceSeconds * MS_PER_SECOND,
     stuckAfterMs: config.stuckAfterSeconds * MS_PER_SECOND,
     request: (spec) => stackRequest(spec, { config, templates, root: secrets.own.root, regionKey: secrets.regionKey }),
+    change: (stack, spec) => stackChange(stack, spec, config),
     reserve: (spec) => capacity.reserve(spec),
     changed: () => watch.kick(),
   });
+  const roundTrips = new RoundTrips(config.peers, { clock, own: () => secrets.own });
   const report = (): RegionReport => ({
     region,
     provider: config.provider,
     jurisdiction: config.jurisdiction,
-    zones: capacity.free(),
-    flavors: config.flavors.map(({ name, vcpus, memoryMib }) => ({ name, vcpus, memoryMib })),
+    zones: watch.hasListed() ? capacity.free() : config.zones.map(({ name }) => ({ name, freeMembers: 0 })),
+    flavors: config.flavors.map(({ name, vcpus, memoryMib, costMilli }) => ({ name, vcpus, memoryMib, costMilli })),
+    roundTrips: roundTrips.measured(),
+    heatFailure: watch.heatFailure(),
   });
 
   const service = createService({ config, members, watch, heat, links, clock, log, report });
   const grpc = await serveGrpc(service, { federation, own: secrets.own, ...config.grpc });
-  const admin = await serveAdmin({ keystone, heat, watch, clock, log, report }, config.admin);
+  const admin = await serveAdmin({ federation, keystone, heat, watch, clock, log, report }, config.admin);
   const ending = new AbortController();
-  const loops = [watch.run(), renewCertificates({ enroller, watch, log }, ending.signal)];
+  const loops = [roundTrips.run(ending.signal), watch.run(), renewCertificates({ enroller, watch, log }, ending.signal)];
 
   return {
     grpcPort: grpc.port,

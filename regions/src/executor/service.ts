@@ -63,7 +63,7 @@ export function createService(world: ServiceWorld): ExecutorServiceServer {
 async function locate(world: ServiceWorld, memberId: string): Promise<Location> {
   const seen = world.watch.member(memberId)?.location;
   if (seen !== undefined) return seen;
-  const stack = await world.heat.find(stackName(memberId));
+  const stack = await world.heat.find(stackName(world.config.federation, memberId));
   const location = stack === undefined ? undefined : readMemberStack(stack, world.config)?.location;
   if (location !== undefined) return location;
   if (stack === undefined)

@@ -24,10 +24,10 @@ test('the same wish gives the same request, named after the member', (t) => {
   const first = stackRequest(spec('c1-1'), region);
 
   t.deepEqual(stackRequest(spec('c1-1'), region), first);
-  t.is(first.name, 'argosy-c1-1');
-  t.deepEqual(first.tags, ['argosy', 'c1']);
-  t.is(memberOfStack(stackName('c1-1')), 'c1-1');
-  t.is(memberOfStack('something-else'), undefined);
+  t.is(first.name, 'argosy-test-c1-1');
+  t.deepEqual(first.tags, ['argosy-test', 'c1']);
+  t.is(memberOfStack(FEDERATION, stackName(FEDERATION, 'c1-1')), 'c1-1');
+  t.is(memberOfStack(FEDERATION, 'argosy-other-c1-1'), undefined);
 });
 
 test('the guest is told who it is and whom to obey, and no secret of the region', (t) => {

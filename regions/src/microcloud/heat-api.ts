@@ -3,10 +3,12 @@ import { Router } from '@koa/router';
 import type Koa from 'koa';
 import type { Context } from 'koa';
 import type { Logger } from 'pino';
+import type { Faults } from './faults.ts';
 import { readTemplate, TemplateError } from './hot.ts';
 import type { Directory } from './identity.ts';
 import type { Properties } from './resource-types.ts';
-import type { ResourceRecord, StackEventRecord, StackRecord, Stacks } from './stacks.ts';
+import type { ResourceRecord, StackEventRecord, StackRecord } from './stack-records.ts';
+import type { Stacks } from './stacks.ts';
 import type { Tokens } from './tokens.ts';
 import { bodyOf, createApp, HttpError } from './web.ts';
 
@@ -24,8 +26,16 @@ const STACK_NAME = /^[a-zA-Z][a-zA-Z0-9_.-]{0,254}$/;
 const DEFAULT_TIMEOUT_MINUTES = 60;
 const HIDDEN = '******';
 
-export function createHeat(stacks: Stacks, directory: Directory, tokens: Tokens, log: Logger): Koa {
-  const app = createApp(log, heatError);
+export function createHeat(world: {
+  readonly stacks: Stacks;
+  readonly directory: Directory;
+  readonly tokens: Tokens;
+  readonly faults: Faults;
+  readonly log: Logger;
+}): Koa {
+  const { stacks, directory, tokens } = world;
+  const app = createApp(world.log, heatError);
+  app.use(world.faults.guard('heat'));
   const router = new Router();
 
   router.get('/', (context) => {
@@ -68,6 +78,26 @@ export function createHeat(stacks: Stacks, directory: Directory, tokens: Tokens,
     stacks.remove(named(context, stacks));
     context.status = 204;
   });
+  router.patch(under, (context) => {
+    const stack = named(context, stacks);
+    const { existing, parameters } = bodyOf(context);
+    if (existing !== true) throw new TemplateError('No template specified', 'HTTPBadRequest');
+    stacks.update(stack, { ...stack, parameters: { ...stack.parameters, ...(parameters as Properties | undefined) } });
+    accepted(context);
+  });
+  router.put(under, (context) => {
+    const stack = named(context, stacks);
+    const body = bodyOf(context);
+    if (body.existing !== undefined) throw new TemplateError('existing is for PATCH only', 'HTTPBadRequest');
+    stacks.update(stack, stackSource(body));
+    accepted(context);
+  });
+  router.post(`${under}/actions`, (context) => {
+    if (!('check' in bodyOf(context))) throw new TemplateError('Invalid action', 'HTTPBadRequest');
+    stacks.check(named(context, stacks));
+    context.status = 200;
+    context.body = '';
+  });
   router.get(`${under}/resources`, (context) => {
     const stack = named(context, stacks);
     context.body = {
@@ -94,7 +124,6 @@ function newStack(context: Context) {
       `Invalid stack name ${name} must contain only alphanumeric or "_-." characters, must start with alpha and must be 255 characters or less.`,
     );
   }
-  if (body.template === undefined) throw new TemplateError('No template specified', 'HTTPBadRequest');
   const tags = String(body.tags ?? '')
     .split(',')
     .map((tag) => tag.trim());
@@ -105,12 +134,26 @@ function newStack(context: Context) {
     projectId: project(context),
     owner: String(context.state.userName),
     tags: tags.filter((tag) => tag !== ''),
+    ...stackSource(body),
+    timeoutMinutes: Number(body.timeout_mins ?? DEFAULT_TIMEOUT_MINUTES),
+  };
+}
+
+function stackSource(body: Record<string, unknown>) {
+  if (body.template === undefined) throw new TemplateError('No template specified', 'HTTPBadRequest');
+  return {
     template: body.template,
     environment: body.environment ?? {},
     files: (body.files ?? {}) as Record<string, string>,
     parameters: (body.parameters ?? {}) as Properties,
-    timeoutMinutes: Number(body.timeout_mins ?? DEFAULT_TIMEOUT_MINUTES),
   };
+}
+
+/** Heat's answer to an update is a page for people. */
+function accepted(context: Context): void {
+  context.status = 202;
+  context.type = 'html';
+  context.body = '<html><head><title>202 Accepted</title></head><body><h1>202 Accepted</h1></body></html>';
 }
 
 function filtered(context: Context, stacks: readonly StackRecord[]): StackRecord[] {
@@ -147,7 +190,7 @@ function listed(context: Context, stack: StackRecord): Record<string, unknown> {
     stack_status_reason: stack.reason,
     description: (stack.template as { description?: string }).description ?? 'No description',
     creation_time: seconds(stack.createdAt),
-    updated_time: null,
+    updated_time: stack.updatedAt === null ? null : seconds(stack.updatedAt),
     deletion_time: stack.deletedAt === null ? null : seconds(stack.deletedAt),
     stack_owner: stack.owner,
     stack_user_project_id: null,
@@ -161,7 +204,7 @@ function shown(context: Context, stack: StackRecord, stacks: Stacks): Record<str
   const schema = readTemplate(stack.template).parameters;
   const parameters = Object.entries(stack.parameters).map(([name, value]) => [
     name,
-    schema[name]?.hidden === true ? HIDDEN : String(value),
+    schema[name]?.hidden === true ? HIDDEN : textOf(value),
   ]);
   const builtIn = { 'OS::project_id': stack.projectId, 'OS::stack_id': stack.id, 'OS::stack_name': stack.name };
   return {
@@ -220,6 +263,10 @@ function project(context: Context): string {
 
 function statusOf(stack: StackRecord): string {
   return `${stack.action}_${stack.status}`;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
 /** Heat tells times without fractions. */
