@@ -2,8 +2,10 @@ import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { datastores } from '@argosy/datastores';
 import { systemClock } from '@argosy/proto';
+import { status as grpcStatus } from '@grpc/grpc-js';
 import test, { type ExecutionContext } from 'ava';
-import { World } from '../conductor/world-for-tests.ts';
+import { GrpcFailure, sequence, World } from '../conductor/world-for-tests.ts';
+import { readySteps } from '../planning/ready.ts';
 import type { Caller } from './callers.ts';
 import { clusterRoutes } from './clusters.ts';
 import { datastoreRoutes } from './datastores.ts';
@@ -401,4 +403,46 @@ test('a new password is answered once and reaches the primary', async (t) => {
   t.is(status, 202);
   t.is(typeof body.credentials.password, 'string');
   t.is(world.commands.at(-1)?.split(' ')[0], 'promote');
+});
+
+test('seeded worlds in which changes are asked for, cancelled and disturbed end with what is wished, and nothing else', async (t) => {
+  for (let seed = 1; seed <= 25; seed += 1) {
+    const { call, world } = await made(t);
+    const random = sequence(seed);
+    let troubles = 20;
+    world.fault = () => {
+      const draw = random();
+      if (troubles <= 0 || draw > 0.2) return;
+      troubles -= 1;
+      if (draw < 0.08) queueMicrotask(() => world.elect());
+      else throw new GrpcFailure(draw < 0.17 ? grpcStatus.UNAVAILABLE : grpcStatus.INVALID_ARGUMENT, 'Planted.');
+    };
+    for (let round = 0; round < 4; round += 1) {
+      const wishes: [string, string, unknown][] = [
+        [
+          'PATCH',
+          '/v2/clusters/orders',
+          { cluster: { topology: { voters: [1, 3, 5][Math.floor(random() * 3)] }, placement: { survive: 'host' } } },
+        ],
+        ['PATCH', '/v2/clusters/orders', { cluster: { topology: { replicas: Math.floor(random() * 3) } } }],
+        ['PATCH', '/v2/clusters/orders', { cluster: { flavor: random() < 0.5 ? 'small' : 'large' } }],
+        ['POST', '/v2/clusters/orders/switchover', {}],
+        ['POST', '/v2/clusters/orders/credentials', {}],
+      ];
+      const [method, path, wish] = wishes[Math.floor(random() * wishes.length)] as [string, string, unknown];
+      const { status, body } = await call('demo', method, path, wish);
+      if (status === 409) continue;
+      t.is(status, 202, JSON.stringify(body));
+      if (random() < 0.3) await call('demo', 'POST', `/v2/operations/${body.operation.id}/cancel`);
+      await world.until(() => world.federation.operation(body.operation.id)?.status !== 'RUNNING');
+    }
+    const cluster = world.federation.clusters()[0];
+    t.deepEqual(
+      [...world.stacks].sort(),
+      cluster?.members.map(({ ordinal }) => `${cluster.id}-${ordinal}`).sort(),
+      `seed ${seed}`,
+    );
+    t.true(cluster !== undefined && readySteps(cluster).length === 0);
+    t.is(cluster?.liveRules.length, 1);
+  }
 });
