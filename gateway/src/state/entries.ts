@@ -3,16 +3,9 @@
 import type { AdminUser, Member, Promised, Rule } from './clusters.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { FailureClass, OperationKind } from './operations.ts';
+import type { PlannedStep } from './planned-step.ts';
 import type { Region } from './regions.ts';
 import type { ClusterSpec, WantedMember } from './spec.ts';
-
-/** A step as planned, enough to show it. */
-export interface PlannedStep {
-  readonly id: string;
-  readonly kind: string;
-  readonly ordinal?: number;
-  readonly region?: string;
-}
 
 /** What a finished step has made true. */
 export type Fact =
@@ -122,6 +115,10 @@ export type EntryBody =
 
 export type Entry = { readonly at: string } & EntryBody;
 
+export type EntryOf<Kind extends Entry['kind']> = Extract<Entry, { kind: Kind }>;
+
+export type { PlannedStep } from './planned-step.ts';
+
 /** Why an entry changed nothing. The codes are those of the REST API. */
 export interface Refusal {
   readonly code:
@@ -136,6 +133,10 @@ export interface Refusal {
 
 /** What applying an entry answers to its proposer. */
 export type Applied = { readonly refused?: Refusal };
+
+export function refuse(code: Refusal['code'], message: string): Applied {
+  return { refused: { code, message } };
+}
 
 /** Bytes of the log. */
 export function encodeEntry(entry: Entry): Uint8Array {

@@ -2,6 +2,7 @@
 // what is wanted and from the facts.
 import type { AdminUser } from './clusters.ts';
 import type { Idempotency } from './idempotency.ts';
+import type { PlannedStep } from './planned-step.ts';
 import type { ClusterSpec } from './spec.ts';
 
 export type OperationKind =
@@ -65,4 +66,30 @@ export interface Wish {
 /** True when nothing of it will change any more. */
 export function hasEnded(operation: Operation): boolean {
   return operation.status !== 'RUNNING';
+}
+
+/** A step that was planned. */
+export function pendingStep(planned: PlannedStep): StepRecord {
+  return { ...planned, status: 'PENDING', attempts: 0 };
+}
+
+/** With the steps that it did not know yet. */
+export function addSteps(operation: Operation, planned: readonly PlannedStep[]): Operation {
+  const known = new Set(operation.steps.map(({ id }) => id));
+  const added = planned.filter(({ id }) => !known.has(id)).map(pendingStep);
+  return added.length === 0 ? operation : { ...operation, steps: [...operation.steps, ...added] };
+}
+
+/** Steps that were planned and never begun are no longer part of the way. */
+export function dropPending(operation: Operation): Operation {
+  return {
+    ...operation,
+    steps: operation.steps.filter(({ status, attempts }) => status !== 'PENDING' || attempts > 0),
+  };
+}
+
+/** Before it is tried again, or when it succeeded. */
+export function withoutFailure(step: StepRecord): StepRecord {
+  const { error: _error, failureClass: _class, retryAt: _retryAt, ...rest } = step;
+  return rest;
 }
