@@ -28,6 +28,7 @@ export interface AgentLinks {
   /** A client that verifies nothing, for the first contact. The caller closes it. */
   strangerClient(location: Location): AgentServiceClient;
   look(location: Location): Promise<AgentFace>;
+  isConnected(memberId: string): boolean;
   /** Forgets the connection: what it has learned of failed dials is no longer true. */
   reset(memberId: string): void;
   close(): void;
@@ -91,6 +92,11 @@ export class TlsAgentLinks implements AgentLinks {
         else answer({ kind: 'enrolled', validFrom: new Date(shown.valid_from), validTo: new Date(shown.valid_to) });
       });
     });
+  }
+
+  isConnected(memberId: string): boolean {
+    const channel = this.#clients.get(memberId)?.client.getChannel();
+    return channel?.getConnectivityState(false) === grpc.connectivityState.READY;
   }
 
   reset(memberId: string): void {

@@ -46,7 +46,7 @@ export async function enrol(enroller: Enroller, location: Location, signal: Abor
     const face = await links.look(location);
     if (face.kind === 'enrolled') {
       // A connection from before has only learned to be patient; one to an agent that was there all along is kept.
-      if (last !== undefined) links.reset(memberId);
+      if (last !== undefined || !links.isConnected(memberId)) links.reset(memberId);
       return;
     }
     last =

@@ -67,7 +67,11 @@ export async function startExecutor(
   const grpc = await serveGrpc(service, { federation, own: secrets.own, ...config.grpc });
   const admin = await serveAdmin({ federation, keystone, heat, watch, clock, log, report }, config.admin);
   const ending = new AbortController();
-  const loops = [roundTrips.run(ending.signal), watch.run(), renewCertificates({ enroller, watch, log }, ending.signal)];
+  const loops = [
+    roundTrips.run(ending.signal),
+    watch.run(),
+    renewCertificates({ enroller, watch, log }, ending.signal),
+  ];
 
   return {
     grpcPort: grpc.port,

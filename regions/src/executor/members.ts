@@ -168,6 +168,8 @@ export class Members {
       if (after.status.endsWith('_FAILED')) {
         throw new CommandError(codeOfFailedStack(after.reason), `Stack ${stack.name} failed: ${after.reason}`);
       }
+      // Where the server was stopped, its connection is dead and may not know it yet.
+      if (parameters.flavor !== stack.parameters.flavor) this.#world.enroller.links.reset(spec.memberId);
       stack = after;
     }
   }

@@ -1,6 +1,6 @@
 // How far the other regions are: the time that a TCP connection to each one's executor takes. The databases replicate
 // over the same networks.
-import { type Socket, connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type Clock, type Credentials, pause, type RoundTrip } from '@argosy/proto';
 
@@ -86,7 +86,10 @@ function arrival(socket: Socket, event: 'connect' | 'secureConnect', clock: Cloc
       act();
     };
     socket.on('error', (error) => settle(() => reject(error))());
-    socket.on('close', settle(() => reject(new Error('It was closed.'))));
+    socket.on(
+      'close',
+      settle(() => reject(new Error('It was closed.'))),
+    );
     socket.on(event, settle(resolve));
   });
 }

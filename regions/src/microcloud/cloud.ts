@@ -3,12 +3,12 @@
 import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import type { GuestProcesses } from '../guests/guest-processes.ts';
+import type { ProcessRef } from '../guests/process-table.ts';
 import { allotAddress } from './addresses.ts';
 import { Collection } from './collection.ts';
 import type { MicrocloudSettings } from './config.ts';
 import type { Faults } from './faults.ts';
-import type { GuestProcesses } from '../guests/guest-processes.ts';
-import type { ProcessRef } from '../guests/process-table.ts';
 
 export interface Port {
   readonly id: string;

@@ -157,7 +157,8 @@ export class Stacks {
       } catch (error) {
         if (error instanceof Superseded) return;
         this.#log.info({ stack: stack.name, action, reason: (error as Error).message }, 'stack work failed');
-        if (isCurrent()) this.#become(stack, action, 'FAILED', `Resource ${action} failed: ${(error as Error).message}`);
+        if (isCurrent())
+          this.#become(stack, action, 'FAILED', `Resource ${action} failed: ${(error as Error).message}`);
         return;
       }
       if (!isCurrent()) return;

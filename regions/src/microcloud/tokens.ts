@@ -42,7 +42,12 @@ export class Tokens {
     const given = Buffer.from(signature);
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
     const token = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as Token;
-    if (this.#revoked.has(token.id) || token.issuedAtMs < this.#notBeforeMs || token.expiresAtMs <= this.#clock.now().getTime()) return undefined;
+    if (
+      this.#revoked.has(token.id) ||
+      token.issuedAtMs < this.#notBeforeMs ||
+      token.expiresAtMs <= this.#clock.now().getTime()
+    )
+      return undefined;
     return token;
   }
 

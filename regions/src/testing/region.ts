@@ -5,6 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { threadId } from 'node:worker_threads';
 import {
   channelCredentials,
   channelOptions,
@@ -25,10 +26,10 @@ import type { ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import { type ExecutorConfig, executorConfig, readSecrets } from '../executor/config.ts';
 import { type Executor, startExecutor } from '../executor/executor.ts';
+import { isAlive } from '../guests/process-table.ts';
 import type { Server } from '../microcloud/cloud.ts';
 import { type MicrocloudConfig, microcloudConfig } from '../microcloud/config.ts';
 import { type Microcloud, startMicrocloud } from '../microcloud/microcloud.ts';
-import { isAlive } from '../guests/process-table.ts';
 
 export const FEDERATION = 'test';
 export const REGION = 'north';
@@ -49,8 +50,8 @@ let networks = 0;
 /** A network that no other test of this machine uses at this time. */
 function network(): { name: string; cidr: string; firstHost: string } {
   networks += 1;
-  // A test file has less than 64 of them, and processes that run at one time have pids that are near each other.
-  const number = (process.pid * 64 + networks) % (50 * 256);
+  // Each test file is a thread of one process, and has less than 64 of them. Other processes have pids near to ours.
+  const number = (process.pid * 1_024 + threadId * 64 + networks) % (50 * 256);
   const prefix = `127.${150 + Math.floor(number / 256)}.${number % 256}`;
   return { name: 'members', cidr: `${prefix}.0/24`, firstHost: `${prefix}.10` };
 }
