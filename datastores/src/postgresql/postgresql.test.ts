@@ -17,7 +17,7 @@ import { postgresql } from './definition.ts';
 import { layoutOf } from './layout.ts';
 import { divergence, readHistory, readLsn, timelineOf, timelinesAt, writeLsn } from './positions.ts';
 import { isScramVerifier, scramVerifier } from './scram.ts';
-import { type FlushedStream, readStreams, votersBehind } from './streams.ts';
+import { type FlushedStream, readStreams, votersBehind, votersStreaming } from './streams.ts';
 
 const layout = layoutOf('/volume', '/run/m1');
 const members = [
@@ -83,6 +83,47 @@ test('the epoch of a position is that of the record, not of the primary that is 
   t.is(timelineOf(diverged, histories, readLsn('0/5100000')), 1);
   t.deepEqual(timelinesAt(['0000000100000001000000FF', '000000010000000200000000'], readLsn('2/0')), [1]);
   t.deepEqual(readHistory(''), []);
+});
+
+test('a timeline that begins before its parent did has the records from there on, and leaves out the parent', (t) => {
+  // Promoted in epoch 6 by a member that had the history of epoch 5 and nothing of its log.
+  const history = '1\t0/5000800\tno\n\n5\t0/5000400\tno\n';
+  const files = ['000000010000000000000005', '000000060000000000000005'];
+  const epochAt = (lsn: string) => timelineOf(files, new Map([[6, history]]), readLsn(lsn));
+  t.deepEqual(['0/5000400', '0/5000401', '0/5000800', '0/5000801'].map(epochAt), [1, 6, 6, 6]);
+  t.is(divergence({ epoch: 1, value: '0/5000400' }, history), undefined);
+  t.regex(divergence({ epoch: 1, value: '0/5000500' }, history) ?? '', /was left at 0\/5000400/);
+});
+
+test('positions of promises are in one order, whatever member they come from', (t) => {
+  const position = (epoch: number, value: string) => ({ epoch, value });
+  const ordered = [
+    position(0, '0/0'),
+    position(1, '0/0'),
+    position(1, '0/9FFFFFF'),
+    position(1, '0/A000000'),
+    position(1, '9/0'),
+    position(1, '10/0'),
+    position(2, '0/1'),
+    position(10, '0/1'),
+  ];
+  const shuffled = [5, 2, 7, 0, 3, 6, 1, 4].map((index) => ordered[index] ?? position(0, ''));
+  t.deepEqual(shuffled.sort(postgresql.comparePositions), ordered);
+});
+
+test('a primary counts as connected by any rule of its epoch, and its barrier by the newest only', (t) => {
+  const row = {
+    application_name: 'c1-2.4.6',
+    state: 'streaming',
+    sync_state: 'async',
+    flush_lsn: '0/200',
+    own_lsn: '0/200',
+  };
+  const rule = { voters: ['c1-1', 'c1-2'], acknowledgements: 1, generation: 7 };
+  const count = { rule, memberId: 'c1-1', epoch: 4 };
+  t.is(votersStreaming(readStreams([row]), count), 1);
+  t.is(votersStreaming(readStreams([row]), { ...count, epoch: 5 }), 0);
+  t.is(votersBehind(readStreams([row]), { ...count, barrier: 0n }), 0);
 });
 
 test('a log that goes beyond the fork, or stands on a timeline that was left out, cannot go on', (t) => {

@@ -2,12 +2,12 @@
 // within a deadline; a commit that still waits is left waiting (cancelling it would make it visible unacknowledged).
 import type { DriverOptions, ProbeResult, Role } from '../driver.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
-import { HEARTBEAT } from './contents.ts';
+import { dropIdleSlots, HEARTBEAT } from './contents.ts';
 import type { Door } from './door.ts';
 import type { Layout } from './layout.ts';
 import { LSN_QUERY, positionAt } from './log-position.ts';
 import { sleep } from './server.ts';
-import { type FlushedStream, readStreams, STREAMS_QUERY, votersBehind } from './streams.ts';
+import { type FlushedStream, readStreams, STREAMS_QUERY, votersStreaming } from './streams.ts';
 
 /** How long a primary's heartbeat may wait for its quorum before the member counts as not up. */
 export const HEARTBEAT_MS = 1_500;
@@ -22,6 +22,8 @@ export interface ProbeParts {
   readonly layout: Layout;
   readonly door: Door;
   readonly connection: Omit<ConnectionOptions, 'synchronousCommit'>;
+  /** What the member is to be, at this moment. */
+  readonly role: () => Role | undefined;
 }
 
 export class Probe {
@@ -37,10 +39,12 @@ export class Probe {
     this.#heartbeat = new Connection({ ...parts.connection, synchronousCommit: 'on' });
   }
 
-  async run(role: Role | undefined, isRunning: boolean): Promise<ProbeResult> {
+  async run(isRunning: boolean): Promise<ProbeResult> {
     if (!isRunning) return this.#down('The database is not running.');
     try {
-      return await this.#ask(role);
+      const result = await this.#ask(this.#parts.role());
+      await this.#keepHouse();
+      return result;
     } catch (error) {
       return this.#down(error instanceof Error ? error.message : 'The database does not answer.');
     }
@@ -59,7 +63,7 @@ export class Probe {
     const isPrimary = kind?.is_replica === false && role?.kind === 'primary';
     const detail = isPrimary ? await this.#beat() : '';
     const streams = isPrimary ? readStreams(await this.#status.query(STREAMS_QUERY, [], STATUS_MS)) : [];
-    if (isPrimary) await this.#guard(role, streams);
+    if (isPrimary) await this.#guard(streams);
     const [end] = await this.#status.query(LSN_QUERY, [], STATUS_MS);
     return {
       isUp: detail === '',
@@ -91,12 +95,22 @@ export class Probe {
     );
   }
 
+  /** What keeps the log for a member that copies from here no more is dropped. */
+  async #keepHouse(): Promise<void> {
+    if (this.#parts.role() === undefined) return;
+    await dropIdleSlots(this.#status, () => {
+      const role = this.#parts.role();
+      return role?.kind === 'primary' ? role.peers : [];
+    });
+  }
+
   /** Cut off from its voters, a primary stops answering clients: what they would read may be stale. */
-  async #guard(role: Role | undefined, streams: readonly FlushedStream[]): Promise<void> {
+  async #guard(streams: readonly FlushedStream[]): Promise<void> {
     const { options, door } = this.#parts;
+    const role = this.#parts.role();
     if (role?.kind !== 'primary') return;
     const now = options.clock.monotonicMs();
-    const behind = votersBehind(streams, { rule: role.rule, memberId: options.memberId, epoch: role.epoch });
+    const behind = votersStreaming(streams, { rule: role.rule, memberId: options.memberId, epoch: role.epoch });
     if (behind >= role.rule.acknowledgements) this.#quorumSeenMs = now;
     this.#quorumSeenMs ??= now;
     if (!door.isOpen || now - this.#quorumSeenMs < CLOSE_AFTER_MS) return;

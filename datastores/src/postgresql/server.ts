@@ -1,7 +1,7 @@
 // The server's process: started, adopted, watched and stopped. It outlives the agent that started it; the next agent
 // finds it by postmaster.pid and /proc. On disk it is a standby without upstream whenever it does not run: standby.signal
 // is away only for the moment in which a primary reads it.
-import { rm, stat, truncate } from 'node:fs/promises';
+import { readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DriverError, type DriverOptions, type Program } from '../driver.ts';
 import { readIfThere, removeDurably, writeDurably } from '../durable-files.ts';
@@ -67,6 +67,7 @@ export class PostgresServer {
     await this.limitLog();
     if (role === 'standby') await this.putAtRest();
     else await removeDurably(this.#layout.standbySignal);
+    await this.#removeGaps();
     // Until it is ready, its end is this call's failure and no crash.
     this.#isStopping = true;
     try {
@@ -122,6 +123,19 @@ export class PostgresServer {
     if ((await readIfThere(join(this.#layout.data, 'PG_VERSION'))) === undefined) return;
     if ((await readIfThere(this.#layout.standbySignal)) !== undefined) return;
     await writeDurably(this.#layout.standbySignal, '', { mode: 0o600, owner: this.#options.owner });
+  }
+
+  /**
+   * A promotion fills the numbers between two timelines with empty histories. Empty ones with nothing behind them are
+   * what was left of one that was broken off: the server would take the last of them for a timeline to go over to.
+   */
+  async #removeGaps(): Promise<void> {
+    const names = (await readdir(this.#layout.walFolder)).filter((name) => /^[0-9A-F]{8}\.history$/.test(name));
+    for (const name of names.sort().reverse()) {
+      const path = join(this.#layout.walFolder, name);
+      if ((await stat(path)).size > 0) return;
+      await removeDurably(path);
+    }
   }
 
   /** Forgets a running server without stopping it. */

@@ -9,7 +9,8 @@ import { status } from '@grpc/grpc-js';
 import test from 'ava';
 import pg from 'pg';
 import { type Federation, newFederation } from '../testing/federation.ts';
-import { Guest, pause } from '../testing/guest.ts';
+import { Guest } from '../testing/guest.ts';
+import { pause } from '../testing/waiting.ts';
 
 const PASSWORD = 'correct horse battery';
 const postgresql = datastores.find('postgresql');

@@ -6,7 +6,8 @@ import { type AgentServiceClient, callUnary, enrolmentMac, isSameMac, type Membe
 import { status } from '@grpc/grpc-js';
 import test, { type ExecutionContext } from 'ava';
 import { newFederation } from '../testing/federation.ts';
-import { Guest, patiently, soon } from '../testing/guest.ts';
+import { Guest } from '../testing/guest.ts';
+import { patiently, soon } from '../testing/waiting.ts';
 
 const EXIT_CONFIG = 78;
 const boot = async (t: ExecutionContext, clusterId: string): Promise<Guest> =>
