@@ -79,6 +79,7 @@ export {
   callUnary,
   channelCredentials,
   channelOptions,
+  RenewableServerCredentials,
   serverCredentials,
 } from './trust/channel.ts';
 export {
@@ -86,6 +87,15 @@ export {
   GATEWAY_REALM,
   type Identity,
   identityUri,
+  isRegionName,
   parseIdentity,
   serverName,
 } from './trust/identity.ts';
+export {
+  createRegionRequest,
+  isPair,
+  type RegionAuthority,
+  readRegionAuthority,
+  signRegionRequest,
+  TrustError,
+} from './trust/region-request.ts';

@@ -6,7 +6,7 @@ import { UsageError } from './errors.ts';
 const PLANNED_NOUNS = ['user', 'database', 'parameter', 'backup', 'drill'] as const;
 const PLANNED_VERBS: Readonly<Record<string, readonly string[]>> = {
   cluster: ['failover'],
-  region: ['add', 'sign', 'remove', 'drain', 'undrain'],
+  region: ['add', 'remove', 'drain', 'undrain'],
 };
 
 /** Adds the commands that only say that they are not there yet. */

@@ -8,6 +8,7 @@ import { addFederationCommands } from './federation-commands.ts';
 import { addPlannedCommands } from './not-there-yet.ts';
 import { addOperationCommands } from './operation-commands.ts';
 import { type GlobalOptions, type OpenSession, openSession, type Surroundings } from './session.ts';
+import { addTrustCommands } from './trust-commands.ts';
 
 /** Runs one command line (without `node` and the script) and answers its exit code. */
 export async function runCommandLine(args: readonly string[], surroundings: Surroundings): Promise<number> {
@@ -42,6 +43,7 @@ function buildProgram(surroundings: Surroundings): Command {
   addOperationCommands(program, open);
   addFederationCommands(program, open);
   addEventCommands(program, open);
+  addTrustCommands(program, surroundings);
   addPlannedCommands(program);
   return program;
 }

@@ -35,11 +35,22 @@ export interface AgentLinks {
 }
 
 export class TlsAgentLinks implements AgentLinks {
-  readonly #own: Credentials;
-  readonly #credentials: grpc.ChannelCredentials;
+  #own: Credentials;
+  #credentials: grpc.ChannelCredentials;
   readonly #clients = new Map<string, { readonly address: string; readonly client: AgentServiceClient }>();
+  /** Made with our former certificate: what runs over them goes on. */
+  #former: AgentServiceClient[] = [];
 
   constructor(own: Credentials) {
+    this.#own = own;
+    this.#credentials = channelCredentials(own);
+  }
+
+  /** Dials with these from now on. What was said under the former certificate is not broken off. */
+  renew(own: Credentials): void {
+    for (const client of this.#former) client.close();
+    this.#former = [...this.#clients.values()].map(({ client }) => client);
+    this.#clients.clear();
     this.#own = own;
     this.#credentials = channelCredentials(own);
   }
@@ -105,6 +116,7 @@ export class TlsAgentLinks implements AgentLinks {
   }
 
   close(): void {
+    for (const client of this.#former) client.close();
     for (const memberId of [...this.#clients.keys()]) this.reset(memberId);
   }
 }

@@ -11,6 +11,7 @@ import type { ExecutorSecrets, ExecutorSettings } from './config.ts';
 import { serveGrpc } from './grpc-server.ts';
 import { Members } from './members.ts';
 import { RegionWatch } from './region-watch.ts';
+import { OwnCertificate } from './own-certificate.ts';
 import { renewCertificates } from './renewal.ts';
 import { RoundTrips } from './round-trips.ts';
 import { createService } from './service.ts';
@@ -34,8 +35,13 @@ export async function startExecutor(
   const http = createHttp(config.openstack.requestTimeoutMs);
   const keystone = new Keystone({ ...config.openstack, password: secrets.password }, http.fetch, clock);
   const heat = new HeatClient(keystone);
-  const links = new TlsAgentLinks(secrets.own);
-  const enroller = { links, intermediate: secrets.intermediate, regionKey: secrets.regionKey, clock };
+  const own = new OwnCertificate(secrets.own, {
+    ...{ intermediate: secrets.intermediate, identity: { kind: 'executor', federation, region }, files: config },
+    ...{ days: config.executorCertificateDays, clock, log },
+  });
+  await own.renewIfDue();
+  const links = new TlsAgentLinks(own.current());
+  const enroller = { links, intermediate: secrets.intermediate, regionKey: secrets.regionKey, clock, memberCertificateDays: config.memberCertificateDays };
   const templates = readTemplates();
 
   const watch: RegionWatch = new RegionWatch({
@@ -52,7 +58,7 @@ export async function startExecutor(
     reserve: (spec) => capacity.reserve(spec),
     changed: () => watch.kick(),
   });
-  const roundTrips = new RoundTrips(config.peers, { clock, own: () => secrets.own });
+  const roundTrips = new RoundTrips(config.peers, { clock, own: own.current });
   const report = (): RegionReport => ({
     region,
     provider: config.provider,
@@ -64,13 +70,17 @@ export async function startExecutor(
   });
 
   const service = createService({ config, members, watch, heat, links, clock, log, report });
-  const grpc = await serveGrpc(service, { federation, own: secrets.own, ...config.grpc });
+  const grpc = await serveGrpc(service, { federation, own: own.current(), ...config.grpc });
   const admin = await serveAdmin({ federation, keystone, heat, watch, clock, log, report }, config.admin);
+  own.onRenewal((renewed) => {
+    links.renew(renewed);
+    grpc.renew(renewed);
+  });
   const ending = new AbortController();
   const loops = [
     roundTrips.run(ending.signal),
     watch.run(),
-    renewCertificates({ enroller, watch, log }, ending.signal),
+    renewCertificates({ enroller, own, watch, log, checkEveryMs: config.renewalCheckSeconds * MS_PER_SECOND }, ending.signal),
   ];
 
   return {

@@ -50,6 +50,17 @@ test('a volume type is asked for only where the region names one', (t) => {
   t.is(typed.parameters.volume_type, 'fast');
 });
 
+test('members and executors are admitted to agent and database, clients to the database', (t) => {
+  const narrow = { ...config, peerCidrs: ['10.0.0.0/8'], clientCidrs: ['10.0.0.0/8', 'fd00::/8'] };
+  const rules = (given: typeof config) =>
+    (stackRequest(spec('c1-1'), { ...region, config: given }).parameters.rules as Record<string, unknown>[]).map(
+      (rule) => `${rule.ethertype} ${rule.port_range_min} ${rule.remote_ip_prefix}`,
+    );
+
+  t.deepEqual(rules(config), ['IPv4 8791 0.0.0.0/0', 'IPv4 5432 0.0.0.0/0']);
+  t.deepEqual(rules(narrow), ['IPv4 8791 10.0.0.0/8', 'IPv4 5432 10.0.0.0/8', 'IPv6 5432 fd00::/8']);
+});
+
 test('every template is whole: what it names is sent along, and each parameter has a value or a default', (t) => {
   const request = stackRequest(spec('c1-1'), region);
   const { order } = readTree(request, resourceTypes);

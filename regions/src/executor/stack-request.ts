@@ -93,6 +93,7 @@ export function stackRequest(
   },
 ): NewStack {
   const { config, templates } = region;
+  const port = datastores.find(spec.datastore)?.port ?? 0;
   return {
     name: stackName(config.federation, spec.memberId),
     tags: [stackTag(config.federation), spec.clusterId],
@@ -113,7 +114,8 @@ export function stackRequest(
       ...(config.volumeType === undefined ? {} : { volume_type: config.volumeType }),
       user_data: userData(spec, region),
       agent_port: AGENT_PORT,
-      datastore_port: datastores.find(spec.datastore)?.port ?? 0,
+      datastore_port: port,
+      rules: admissionRules(config, port),
     },
     timeoutMinutes: STACK_TIMEOUT_MINUTES,
   };
@@ -147,6 +149,22 @@ export function volumeGib(stack: Stack): number {
 
 function openstackFlavor(name: string, config: ExecutorSettings): string {
   return config.flavors.find((flavor) => flavor.name === name)?.openstackFlavor ?? name;
+}
+
+/** Members and executors reach agent and database, clients the database only. */
+function admissionRules({ peerCidrs, clientCidrs }: ExecutorSettings, port: number): object[] {
+  const rule = (cidr: string, to: number): object => ({
+    protocol: 'tcp',
+    ethertype: cidr.includes(':') ? 'IPv6' : 'IPv4',
+    port_range_min: to,
+    port_range_max: to,
+    remote_ip_prefix: cidr,
+  });
+  return [
+    ...peerCidrs.map((cidr) => rule(cidr, AGENT_PORT)),
+    // Neutron refuses a rule that is there twice.
+    ...[...new Set([...peerCidrs, ...clientCidrs])].map((cidr) => rule(cidr, port)),
+  ];
 }
 
 /** An empty volume type is not the default one for Cinder, so without a type the property is left out. */

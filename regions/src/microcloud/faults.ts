@@ -12,6 +12,8 @@ const faultsBody = z.strictObject({
   zone_full: z.array(z.string()).default([]),
   /** The name of a resource that cannot be made or changed, in whichever template it stands. */
   fail_resource: z.string().nullable().default(null),
+  /** The name of a resource that cannot be removed. */
+  fail_delete: z.string().nullable().default(null),
   /** Each token that was given before this moment is refused from now on. */
   expire_tokens: z.boolean().default(false),
 });

@@ -136,8 +136,9 @@ async function step(
 ): Promise<void> {
   work.note(record, `${action}_IN_PROGRESS`, 'state changed', depth);
   try {
-    const isMadeToFail = work.cloud.faults.state.fail_resource === record.name;
-    if (isMadeToFail && action !== 'CHECK') throw new ResourceError('Went to status error due to "Unknown"');
+    const { fail_resource, fail_delete } = work.cloud.faults.state;
+    const failing = { CREATE: fail_resource, UPDATE: fail_resource, CHECK: null, DELETE: fail_delete }[action];
+    if (failing === record.name) throw new ResourceError('Went to status error due to "Unknown"');
     await act();
   } catch (error) {
     if (error instanceof Superseded) throw error;

@@ -128,7 +128,7 @@ export function leftOvers(directory: string): number[] {
 }
 
 /** Waits for a state, within a bound. */
-export async function until(isSo: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<void> {
+export async function until(isSo: () => boolean | Promise<boolean>, limitMs = 25_000): Promise<void> {
   const end = performance.now() + limitMs;
   while (!(await isSo())) {
     if (performance.now() > end) throw new Error(`Not so within ${limitMs} ms: ${isSo}`);
