@@ -169,6 +169,8 @@ export class Conductor {
       {
         voters: member.kind === 'voter' ? 1 : 0,
         replicas: member.kind === 'replica' ? 1 : 0,
+        arbiters: member.kind === 'arbiter' ? 1 : 0,
+        flavor: cluster.spec.flavor,
         survive: wish.survive,
         regions: wish.regions,
         residency: wish.residency,

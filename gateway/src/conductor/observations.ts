@@ -183,7 +183,14 @@ function downDetail(observation: MemberObservation): string {
 export function candidateSites(regions: readonly Region[]): CandidateSite[] {
   return regions
     .filter(({ status }) => status === 'UP')
-    .flatMap(({ name, provider, jurisdiction, zones }) =>
-      zones.map((zone) => ({ region: name, zone: zone.name, provider, jurisdiction, freeMembers: zone.freeMembers })),
+    .flatMap(({ name, provider, jurisdiction, zones, flavors }) =>
+      zones.map((zone) => ({
+        region: name,
+        zone: zone.name,
+        provider,
+        jurisdiction,
+        freeMembers: zone.freeMembers,
+        flavors: flavors.map((flavor) => flavor.name),
+      })),
     );
 }

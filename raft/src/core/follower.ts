@@ -1,50 +1,70 @@
 // What a follower and a candidate do with each message.
 import { assert } from '../assert.ts';
-import { countVote } from './election.ts';
+import { countVote, hup } from './election.ts';
 import { type Message, none } from './messages.ts';
-import type { RaftCore } from './raft.ts';
+import type { RaftCore, StepRefusal } from './raft.ts';
+import { restoreConfiguration } from './reconfiguration.ts';
 
-export function stepFollower(raft: RaftCore, message: Message): void {
+export function stepFollower(raft: RaftCore, message: Message): StepRefusal | undefined {
   switch (message.type) {
     case 'MsgProp':
+      return forward(raft, message);
     case 'MsgReadIndex':
-      // Forwarded once and never by a second follower: two that take each other for leader must not play ball.
-      if (raft.lead === none || (message.from !== raft.id && message.from !== none)) return;
-      raft.send(message.type, raft.lead, { entries: message.entries, context: message.context });
-      return;
+      forward(raft, message);
+      return undefined;
     case 'MsgReadIndexResp':
       raft.readStates.push({ index: message.index, context: message.context });
-      return;
+      return undefined;
     case 'MsgApp':
     case 'MsgHeartbeat':
     case 'MsgSnap':
       hearLeader(raft, message);
-      return;
+      return undefined;
+    case 'MsgTransferLeader':
+      if (raft.lead !== none) raft.send(message.type, raft.lead, { from: message.from });
+      return undefined;
+    case 'MsgForgetLeader':
+      // Whoever forgets its leader may vote, and leases build on its not doing so.
+      if (raft.config.readOnly !== 'lease-based') raft.lead = none;
+      return undefined;
+    case 'MsgTimeoutNow':
+      hup(raft, true);
+      return undefined;
     default:
       // Answers to what this peer asked in a role that it has left.
-      return;
+      return undefined;
   }
 }
 
-export function stepCandidate(raft: RaftCore, message: Message): void {
+function forward(raft: RaftCore, { type, from, entries, context }: Message): StepRefusal | undefined {
+  // Forwarded once and never by a second follower: two that take each other for leader must not play ball.
+  if (raft.lead === none || (from !== raft.id && from !== none)) return 'proposal-dropped';
+  if (type === 'MsgProp' && raft.config.disableProposalForwarding === true) return 'proposal-dropped';
+  raft.send(type, raft.lead, { entries, context });
+  return undefined;
+}
+
+export function stepCandidate(raft: RaftCore, message: Message): StepRefusal | undefined {
   switch (message.type) {
+    case 'MsgProp':
+      return 'proposal-dropped';
     case 'MsgApp':
     case 'MsgHeartbeat':
     case 'MsgSnap':
       // §5.2: somebody else won this term.
       raft.becomeFollower(message.term, message.from);
       hearLeader(raft, message);
-      return;
+      return undefined;
     case 'MsgVoteResp':
       if (raft.role === 'candidate') countVote(raft, message);
-      return;
+      return undefined;
     case 'MsgPreVoteResp':
       // A grant names the term that was asked about; one from an earlier question must not answer this one.
-      if (raft.role !== 'pre-candidate' || (!message.reject && message.term !== raft.term + 1)) return;
+      if (raft.role !== 'pre-candidate' || (!message.reject && message.term !== raft.term + 1)) return undefined;
       countVote(raft, message);
-      return;
+      return undefined;
     default:
-      return;
+      return undefined;
   }
 }
 
@@ -86,16 +106,21 @@ function handleSnapshot(raft: RaftCore, message: Message): void {
   const { snapshot } = message;
   assert(snapshot !== undefined, 'MsgSnap has a snapshot');
   const { index, term } = snapshot.metadata;
-  if (index <= raft.log.committed) {
-    raft.send('MsgAppResp', message.from, { index: raft.log.committed });
-    return;
+  if (index > raft.log.committed && namesThisPeer(raft, message)) {
+    // The log may have all of it already, and more (figure 13, step 6).
+    if (raft.log.matches(index, term)) raft.log.commitTo(index);
+    else {
+      raft.log.restore(snapshot);
+      restoreConfiguration(raft, snapshot);
+    }
   }
-  if (raft.log.matches(index, term)) {
-    // The log has all of it already and may have more (figure 13, step 6).
-    raft.log.commitTo(index);
-    raft.send('MsgAppResp', message.from, { index });
-    return;
-  }
-  raft.log.restore(snapshot);
-  raft.send('MsgAppResp', message.from, { index });
+  raft.send('MsgAppResp', message.from, { index: raft.log.committed });
+}
+
+/** A snapshot in which this peer takes no part cannot be meant for it. */
+function namesThisPeer({ id }: RaftCore, { snapshot }: Message): boolean {
+  const confState = snapshot?.metadata.confState;
+  if (confState === undefined) return true;
+  const { voters, votersOutgoing, learners } = confState;
+  return voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id);
 }

@@ -2,37 +2,52 @@
 import { assert } from '../assert.ts';
 import { type Message, none } from './messages.ts';
 import type { Progress } from './progress.ts';
-import { majority } from './quorum.ts';
-import type { RaftCore } from './raft.ts';
-import {
-  broadcastAppend,
-  broadcastHeartbeat,
-  maybeCommit,
-  otherVoters,
-  progressOf,
-  sendAppend,
-} from './replication.ts';
+import { propose } from './proposing.ts';
+import { jointVoteResult } from './quorum.ts';
+import type { RaftCore, StepRefusal } from './raft.ts';
+import { acknowledgeRead, receiveReadIndex, releasePendingReads } from './reads.ts';
+import { broadcastAppend, broadcastHeartbeat, maybeCommit, others, sendAppend } from './replication.ts';
+import { continueTransfer, receiveTransfer } from './transfer.ts';
 
-export function stepLeader(raft: RaftCore, message: Message): void {
+export function stepLeader(raft: RaftCore, message: Message): StepRefusal | undefined {
   switch (message.type) {
     case 'MsgBeat':
+      if (raft.config.readOnly === 'lease-based') raft.readOnly.open(raft.ticks);
       broadcastHeartbeat(raft);
-      return;
+      return undefined;
     case 'MsgCheckQuorum':
       checkQuorum(raft);
-      return;
+      return undefined;
     case 'MsgProp':
-      assert(message.entries.length > 0, 'a proposal has entries');
-      if (raft.appendEntries(message.entries.map((entry) => entry.data))) broadcastAppend(raft);
-      return;
+      return propose(raft, message.entries);
     case 'MsgReadIndex':
       receiveReadIndex(raft, message);
-      return;
+      return undefined;
+    default: {
+      const progress = raft.progress.get(message.from);
+      if (progress !== undefined) receiveFromPeer(raft, message, progress);
+      return undefined;
+    }
+  }
+}
+
+function receiveFromPeer(raft: RaftCore, message: Message, progress: Progress): void {
+  switch (message.type) {
     case 'MsgAppResp':
-      if (raft.progress.has(message.from)) receiveAppendResponse(raft, message);
+      receiveAppendResponse(raft, message, progress);
       return;
     case 'MsgHeartbeatResp':
-      if (raft.progress.has(message.from)) receiveHeartbeatResponse(raft, message);
+      receiveHeartbeatResponse(raft, message, progress);
+      return;
+    case 'MsgSnapStatus':
+      receiveSnapshotStatus(message, progress);
+      return;
+    case 'MsgUnreachable':
+      // What is under way to it is probably lost.
+      if (progress.state === 'replicate') progress.becomeProbe();
+      return;
+    case 'MsgTransferLeader':
+      receiveTransfer(raft, message, progress);
       return;
     default:
       // Nobody else leads in this term (§5.2), and votes that come late change nothing.
@@ -42,16 +57,12 @@ export function stepLeader(raft: RaftCore, message: Message): void {
 
 /** Thesis §6.2: who is not heard by a majority must not keep clients waiting. */
 function checkQuorum(raft: RaftCore): void {
-  const active = raft.voters.filter((voter) => voter === raft.id || progressOf(raft, voter).recentActive);
-  if (active.length < majority(raft.voters.length)) {
-    raft.becomeFollower(raft.term, none);
-    return;
-  }
-  for (const voter of otherVoters(raft)) progressOf(raft, voter).recentActive = false;
+  const active = new Map(Array.from(raft.progress, ([id, { recentActive }]) => [id, recentActive]));
+  if (jointVoteResult(raft.configuration, active) !== 'won') raft.becomeFollower(raft.term, none);
+  for (const [, progress] of others(raft)) progress.recentActive = false;
 }
 
-function receiveAppendResponse(raft: RaftCore, message: Message): void {
-  const progress = progressOf(raft, message.from);
+function receiveAppendResponse(raft: RaftCore, message: Message, progress: Progress): void {
   progress.recentActive = true;
   if (message.reject) {
     receiveRejection(raft, message, progress);
@@ -59,18 +70,24 @@ function receiveAppendResponse(raft: RaftCore, message: Message): void {
   }
   assert(message.index <= raft.log.lastIndex, 'nobody has more of this term than its leader');
   const isNews = progress.maybeUpdate(message.index);
+  // A peer that we only lost sight of has no news, and yet shows where the logs agree (etcd-io/raft#52).
   if (!isNews && !(progress.match === message.index && progress.state === 'probe')) return;
 
   if (progress.state === 'probe') progress.becomeReplicate();
-  else if (progress.state === 'snapshot' && progress.match + 1 >= raft.log.firstIndex) progress.becomeReplicate();
-  else if (progress.state === 'replicate') progress.freeUpTo(message.index);
+  else if (progress.state === 'snapshot' && progress.match + 1 >= raft.log.firstIndex) {
+    // No matter which snapshot it has, as long as the log continues it.
+    progress.becomeProbe();
+    progress.becomeReplicate();
+  } else if (progress.state === 'replicate') progress.freeUpTo(message.index);
 
+  const isOther = message.from !== raft.id;
   if (maybeCommit(raft)) {
     releasePendingReads(raft);
     broadcastAppend(raft);
-  }
-  // The window may have opened for several messages. What the commit made news of is sent with them.
-  if (message.from !== raft.id) while (sendAppend(raft, message.from, false));
+  } else if (isOther && progress.canBumpCommit(raft.log.committed)) sendAppend(raft, message.from);
+  // The window may have opened for several messages.
+  if (isOther) while (sendAppend(raft, message.from, false));
+  continueTransfer(raft, message.from, progress);
 }
 
 /**
@@ -85,41 +102,18 @@ function receiveRejection(raft: RaftCore, message: Message, progress: Progress):
   sendAppend(raft, message.from);
 }
 
-function receiveHeartbeatResponse(raft: RaftCore, message: Message): void {
-  const progress = progressOf(raft, message.from);
+function receiveHeartbeatResponse(raft: RaftCore, message: Message, progress: Progress): void {
   progress.recentActive = true;
   progress.isPaused = false;
   // Even an empty append finds out that an earlier one was lost.
   if (progress.match < raft.log.lastIndex || progress.state === 'probe') sendAppend(raft, message.from);
-  if (message.context === '') return;
-  for (const read of raft.readOnly.acknowledge(raft.id, message.from, message.context, raft.voters)) {
-    answerRead(raft, read.message, read.index);
-  }
+  acknowledgeRead(raft, message);
 }
 
-/** §8: a leader that has committed nothing in its term may lack commits of its predecessor, so the read waits. */
-function receiveReadIndex(raft: RaftCore, message: Message): void {
-  if (!raft.hasCommittedInTerm) {
-    raft.pendingReadIndexMessages.push(message);
-    return;
-  }
-  if (raft.voters.length === 1) {
-    answerRead(raft, message, raft.log.committed);
-    return;
-  }
-  raft.readOnly.add(message, raft.log.committed);
-  broadcastHeartbeat(raft);
-}
-
-function releasePendingReads(raft: RaftCore): void {
-  if (!raft.hasCommittedInTerm) return;
-  const waiting = raft.pendingReadIndexMessages;
-  raft.pendingReadIndexMessages = [];
-  for (const message of waiting) receiveReadIndex(raft, message);
-}
-
-function answerRead(raft: RaftCore, message: Message, index: number): void {
-  const { context, from } = message;
-  if (from === raft.id || from === none) raft.readStates.push({ index, context });
-  else raft.send('MsgReadIndexResp', from, { index, context });
+/** The caller's word on what became of a snapshot. The next MsgApp waits for the peer's own, or for a heartbeat. */
+function receiveSnapshotStatus(message: Message, progress: Progress): void {
+  if (progress.state !== 'snapshot') return;
+  if (message.reject) progress.pendingSnapshot = 0;
+  progress.becomeProbe();
+  progress.isPaused = true;
 }

@@ -1,14 +1,19 @@
 // The log as the core sees it: everything after the last compaction, in memory. Five indexes move over it and keep
-// this order: applied <= applying <= committed, and stable <= in progress <= last. Entries between `stable` and the
-// end are not known to be on disk yet, and none of them is ever handed out to be applied.
+// this order: applied <= applying <= committed, and stable <= in progress <= last. Entries after `stable` are not
+// known to be on disk yet (etcd's "unstable" ones).
 import { assert } from '../assert.ts';
-import type { Entry, Snapshot, SnapshotMetadata } from './messages.ts';
+import { type Entry, encodedBytes, type Snapshot, type SnapshotMetadata } from './messages.ts';
+
+function sizeOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, entry) => sum + encodedBytes(entry), 0);
+}
 
 export class RaftLog {
   /** The newest durable snapshot, to be sent to whoever is too far behind. */
   snapshot: Snapshot | undefined;
   /** A snapshot from the leader that is not durable yet. */
   pendingSnapshot: Snapshot | undefined;
+  isSnapshotInProgress = false;
   committed: number;
   applying: number;
   applied: number;
@@ -17,11 +22,15 @@ export class RaftLog {
   /** What lies just before the first entry in memory. */
   #base: SnapshotMetadata;
   #entries: Entry[];
+  readonly #maxApplyingBytes: number;
+  #applyingBytes = 0;
+  #isApplyingPaused = false;
 
-  constructor(snapshot: Snapshot | undefined, entries: readonly Entry[], commit: number) {
+  constructor(snapshot: Snapshot | undefined, entries: readonly Entry[], commit: number, maxApplyingBytes: number) {
     this.snapshot = snapshot;
     this.#base = snapshot?.metadata ?? { index: 0, term: 0 };
     this.#entries = [...entries];
+    this.#maxApplyingBytes = maxApplyingBytes;
     this.applied = this.applying = this.#base.index;
     this.committed = Math.max(commit, this.#base.index);
     this.stable = this.inProgress = this.lastIndex;
@@ -40,6 +49,11 @@ export class RaftLog {
     return this.#entries.at(-1)?.term ?? this.#base.term;
   }
 
+  /** Whether any entry is not known to be durable. */
+  get hasUnstable(): boolean {
+    return this.stable < this.lastIndex;
+  }
+
   /** The term of the entry at `index`; undefined when it was compacted or does not exist. */
   term(index: number): number | undefined {
     if (index === this.#base.index) return this.#base.term;
@@ -50,13 +64,14 @@ export class RaftLog {
     return this.term(index) === term;
   }
 
-  /** Entries from `from` on, at most `maxBytes` of data but at least one if there is one. Undefined when compacted. */
+  /** Entries from `from` on, at most `maxBytes` of them but at least one if there is one. Undefined when compacted. */
   entriesFrom(from: number, maxBytes: number, to = this.lastIndex): readonly Entry[] | undefined {
     if (from < this.firstIndex) return undefined;
     let bytes = 0;
     let end = from;
     for (; end <= to; end += 1) {
-      bytes += this.#entries[end - this.firstIndex]?.data.length ?? 0;
+      const entry = this.#entries[end - this.firstIndex];
+      bytes += entry === undefined ? 0 : encodedBytes(entry);
       if (bytes > maxBytes && end > from) break;
     }
     return this.#entries.slice(from - this.firstIndex, end - this.firstIndex);
@@ -117,19 +132,62 @@ export class RaftLog {
     return this.#entries.slice(this.inProgress - this.#base.index);
   }
 
-  /** Entries to apply: committed, durable here, and not handed out before. */
-  nextCommitted(maxBytes: number): readonly Entry[] {
-    const to = Math.min(this.committed, this.stable);
-    if (this.pendingSnapshot !== undefined || to <= this.applying) return [];
-    const entries = this.entriesFrom(this.applying + 1, maxBytes, to);
+  /** A snapshot that nobody was asked to write yet. */
+  nextSnapshot(): Snapshot | undefined {
+    return this.isSnapshotInProgress ? undefined : this.pendingSnapshot;
+  }
+
+  /** All that is not durable is being written from now on. */
+  acceptUnstable(): void {
+    this.inProgress = this.lastIndex;
+    this.isSnapshotInProgress = this.pendingSnapshot !== undefined;
+  }
+
+  #maxAppliable(allowUnstable: boolean): number {
+    return allowUnstable ? this.committed : Math.min(this.committed, this.stable);
+  }
+
+  hasNextCommitted(allowUnstable: boolean): boolean {
+    if (this.#isApplyingPaused || this.pendingSnapshot !== undefined) return false;
+    return this.applying < this.#maxAppliable(allowUnstable);
+  }
+
+  /**
+   * Entries to apply: committed, and not handed out before. Unless `allowUnstable`, durable here too. All that were
+   * handed out and are not applied yet together stay within a limit.
+   */
+  nextCommitted(allowUnstable: boolean): readonly Entry[] {
+    if (!this.hasNextCommitted(allowUnstable)) return [];
+    const budget = this.#maxApplyingBytes - this.#applyingBytes;
+    const entries = this.entriesFrom(this.applying + 1, budget, this.#maxAppliable(allowUnstable));
     assert(entries !== undefined, 'what is not applied is never compacted');
     return entries;
   }
 
+  /** These entries are handed out to be applied. */
+  acceptApplying(entries: readonly Entry[], allowUnstable: boolean): void {
+    const last = entries.at(-1);
+    if (last === undefined) return;
+    this.applying = last.index;
+    this.#applyingBytes += sizeOf(entries);
+    this.#isApplyingPaused =
+      this.#applyingBytes >= this.#maxApplyingBytes || last.index < this.#maxAppliable(allowUnstable);
+  }
+
+  /** Everything up to `index` is applied, of which `entries` were handed out. */
+  appliedTo(index: number, entries: readonly Entry[]): void {
+    assert(index <= this.committed && index >= this.applied, `${index} cannot be applied after ${this.applied}`);
+    this.applied = index;
+    this.applying = Math.max(this.applying, index);
+    this.#applyingBytes = Math.max(0, this.#applyingBytes - sizeOf(entries));
+    this.#isApplyingPaused = this.#applyingBytes >= this.#maxApplyingBytes;
+  }
+
   /** The write that ended with this entry is durable. Ignored when the entry was replaced in the meantime. */
   stableTo(index: number, term: number): void {
-    if (index > this.inProgress || index <= this.stable || !this.matches(index, term)) return;
+    if (index <= this.stable || !this.matches(index, term)) return;
     this.stable = index;
+    this.inProgress = Math.max(this.inProgress, index);
   }
 
   /** Replaces the whole log by a snapshot from the leader (figure 13, step 7). */
@@ -137,6 +195,7 @@ export class RaftLog {
     const { index } = snapshot.metadata;
     assert(index > this.committed, 'a snapshot never takes back what is committed');
     this.pendingSnapshot = snapshot;
+    this.isSnapshotInProgress = false;
     this.#base = snapshot.metadata;
     this.#entries = [];
     this.committed = this.stable = this.inProgress = index;
@@ -144,9 +203,11 @@ export class RaftLog {
 
   /** The snapshot from the leader is durable and the state machine has it. */
   restored(snapshot: Snapshot): void {
-    this.snapshot = snapshot;
-    this.applying = this.applied = Math.max(this.applied, snapshot.metadata.index);
-    if (this.pendingSnapshot === snapshot) this.pendingSnapshot = undefined;
+    const { index } = snapshot.metadata;
+    if (index > (this.snapshot?.metadata.index ?? 0)) this.snapshot = snapshot;
+    if (this.pendingSnapshot?.metadata.index !== index) return;
+    this.pendingSnapshot = undefined;
+    this.isSnapshotInProgress = false;
   }
 
   /** Forgets entries up to `index`, which the durable `snapshot` covers. */
@@ -154,6 +215,11 @@ export class RaftLog {
     assert(index <= snapshot.metadata.index, 'only what the snapshot covers is forgotten');
     if (snapshot.metadata.index <= (this.snapshot?.metadata.index ?? 0)) return;
     this.snapshot = snapshot;
+    this.forget(index);
+  }
+
+  /** Forgets entries up to `index`. */
+  forget(index: number): void {
     const term = this.term(index);
     if (index <= this.#base.index || term === undefined) return;
     assert(index <= this.applying, 'only what was handed out to be applied is forgotten');

@@ -29,6 +29,9 @@ export class Progress {
   recentActive = false;
   /** Set when one more MsgApp would be too many; an answer or a heartbeat's answer clears it. */
   isPaused = false;
+  isLearner = false;
+  /** The commit index that was sent last, so that none is sent twice for nothing. */
+  #sentCommit = 0;
   readonly #limits: InflightLimits;
   #inflights: Inflight[] = [];
   #inflightBytes = 0;
@@ -36,6 +39,26 @@ export class Progress {
   constructor(next: number, limits: InflightLimits) {
     this.next = next;
     this.#limits = limits;
+  }
+
+  /** A copy that shares nothing but what is never changed: a change of membership works on copies. */
+  clone(): Progress {
+    const copy = new Progress(this.next, this.#limits);
+    copy.match = this.match;
+    copy.state = this.state;
+    copy.pendingSnapshot = this.pendingSnapshot;
+    copy.snapshotTicks = this.snapshotTicks;
+    copy.recentActive = this.recentActive;
+    copy.isPaused = this.isPaused;
+    copy.isLearner = this.isLearner;
+    copy.#sentCommit = this.#sentCommit;
+    copy.#inflights = [...this.#inflights];
+    copy.#inflightBytes = this.#inflightBytes;
+    return copy;
+  }
+
+  get inflightCount(): number {
+    return this.#inflights.length;
   }
 
   get isFull(): boolean {
@@ -54,6 +77,7 @@ export class Progress {
     const known = this.state === 'snapshot' ? Math.max(this.match, this.pendingSnapshot) : this.match;
     this.#reset('probe');
     this.next = known + 1;
+    this.#sentCommit = Math.min(this.#sentCommit, this.next - 1);
   }
 
   becomeReplicate(): void {
@@ -65,6 +89,7 @@ export class Progress {
     this.#reset('snapshot');
     this.pendingSnapshot = index;
     this.next = index + 1;
+    this.#sentCommit = index;
   }
 
   #reset(state: ProgressState): void {
@@ -83,13 +108,22 @@ export class Progress {
       return;
     }
 
-    const bytes = payloadBytes(entries);
     if (entries.length > 0) {
+      const bytes = payloadBytes(entries);
       this.next += entries.length;
       this.#inflights.push({ lastIndex: this.next - 1, bytes });
       this.#inflightBytes += bytes;
     }
     this.isPaused = this.isFull;
+  }
+
+  /** Whether the peer may not have been told of this commit index, or of as much of it as its log allows. */
+  canBumpCommit(commit: number): boolean {
+    return commit > this.#sentCommit && this.#sentCommit < this.next - 1;
+  }
+
+  sentCommit(commit: number): void {
+    this.#sentCommit = commit;
   }
 
   /** Frees what an acknowledgement up to this index covers. */
@@ -117,11 +151,13 @@ export class Progress {
     if (this.state === 'replicate') {
       if (rejected <= this.match) return false;
       this.next = this.match + 1;
-      return true;
+    } else {
+      if (this.next - 1 !== rejected) return false;
+      this.next = Math.max(Math.min(rejected, hint + 1), this.match + 1);
+      this.isPaused = false;
     }
-    if (this.next - 1 !== rejected) return false;
-    this.next = Math.max(Math.min(rejected, hint + 1), this.match + 1);
-    this.isPaused = false;
+    // What was sent with the rejected message was hardly applied.
+    this.#sentCommit = Math.min(this.#sentCommit, this.next - 1);
     return true;
   }
 }

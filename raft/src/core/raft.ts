@@ -1,11 +1,16 @@
 // The state of one peer and its transitions (figure 2). It never reads a clock, draws a random number, opens a socket
-// or writes a file. The files beside it are its verbs: election.ts, replication.ts, leader.ts, follower.ts, step.ts.
+// or writes a file. The files beside it are its verbs: election.ts, replication.ts, leader.ts, follower.ts, step.ts,
+// reconfiguration.ts, reads.ts, transfer.ts.
 import { assert } from '../assert.ts';
+import type { CoreConfig, CoreRecovery } from './core-config.ts';
 import { RaftLog } from './log.ts';
+import { type Configuration, confStateOf, type NewProgress, restoreMembership } from './membership.ts';
 import {
+  type ConfState,
   dependsOnDisk,
   type Entry,
   type HardState,
+  isLocalThread,
   type Message,
   type MessageContent,
   type MessageType,
@@ -14,87 +19,97 @@ import {
   payloadBytes,
   type ReadState,
   type Role,
-  type Snapshot,
 } from './messages.ts';
-import { type InflightLimits, Progress } from './progress.ts';
+import { Progress } from './progress.ts';
 import { ReadOnly } from './read-only.ts';
 
-export interface CoreLimits extends InflightLimits {
-  /** Bytes of data in one MsgApp; a single larger entry still travels. */
-  readonly maxBytesPerMessage: number;
-  /** Bytes of data a leader holds that are not committed; beyond it proposals are refused. */
-  readonly maxUncommittedBytes: number;
-  /** Bytes of data handed out to be applied at once, so that applying does not stop the heartbeats. */
-  readonly maxAppliedBytesPerReady: number;
-}
+export type { CoreConfig, CoreLimits, CoreRecovery } from './core-config.ts';
 
-export interface CoreConfig {
-  /** This peer's id, at least 1, and one of `voters`. */
-  readonly id: number;
-  readonly voters: readonly number[];
-  /** Ticks without a leader after which a peer asks for an election. */
-  readonly electionTicks: number;
-  readonly heartbeatTicks: number;
-  /** Draws the election timeout in ticks, in [electionTicks, 2 * electionTicks) (§5.2). */
-  readonly randomElectionTicks: () => number;
-  /** Ticks after which a snapshot that nobody acknowledged is taken as lost. */
-  readonly snapshotRetryTicks: number;
-  /** Ask before an election whether it can be won, so that a peer that comes back does not depose a leader (thesis §9.6). */
-  readonly preVote: boolean;
-  /** A leader that a majority does not hear steps down, and who hears a leader grants no vote (thesis §6.2, §4.2.3). */
-  readonly checkQuorum: boolean;
-  readonly limits: CoreLimits;
-}
+/** Why a message did nothing: the proposal in it was surely not appended. */
+export type StepRefusal = 'proposal-dropped';
 
-/** What a peer finds on its disk. All empty for a new one. */
-export interface CoreRecovery {
-  readonly hardState: HardState;
-  readonly snapshot?: Snapshot;
-  readonly entries: readonly Entry[];
-}
+const isForwarded: ReadonlySet<MessageType> = new Set(['MsgProp', 'MsgReadIndex']);
+const isAboutVotes: ReadonlySet<MessageType> = new Set(['MsgVote', 'MsgVoteResp', 'MsgPreVote', 'MsgPreVoteResp']);
 
 export class RaftCore {
   readonly config: CoreConfig;
   readonly id: number;
-  readonly voters: readonly number[];
   readonly log: RaftLog;
+  configuration: Configuration;
+  /** Of everybody who takes part, in ascending order of ids. */
+  progress: Map<number, Progress>;
   term: number;
   vote: number;
   lead = none;
   role: Role = 'follower';
   votes = new Map<number, boolean>();
-  progress = new Map<number, Progress>();
-  readOnly = new ReadOnly();
+  /** To whom this leader is handing over (thesis §3.10). */
+  leadTransferee = none;
+  /** Whether this leader asked anybody to take over in this term: such an election heeds no lease. */
+  hasHandedOver = false;
+  /** The last entry that may be a change of membership; until it is applied, no further one is accepted. */
+  pendingConfIndex = 0;
+  readOnly: ReadOnly;
   /** Reads asked of a leader that has not committed an entry of its term yet. */
   pendingReadIndexMessages: Message[] = [];
   readStates: ReadState[] = [];
   messages: Message[] = [];
   messagesAfterAppend: Message[] = [];
+  /** Ticks since the start; the measure of leases. */
+  ticks = 0;
   electionElapsed = 0;
   heartbeatElapsed = 0;
   randomizedElectionTicks: number;
   uncommittedBytes = 0;
 
   constructor(config: CoreConfig, recovery: CoreRecovery) {
-    assert(config.voters.includes(config.id), 'a peer is one of the voters');
-    assert(new Set(config.voters).size === config.voters.length, 'voters are distinct');
-    assert(
-      config.voters.every((voter) => Number.isSafeInteger(voter) && voter > none),
-      'ids begin at 1',
-    );
-    assert(config.electionTicks > config.heartbeatTicks, 'an election timeout is longer than a heartbeat (§5.6)');
+    assertConfig(config);
     this.config = config;
     this.id = config.id;
-    this.voters = config.voters;
-    this.log = new RaftLog(recovery.snapshot, recovery.entries, recovery.hardState.commit);
-    this.term = recovery.hardState.term;
-    this.vote = recovery.hardState.vote;
-    assert(this.term >= this.log.lastTerm, 'the term is never older than the log');
+    const { hardState, snapshot, entries } = recovery;
+    this.log = new RaftLog(snapshot, entries, hardState.commit, config.limits.maxAppliedBytesPerReady);
+    if (config.applied !== undefined) this.log.appliedTo(Math.max(config.applied, this.log.applied), []);
+    const restored = restoreMembership(snapshot?.metadata.confState ?? this.#initialConfState(), this.newProgress());
+    this.configuration = restored.configuration;
+    this.progress = new Map(restored.progress);
+    this.term = hardState.term;
+    this.vote = hardState.vote;
+    assert(hardState.term === 0 || this.term >= this.log.lastTerm, 'the term is never older than the log');
+    this.readOnly = new ReadOnly(this.id);
     this.randomizedElectionTicks = config.randomElectionTicks();
+  }
+
+  #initialConfState(): ConfState {
+    const { voters, learners = [] } = this.config;
+    return { voters, votersOutgoing: [], learners, learnersNext: [], autoLeave: false };
   }
 
   hardState(): HardState {
     return { term: this.term, vote: this.vote, commit: this.log.committed };
+  }
+
+  confState(): ConfState {
+    return confStateOf(this.configuration);
+  }
+
+  newProgress(): NewProgress {
+    return { lastIndex: this.log.lastIndex, limits: this.config.limits };
+  }
+
+  isVoter(id: number): boolean {
+    return this.configuration.incoming.has(id) || this.configuration.outgoing.has(id);
+  }
+
+  /** Whether this peer may ask to lead: a voter whose log is on its disk. */
+  get isPromotable(): boolean {
+    const own = this.progress.get(this.id);
+    // A snapshot that is not on disk yet is a log that is not: who has none must not ask to lead.
+    return own !== undefined && !own.isLearner && this.log.pendingSnapshot === undefined;
+  }
+
+  /** Whether entries are handed out to be applied before this peer's own disk has them. */
+  get appliesUnstable(): boolean {
+    return this.config.applyUnstableEntries === true && this.config.asyncStorageWrites !== true;
   }
 
   /** Whether an entry of this leader's own term is committed: before, it does not know what is (§8). */
@@ -103,8 +118,8 @@ export class RaftCore {
   }
 
   send(type: MessageType, to: number, content: MessageContent = {}): void {
-    const isForwarded = type === 'MsgProp' || type === 'MsgReadIndex';
-    const term = isForwarded ? 0 : (content.term ?? this.term);
+    assert(isAboutVotes.has(type) === (content.term ?? 0) > 0, `${type} names its term if it is about votes`);
+    const term = isForwarded.has(type) ? 0 : (content.term ?? this.term);
     const message = makeMessage(type, to, { from: this.id, ...content, term });
     if (dependsOnDisk(type)) this.messagesAfterAppend.push(message);
     else {
@@ -139,11 +154,14 @@ export class RaftCore {
     this.#reset(this.term);
     this.lead = this.id;
     this.role = 'leader';
-    const own = this.ownProgress();
+    const own = this.progress.get(this.id);
+    assert(own !== undefined, 'who leads takes part');
     own.becomeReplicate();
     own.recentActive = true;
+    // Any entry that is not applied yet may change the membership; looking at all of them could take long.
+    this.pendingConfIndex = this.log.lastIndex;
     // §8: only an entry of its own term tells a leader what is committed. The empty one is never refused.
-    this.appendEntries([new Uint8Array(0)]);
+    this.appendEntries([{ data: new Uint8Array(0) }]);
   }
 
   #reset(term: number): void {
@@ -153,30 +171,38 @@ export class RaftCore {
       this.vote = none;
     }
     this.lead = none;
+    this.leadTransferee = none;
+    this.hasHandedOver = false;
     this.electionElapsed = 0;
     this.heartbeatElapsed = 0;
     this.randomizedElectionTicks = this.config.randomElectionTicks();
     this.votes.clear();
+    this.pendingConfIndex = 0;
     this.uncommittedBytes = 0;
-    this.readOnly = new ReadOnly();
+    this.readOnly = new ReadOnly(this.id);
     this.pendingReadIndexMessages = [];
-    const next = this.log.lastIndex + 1;
-    this.progress = new Map(this.voters.map((voter) => [voter, new Progress(next, this.config.limits)]));
+    this.#resetProgress();
   }
 
-  ownProgress(): Progress {
-    const own = this.progress.get(this.id);
-    assert(own !== undefined, 'a peer has progress of its own');
-    return own;
+  #resetProgress(): void {
+    for (const [id, { isLearner }] of this.progress) {
+      const progress = new Progress(this.log.lastIndex + 1, this.config.limits);
+      progress.isLearner = isLearner;
+      if (id === this.id) progress.match = this.log.lastIndex;
+      this.progress.set(id, progress);
+    }
   }
 
   /**
    * Appends to the leader's log. The leader counts itself only when its own disk has the entries, by the MsgAppResp
    * to itself: in a cluster of one, nothing else stands between a proposal and its commit.
    */
-  appendEntries(data: readonly Uint8Array[]): boolean {
+  appendEntries(content: readonly Pick<Entry, 'type' | 'data'>[]): boolean {
     const first = this.log.lastIndex + 1;
-    const entries = data.map((bytes, at) => ({ index: first + at, term: this.term, data: bytes }));
+    const entries = content.map(({ type, data }, at): Entry => {
+      const place = { index: first + at, term: this.term };
+      return type === undefined ? { ...place, data } : { ...place, type, data };
+    });
     const bytes = payloadBytes(entries);
     const isOverLimit = this.uncommittedBytes + bytes > this.config.limits.maxUncommittedBytes;
     // A single proposal is let in when nothing waits, or one larger than the limit could never be made.
@@ -186,4 +212,19 @@ export class RaftCore {
     this.send('MsgAppResp', this.id, { index: this.log.lastIndex });
     return true;
   }
+}
+
+function assertConfig(config: CoreConfig): void {
+  const ids = [config.id, ...config.voters, ...(config.learners ?? [])];
+  assert(
+    ids.every((id) => Number.isSafeInteger(id) && id > none && !isLocalThread(id)),
+    'ids begin at 1',
+  );
+  assert(new Set(config.voters).size === config.voters.length, 'voters are distinct');
+  assert(config.heartbeatTicks > 0, 'a heartbeat takes time');
+  assert(config.electionTicks > config.heartbeatTicks, 'an election timeout is longer than a heartbeat (§5.6)');
+  const { maxBytesPerMessage, maxInflightBytes, maxInflightMessages } = config.limits;
+  assert(maxInflightMessages > 0 && maxInflightBytes >= maxBytesPerMessage, 'one message may be under way');
+  // A lease is what followers promise by refusing votes while they hear a leader (thesis §6.4.1).
+  assert(config.readOnly !== 'lease-based' || config.checkQuorum, 'lease-based reads need check-quorum');
 }

@@ -1,84 +1,61 @@
 // The deterministic core's front door, in the vocabulary of etcd's RawNode. Its caller feeds it ticks, messages and
 // proposals, and does what each `Ready` asks: nothing else gets out. Between `ready()` and `advance()` it may be fed
-// further, so that proposals gather while the disk writes; but only one Ready is out at a time.
+// further, so that proposals gather while the disk writes; but only one Ready is out at a time. With asynchronous
+// storage there is no `advance()`: a Ready is done with when the storage messages in it are answered.
 import { assert } from '../assert.ts';
+import { asV2, type ConfChange, encodeConfChange } from './conf-change.ts';
 import {
+  type ConfState,
   type Entry,
   type HardState,
+  isLocal,
+  isLocalThread,
+  isResponse,
   type Message,
+  type MessageContent,
   type MessageType,
   makeMessage,
   none,
-  payloadBytes,
-  type ReadState,
-  type Role,
   type Snapshot,
 } from './messages.ts';
-import type { ProgressState } from './progress.ts';
-import { type CoreConfig, type CoreRecovery, RaftCore } from './raft.ts';
+import { type CoreConfig, type CoreRecovery, RaftCore, type StepRefusal } from './raft.ts';
+import {
+  type Ready,
+  type SoftState,
+  storageAppend,
+  storageAppendResponse,
+  storageApply,
+  storageApplyResponse,
+} from './ready.ts';
+import { applyConfChange } from './reconfiguration.ts';
+import { type BasicStatus, basicStatusOf, type CoreStatus, statusOf } from './status.ts';
 import { step, tick } from './step.ts';
 
-const localTypes: readonly MessageType[] = ['MsgHup', 'MsgBeat', 'MsgCheckQuorum'];
+export type { Ready, SoftState } from './ready.ts';
+export type { BasicStatus, CoreStatus, PeerProgress } from './status.ts';
 
-export interface SoftState {
-  readonly lead: number;
-  readonly role: Role;
-}
-
-/** The order of the fields is the order of the duties. */
-export interface Ready {
-  readonly softState?: SoftState;
-  /** Reads that are confirmed: serve each when its index is applied. */
-  readonly readStates: readonly ReadState[];
-  /** To be sent at once, also while the disk still writes (thesis §10.2.1). */
-  readonly messages: readonly Message[];
-  /** To be applied, in order. They are on this peer's disk already. */
-  readonly committedEntries: readonly Entry[];
-  /** To be made durable first, and given to the state machine; it replaces the log. */
-  readonly snapshot?: Snapshot;
-  /** To be made durable, together with `entries`. */
-  readonly hardState?: HardState;
-  /** To be made durable. They replace what the disk has from the first one's index on. */
-  readonly entries: readonly Entry[];
-  /** Whether more changed than the commit index. If not, `hardState` may be written with whatever comes next. */
-  readonly mustSync: boolean;
-  /** To be sent only when all of the above is durable; then call `advance()`. */
-  readonly messagesAfterAppend: readonly Message[];
-}
+/** Why a message was not taken. All but a dropped proposal are no honest peer's, or too late. */
+export type Refusal = StepRefusal | 'local-message' | 'peer-not-found';
 
 export type ProposeResult =
   | { readonly isAccepted: true; readonly index: number; readonly term: number }
-  | { readonly isAccepted: false; readonly reason: 'not-leader' | 'too-much-uncommitted'; readonly lead: number };
-
-export interface PeerProgress {
-  readonly match: number;
-  readonly next: number;
-  readonly state: ProgressState;
-  readonly isRecentlyActive: boolean;
-}
-
-export interface CoreStatus extends SoftState, HardState {
-  readonly id: number;
-  readonly applied: number;
-  readonly firstIndex: number;
-  readonly lastIndex: number;
-  readonly snapshotIndex: number;
-  readonly hasCommittedInTerm: boolean;
-  /** What a leader knows of each peer; empty on others. */
-  readonly progress: ReadonlyMap<number, PeerProgress>;
-}
+  /** `forwarded`: it was sent to the leader, and whether it is appended there is not known. The others surely are not. */
+  | {
+      readonly isAccepted: false;
+      readonly reason: 'not-leader' | 'too-much-uncommitted' | 'transferring' | 'forwarded';
+      readonly lead: number;
+    };
 
 export class RawNode {
   readonly #raft: RaftCore;
   #previousHardState: HardState;
   #previousSoftState: SoftState;
-  #snapshotInProgress: Snapshot | undefined;
-  #outstanding: Ready | undefined;
+  #isOutstanding = false;
   #stepsOnAdvance: Message[] = [];
 
   constructor(config: CoreConfig, recovery: CoreRecovery) {
     this.#raft = new RaftCore(config, recovery);
-    this.#previousHardState = recovery.hardState;
+    this.#previousHardState = this.#raft.hardState();
     this.#previousSoftState = { lead: none, role: 'follower' };
   }
 
@@ -86,32 +63,85 @@ export class RawNode {
     tick(this.#raft);
   }
 
-  /** Takes a message from another peer. Local types and strangers are ignored: they are no honest peer's. */
-  step(message: Message): void {
-    if (localTypes.includes(message.type) || message.to !== this.#raft.id || message.from === this.#raft.id) return;
-    if (!this.#raft.voters.includes(message.from)) return;
-    step(this.#raft, message);
+  /** Takes a message from another peer, or from this peer's own storage. */
+  step(message: Message): Refusal | undefined {
+    const { id, config, progress } = this.#raft;
+    const { type, from, to } = message;
+    const isFromStorage = isLocalThread(from);
+    // With asynchronous storage, a peer's answers to itself come back this way.
+    const isFromSelf = from === id && !(config.asyncStorageWrites === true && isResponse(type));
+    if (to !== id || isFromSelf || (isLocal(type) && !isFromStorage)) return 'local-message';
+    if (isResponse(type) && !isFromStorage && !progress.has(from)) return 'peer-not-found';
+    return step(this.#raft, message);
   }
 
   /** Appends to the log if this peer leads, one entry each. The index is that of the first entry. */
   propose(data: readonly Uint8Array[]): ProposeResult {
     assert(data.length > 0, 'a proposal has data');
+    return this.#propose(data.map((bytes) => ({ data: bytes })));
+  }
+
+  /** A change that cannot be made now is appended as an empty entry: look at what is applied at its index. */
+  proposeConfChange(change: ConfChange): ProposeResult {
+    return this.#propose([encodeConfChange(change)]);
+  }
+
+  #propose(content: readonly Pick<Entry, 'type' | 'data'>[]): ProposeResult {
     const raft = this.#raft;
-    if (raft.role !== 'leader') return { isAccepted: false, reason: 'not-leader', lead: raft.lead };
+    const { role, lead } = raft;
     const index = raft.log.lastIndex + 1;
-    const entries = data.map((bytes) => ({ index: 0, term: 0, data: bytes }));
-    step(raft, makeMessage('MsgProp', raft.id, { from: raft.id, entries }));
-    if (raft.log.lastIndex < index) return { isAccepted: false, reason: 'too-much-uncommitted', lead: raft.lead };
-    return { isAccepted: true, index, term: raft.term };
+    const entries = content.map((entry) => ({ index: 0, term: 0, ...entry }));
+    const refusal = this.#stepLocal('MsgProp', { entries });
+    if (refusal === undefined) {
+      return role === 'leader'
+        ? { isAccepted: true, index, term: raft.term }
+        : { isAccepted: false, reason: 'forwarded', lead };
+    }
+    const isTransferring = raft.leadTransferee !== none;
+    const reason = isTransferring ? 'transferring' : 'too-much-uncommitted';
+    return { isAccepted: false, reason: role === 'leader' && raft.progress.has(raft.id) ? reason : 'not-leader', lead };
+  }
+
+  /**
+   * To be called for each change of membership among the committed entries, in their order, when it is applied. The
+   * result belongs into the metadata of snapshots. Throws MembershipError when the change fits not at all, which only
+   * `disableConfChangeValidation` allows.
+   */
+  applyConfChange(change: ConfChange): ConfState {
+    return applyConfChange(this.#raft, asV2(change));
   }
 
   /** Asks for a linearizable read. The answer is a ReadState with this context, or never comes: then ask again. */
   readIndex(context: string): void {
-    step(this.#raft, makeMessage('MsgReadIndex', this.#raft.id, { from: this.#raft.id, context }));
+    this.#stepLocal('MsgReadIndex', { context });
   }
 
   campaign(): void {
-    step(this.#raft, makeMessage('MsgHup', this.#raft.id, { from: this.#raft.id }));
+    this.#stepLocal('MsgHup');
+  }
+
+  /** Asks the leader, from any peer, to let `transferee` lead. It may come to nothing: look at who leads. */
+  transferLeadership(transferee: number): void {
+    this.#stepLocal('MsgTransferLeader', { from: transferee });
+  }
+
+  /** A follower gives up on its leader, so that it may vote at once, and does not campaign itself (CockroachDB's use). */
+  forgetLeader(): void {
+    this.#stepLocal('MsgForgetLeader');
+  }
+
+  /** What was sent to this peer last is probably lost. */
+  reportUnreachable(id: number): void {
+    this.#stepLocal('MsgUnreachable', { from: id });
+  }
+
+  /** What became of the snapshot for this peer, when the caller knows it before the peer speaks. */
+  reportSnapshot(id: number, isDelivered: boolean): void {
+    this.#stepLocal('MsgSnapStatus', { from: id, reject: !isDelivered });
+  }
+
+  #stepLocal(type: MessageType, content: MessageContent = {}): StepRefusal | undefined {
+    return step(this.#raft, makeMessage(type, this.#raft.id, { from: this.#raft.id, ...content }));
   }
 
   /** Forgets how long no leader was heard, because this process did not listen. */
@@ -119,20 +149,30 @@ export class RawNode {
     if (this.#raft.role !== 'leader') this.#raft.electionElapsed = 0;
   }
 
+  /** Sets the election timeout in ticks until the role changes, for scenarios and simulators. */
+  setRandomizedElectionTicks(ticks: number): void {
+    this.#raft.randomizedElectionTicks = ticks;
+  }
+
   /** Forgets entries up to `index`, which this durable snapshot of the state machine covers. */
   compact(snapshot: Snapshot, index: number): void {
     this.#raft.log.compact(snapshot, index);
   }
 
+  /** Forgets entries up to `index`; for who has a `snapshotSource`. */
+  forget(index: number): void {
+    this.#raft.log.forget(index);
+  }
+
   hasReady(): boolean {
-    const { log, messages, messagesAfterAppend, readStates, config } = this.#raft;
+    const { log, messages, messagesAfterAppend, readStates, appliesUnstable } = this.#raft;
     return (
       messages.length > 0 ||
       messagesAfterAppend.length > 0 ||
       readStates.length > 0 ||
-      (log.pendingSnapshot !== undefined && log.pendingSnapshot !== this.#snapshotInProgress) ||
+      log.nextSnapshot() !== undefined ||
       log.inProgress < log.lastIndex ||
-      log.nextCommitted(config.limits.maxAppliedBytesPerReady).length > 0 ||
+      log.hasNextCommitted(appliesUnstable) ||
       this.#changedHardState() !== undefined ||
       this.#changedSoftState() !== undefined
     );
@@ -149,77 +189,71 @@ export class RawNode {
   }
 
   ready(): Ready {
-    assert(this.#outstanding === undefined, 'one Ready at a time');
+    assert(!this.#isOutstanding, 'one Ready at a time');
     const raft = this.#raft;
-    const { log } = raft;
+    const isAsync = raft.config.asyncStorageWrites === true;
+    const ready = this.#collect();
+    const messages = [...ready.messages];
+    if (isAsync) {
+      const work = [storageAppend(raft, ready), storageApply(raft, ready.committedEntries)];
+      messages.push(...work.filter((message) => message !== undefined));
+    } else {
+      const answers = [storageAppendResponse(raft, ready.snapshot), storageApplyResponse(raft, ready.committedEntries)];
+      const toSelf = raft.messagesAfterAppend.filter((message) => message.to === raft.id);
+      this.#stepsOnAdvance = [...toSelf, ...answers.filter((message) => message !== undefined)];
+      this.#isOutstanding = true;
+    }
+    this.#accept(ready);
+    return { ...ready, messages, messagesAfterAppend: isAsync ? [] : ready.messagesAfterAppend };
+  }
+
+  #collect(): Ready {
+    const raft = this.#raft;
     const hardState = this.#changedHardState();
     const softState = this.#changedSoftState();
-    const entries = log.nextUnstable();
-    const snapshot = log.pendingSnapshot;
-    const committedEntries = log.nextCommitted(raft.config.limits.maxAppliedBytesPerReady);
-    const previous = this.#previousHardState;
-    const ready: Ready = {
+    const entries = raft.log.nextUnstable();
+    const snapshot = raft.log.nextSnapshot();
+    const { term, vote } = this.#previousHardState;
+    return {
       ...(softState === undefined ? {} : { softState }),
       readStates: raft.readStates,
       messages: raft.messages,
-      committedEntries,
+      committedEntries: raft.log.nextCommitted(raft.appliesUnstable),
       ...(snapshot === undefined ? {} : { snapshot }),
       ...(hardState === undefined ? {} : { hardState }),
       entries,
-      mustSync:
-        entries.length > 0 || snapshot !== undefined || raft.term !== previous.term || raft.vote !== previous.vote,
+      mustSync: entries.length > 0 || raft.term !== term || raft.vote !== vote,
       messagesAfterAppend: raft.messagesAfterAppend.filter((message) => message.to !== raft.id),
     };
-    this.#stepsOnAdvance = raft.messagesAfterAppend.filter((message) => message.to === raft.id);
+  }
+
+  #accept({ hardState, softState, committedEntries }: Ready): void {
+    const raft = this.#raft;
     raft.readStates = [];
     raft.messages = [];
     raft.messagesAfterAppend = [];
     if (hardState !== undefined) this.#previousHardState = hardState;
     if (softState !== undefined) this.#previousSoftState = softState;
-    this.#snapshotInProgress = snapshot;
-    log.inProgress = log.lastIndex;
-    log.applying += committedEntries.length;
-    this.#outstanding = ready;
-    return ready;
+    raft.log.acceptUnstable();
+    raft.log.acceptApplying(committedEntries, raft.appliesUnstable);
   }
 
   /** All that the last Ready asked is done. */
   advance(): void {
-    const ready = this.#outstanding;
-    assert(ready !== undefined, 'advance follows ready');
-    this.#outstanding = undefined;
-    const raft = this.#raft;
-    if (ready.snapshot !== undefined) raft.log.restored(ready.snapshot);
-    this.#snapshotInProgress = undefined;
-    const applied = ready.committedEntries.at(-1);
-    if (applied !== undefined) raft.log.applied = Math.max(raft.log.applied, applied.index);
-    raft.uncommittedBytes = Math.max(0, raft.uncommittedBytes - payloadBytes(ready.committedEntries));
-    const last = ready.entries.at(-1);
-    if (last !== undefined) raft.log.stableTo(last.index, last.term);
-    for (const message of this.#stepsOnAdvance) step(raft, message);
+    assert(this.#isOutstanding, 'advance follows ready');
+    this.#isOutstanding = false;
+    const steps = this.#stepsOnAdvance;
     this.#stepsOnAdvance = [];
+    for (const message of steps) step(this.#raft, message);
   }
 
   status(): CoreStatus {
-    const raft = this.#raft;
-    const progress = new Map<number, PeerProgress>();
-    if (raft.role === 'leader') {
-      for (const [id, { match, next, state, recentActive }] of raft.progress) {
-        progress.set(id, { match, next, state, isRecentlyActive: id === raft.id || recentActive });
-      }
-    }
-    return {
-      id: raft.id,
-      lead: raft.lead,
-      role: raft.role,
-      ...raft.hardState(),
-      applied: raft.log.applied,
-      firstIndex: raft.log.firstIndex,
-      lastIndex: raft.log.lastIndex,
-      snapshotIndex: raft.log.snapshot?.metadata.index ?? 0,
-      hasCommittedInTerm: raft.role === 'leader' && raft.hasCommittedInTerm,
-      progress,
-    };
+    return statusOf(this.#raft);
+  }
+
+  /** As `status`, without what takes time to put together. */
+  basicStatus(): BasicStatus {
+    return basicStatusOf(this.#raft);
   }
 
   #changedHardState(): HardState | undefined {

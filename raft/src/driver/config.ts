@@ -33,6 +33,8 @@ export function coreConfig(options: RaftOptions): CoreConfig {
     snapshotRetryTicks: electionTicks * snapshotRetryElections,
     preVote: true,
     checkQuorum: true,
+    // Its callers are to know whether a proposal was appended.
+    disableProposalForwarding: true,
     limits,
   };
 }

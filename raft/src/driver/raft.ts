@@ -2,8 +2,9 @@
 // anything. One loop turns at a time; what is proposed or received while the disk writes waits in the core, so the
 // next turn writes all of it at once (group commit). After a fatal error nothing leaves this peer any more.
 import { assert } from '../assert.ts';
+import { decodeConfChange } from '../core/conf-change.ts';
 import type { Message } from '../core/messages.ts';
-import { type CoreStatus, RawNode, type Ready } from '../core/raw-node.ts';
+import { type CoreStatus, type ProposeResult, RawNode, type Ready } from '../core/raw-node.ts';
 import { ClosedError, NoLeaderError, NotLeaderError, ProposalRefusedError } from '../errors.ts';
 import { realDisk } from '../storage/disk.ts';
 import { DurableLog } from '../storage/durable-log.ts';
@@ -255,7 +256,7 @@ export class Raft {
     for (const group of groupsOf(this.#proposals.takeQueued(), maxProposalBytes)) {
       const answer = this.#core.propose(group.map(({ data }) => data));
       if (answer.isAccepted) this.#proposals.appended(group, answer.index, answer.term);
-      else for (const { reject } of group) reject(refusal(answer.reason, answer.lead));
+      else for (const { reject } of group) reject(refusal(answer));
     }
     if (this.#reads.hasWaiting && this.#core.status().lead > 0) this.#core.readIndex(this.#reads.beginRound());
   }
@@ -291,8 +292,11 @@ export class Raft {
   #apply(ready: Ready): void {
     for (const entry of ready.committedEntries) {
       assert(entry.index === this.#appliedIndex + 1, 'entries are applied in order');
-      // An entry without data is a new leader's first and says nothing to the state machine.
-      const result = entry.data.length > 0 ? this.#options.stateMachine.apply(entry) : undefined;
+      const change = decodeConfChange(entry);
+      if (change !== undefined) this.#core.applyConfChange(change);
+      // An entry without data is a new leader's first, or a change of membership that came too early.
+      const isCommand = change === undefined && entry.data.length > 0;
+      const result = isCommand ? this.#options.stateMachine.apply(entry) : undefined;
       this.#appliedIndex = entry.index;
       this.#appliedTerm = entry.term;
       this.#proposals.applied(entry.index, entry.term, result);
@@ -314,7 +318,9 @@ export class Raft {
   }
 }
 
-function refusal(reason: 'not-leader' | 'too-much-uncommitted', lead: number): Error {
+function refusal({ reason, lead }: ProposeResult & { readonly isAccepted: false }): Error {
+  assert(reason !== 'forwarded', 'this driver forwards nothing');
   if (reason === 'not-leader') return new NotLeaderError(lead || undefined);
+  if (reason === 'transferring') return new ProposalRefusedError('Leadership is being handed over.');
   return new ProposalRefusedError('Too much waits to be committed.');
 }

@@ -4,7 +4,7 @@
 // numbers (below 2^53) stored in 64 bits.
 import { crc32 } from 'node:zlib';
 import { assert } from '../assert.ts';
-import type { Entry, HardState, SnapshotMetadata } from '../core/messages.ts';
+import type { Entry, EntryType, HardState, SnapshotMetadata } from '../core/messages.ts';
 
 /** crc32 (4), length of the payload (4), sequence (8). */
 export const frameHeaderBytes = 16;
@@ -14,12 +14,19 @@ export const segmentHeaderBytes = 28;
 export const maxFrameBytes = 256 * 1024 * 1024;
 
 const segmentMagic = Buffer.from('RAFTLOG1');
-const kinds = { hardState: 1, entry: 2, reset: 3 } as const;
+const kinds = { hardState: 1, entry: 2, reset: 3, confChange: 4, confChangeV2: 5 } as const;
+/** All entries look alike; their type is their record's kind. */
+const entryKinds: Record<EntryType, number> = {
+  EntryNormal: kinds.entry,
+  EntryConfChange: kinds.confChange,
+  EntryConfChangeV2: kinds.confChangeV2,
+};
+const entryTypes = new Map(Object.entries(entryKinds).map(([type, kind]) => [kind, type as EntryType]));
 
 /** What one write makes durable, in this order. */
 export interface FrameContent {
   /** The log is replaced: it begins after this entry, which a durable snapshot covers. */
-  readonly reset?: SnapshotMetadata;
+  readonly reset?: Pick<SnapshotMetadata, 'index' | 'term'>;
   readonly hardState?: HardState;
   /** They replace what the log has from the first one's index on. */
   readonly entries: readonly Entry[];
@@ -92,7 +99,7 @@ export function encodeFrame(sequence: number, content: FrameContent): Buffer {
     writer.number(hardState.commit);
   }
   for (const entry of entries) {
-    writer.byte(kinds.entry);
+    writer.byte(entryKinds[entry.type ?? 'EntryNormal']);
     writer.number(entry.index);
     writer.number(entry.term);
     writer.word(entry.data.length);
@@ -117,7 +124,7 @@ export function decodeFrame(buffer: Buffer, at: number, sequence: number): Frame
 
 /** The checksum was right, so what is wrong here was written wrong. */
 function decodeContent(payload: Buffer): FrameContent {
-  let reset: SnapshotMetadata | undefined;
+  let reset: FrameContent['reset'];
   let hardState: HardState | undefined;
   const entries: Entry[] = [];
   for (let at = 0; at < payload.length; ) {
@@ -130,9 +137,12 @@ function decodeContent(payload: Buffer): FrameContent {
       hardState = { term: numberAt(0), vote: numberAt(1), commit: numberAt(2) };
       at += 25;
     } else {
-      assert(kind === kinds.entry, `a record of the unknown kind ${kind}: was it written by a later version?`);
+      const type = entryTypes.get(kind);
+      assert(type !== undefined, `a record of the unknown kind ${kind}: was it written by a later version?`);
       const length = payload.readUInt32LE(at + 17);
-      entries.push({ index: numberAt(0), term: numberAt(1), data: payload.subarray(at + 21, at + 21 + length) });
+      const data = payload.subarray(at + 21, at + 21 + length);
+      const place = { index: numberAt(0), term: numberAt(1) };
+      entries.push(type === 'EntryNormal' ? { ...place, data } : { ...place, type, data });
       at += 21 + length;
     }
   }

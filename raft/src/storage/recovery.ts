@@ -49,7 +49,7 @@ export function maxIndexOf(content: FrameContent): number {
 /** What the frames read so far say. */
 class Replay {
   hardState: HardState = { term: 0, vote: 0, commit: 0 };
-  base: SnapshotMetadata | undefined;
+  base: FrameContent['reset'];
   entries: Entry[] = [];
 
   frame(frame: Frame, file: string, offset: number): void {

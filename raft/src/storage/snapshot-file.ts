@@ -2,13 +2,16 @@
 // that ends in `.snapshot` always has all of its content. Only the newest is kept.
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import type { Snapshot } from '../core/messages.ts';
+import type { ConfState, Snapshot, SnapshotMetadata } from '../core/messages.ts';
 import { LogDamagedError } from '../errors.ts';
 import type { Disk } from './disk.ts';
 
-/** Magic (8), index (8), term (8), length of the data (8), crc32 of all the rest (4). */
+/** Magic (8), index (8), term (8), length of all that follows (8), crc32 of all the rest (4). */
 const headerBytes = 36;
-const magic = Buffer.from('RAFTSNP1');
+/** After the header comes the data. Written until memberships could change, and still read. */
+const magicWithoutMembership = Buffer.from('RAFTSNP1');
+/** After the header come the length of the membership (4), the membership as JSON, and the data. */
+const magic = Buffer.from('RAFTSNP2');
 const suffix = '.snapshot';
 export const temporarySuffix = '.temporary';
 
@@ -20,19 +23,29 @@ function nameOf(index: number): string {
   return `${String(index).padStart(16, '0')}${suffix}`;
 }
 
+/** What precedes the data. */
+function encodeHead({ metadata, data }: Snapshot): Buffer {
+  const { index, term, confState } = metadata;
+  const membership = Buffer.from(confState === undefined ? '' : JSON.stringify(confState));
+  const head = Buffer.alloc(headerBytes + 4);
+  head.set(magic);
+  head.writeBigUInt64LE(BigInt(index), 8);
+  head.writeBigUInt64LE(BigInt(term), 16);
+  head.writeBigUInt64LE(BigInt(4 + membership.length + data.length), 24);
+  head.writeUInt32LE(membership.length, headerBytes);
+  const checksum = crc32(data, crc32(membership, crc32(head.subarray(headerBytes), crc32(head.subarray(0, 32)))));
+  head.writeUInt32LE(checksum, 32);
+  return Buffer.concat([head, membership]);
+}
+
 export async function writeSnapshot(disk: Disk, directory: string, snapshot: Snapshot): Promise<void> {
   const { metadata, data } = snapshot;
-  const header = Buffer.alloc(headerBytes);
-  header.set(magic);
-  header.writeBigUInt64LE(BigInt(metadata.index), 8);
-  header.writeBigUInt64LE(BigInt(metadata.term), 16);
-  header.writeBigUInt64LE(BigInt(data.length), 24);
-  header.writeUInt32LE(crc32(data, crc32(header.subarray(0, 32))), 32);
+  const head = encodeHead(snapshot);
 
   const path = join(directory, nameOf(metadata.index));
   const file = await disk.createFile(path + temporarySuffix);
-  await file.write(header, 0);
-  await file.write(data, headerBytes);
+  await file.write(head, 0);
+  await file.write(data, head.length);
   await file.sync();
   await file.close();
   await disk.rename(path + temporarySuffix, path);
@@ -52,14 +65,22 @@ export async function readNewestSnapshot(disk: Disk, directory: string): Promise
   if (newest === undefined) return undefined;
   const path = join(directory, newest);
   const content = Buffer.from(await disk.readFile(path));
-  if (content.length < headerBytes || !content.subarray(0, 8).equals(magic)) {
+  const found = content.subarray(0, 8);
+  if (content.length < headerBytes || !(found.equals(magic) || found.equals(magicWithoutMembership))) {
     throw new LogDamagedError(path, 0, 'this is not the beginning of a snapshot');
   }
-  const data = content.subarray(headerBytes);
-  const isWhole = BigInt(data.length) === content.readBigUInt64LE(24);
-  if (!isWhole || crc32(data, crc32(content.subarray(0, 32))) !== content.readUInt32LE(32)) {
+  const body = content.subarray(headerBytes);
+  const isWhole = BigInt(body.length) === content.readBigUInt64LE(24);
+  if (!isWhole || crc32(body, crc32(content.subarray(0, 32))) !== content.readUInt32LE(32)) {
     throw new LogDamagedError(path, headerBytes, 'the checksum of the snapshot is wrong');
   }
-  const metadata = { index: Number(content.readBigUInt64LE(8)), term: Number(content.readBigUInt64LE(16)) };
-  return { metadata, data };
+  const place = { index: Number(content.readBigUInt64LE(8)), term: Number(content.readBigUInt64LE(16)) };
+  if (found.equals(magicWithoutMembership)) return { metadata: place, data: body };
+  const end = 4 + body.readUInt32LE(0);
+  return { metadata: withMembership(place, body.subarray(4, end)), data: body.subarray(end) };
+}
+
+/** The checksum was right, so the JSON is what was written. */
+function withMembership(place: SnapshotMetadata, membership: Buffer): SnapshotMetadata {
+  return membership.length === 0 ? place : { ...place, confState: JSON.parse(membership.toString()) as ConfState };
 }

@@ -1,7 +1,13 @@
 // Between the core's messages and those of raft.proto.
 
-import type { Message, MessageType } from '../core/messages.ts';
-import { Message as WireMessage, MessageType as WireType } from '../generated/raft/v1/raft.ts';
+import type { Entry, EntryType, Message, MessageType, Snapshot } from '../core/messages.ts';
+import {
+  type Entry as WireEntry,
+  EntryType as WireEntryType,
+  Message as WireMessage,
+  type Snapshot as WireSnapshot,
+  MessageType as WireType,
+} from '../generated/raft/v1/raft.ts';
 
 const wireTypes = {
   MsgProp: WireType.MSG_PROP,
@@ -16,33 +22,73 @@ const wireTypes = {
   MsgHeartbeatResp: WireType.MSG_HEARTBEAT_RESP,
   MsgReadIndex: WireType.MSG_READ_INDEX,
   MsgReadIndexResp: WireType.MSG_READ_INDEX_RESP,
+  MsgTransferLeader: WireType.MSG_TRANSFER_LEADER,
+  MsgTimeoutNow: WireType.MSG_TIMEOUT_NOW,
 } as const;
+
+const wireEntryTypes = {
+  EntryNormal: WireEntryType.UNSPECIFIED,
+  EntryConfChange: WireEntryType.CONF_CHANGE,
+  EntryConfChangeV2: WireEntryType.CONF_CHANGE_V2,
+} as const;
+
+const coreEntryTypes = new Map<number, EntryType>(
+  Object.entries(wireEntryTypes).map(([type, wire]) => [wire, type as EntryType]),
+);
 
 const coreTypes = new Map<number, MessageType>(
   Object.entries(wireTypes).map(([type, wire]) => [wire, type as MessageType]),
 );
 
-export function toWire(message: Message): WireMessage {
+export function toWire({ vote: _vote, responses: _responses, ...message }: Message): WireMessage {
   const type = wireTypes[message.type as keyof typeof wireTypes];
   return {
     ...message,
     type: type ?? WireType.UNSPECIFIED,
-    entries: message.entries.map(({ index, term, data }) => ({ index, term, data: asBuffer(data) })),
-    snapshot:
-      message.snapshot === undefined
-        ? undefined
-        : { metadata: message.snapshot.metadata, data: asBuffer(message.snapshot.data) },
+    entries: message.entries.map(entryToWire),
+    snapshot: message.snapshot === undefined ? undefined : snapshotToWire(message.snapshot),
+    priority: message.priority ?? 0,
   };
+}
+
+function entryToWire({ index, term, type = 'EntryNormal', data }: Entry): WireEntry {
+  return { index, term, type: wireEntryTypes[type], data: asBuffer(data) };
+}
+
+function snapshotToWire({ metadata, data }: Snapshot): WireSnapshot {
+  const { index, term, confState } = metadata;
+  const state =
+    confState === undefined
+      ? undefined
+      : {
+          voters: [...confState.voters],
+          votersOutgoing: [...confState.votersOutgoing],
+          learners: [...confState.learners],
+          learnersNext: [...confState.learnersNext],
+          autoLeave: confState.autoLeave,
+        };
+  return { metadata: { index, term, confState: state }, data: asBuffer(data) };
 }
 
 /** Undefined for what this version does not know; a lost message does no harm. */
 export function fromWire(wire: WireMessage): Message | undefined {
   const type = coreTypes.get(wire.type);
   if (type === undefined) return undefined;
-  const { snapshot, ...rest } = wire;
-  if (snapshot === undefined) return type === 'MsgSnap' ? undefined : { ...rest, type };
+  const { snapshot, entries: wireEntries, priority, ...rest } = wire;
+  const entries = wireEntries.map(entryFromWire).filter((entry) => entry !== undefined);
+  if (entries.length < wireEntries.length) return undefined;
+  const message: Message = { ...rest, type, entries, ...(priority === 0 ? {} : { priority }) };
+  if (snapshot === undefined) return type === 'MsgSnap' ? undefined : message;
   if (snapshot.metadata === undefined) return undefined;
-  return { ...rest, type, snapshot: { metadata: snapshot.metadata, data: snapshot.data } };
+  const { index, term, confState } = snapshot.metadata;
+  const metadata = { index, term, ...(confState === undefined ? {} : { confState }) };
+  return { ...message, snapshot: { metadata, data: snapshot.data } };
+}
+
+function entryFromWire({ index, term, type: wireType, data }: WireEntry): Entry | undefined {
+  const type = coreEntryTypes.get(wireType);
+  if (type === undefined) return undefined;
+  return type === 'EntryNormal' ? { index, term, data } : { index, term, type, data };
 }
 
 export function encodeMessage(message: WireMessage): Buffer {

@@ -1,0 +1,70 @@
+// `npm run bench`: sets up, runs every benchmark, prints a table of each and keeps it in `.argosy/bench/NAME.json`.
+// `npm run bench -- NAME…` runs only those. A benchmark is a module in test/src/benchmarks that exports `run()`.
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const sources = join(root, 'test/src/benchmarks');
+const results = join(root, '.argosy/bench');
+
+/** The names of the benchmarks there are. */
+function benchmarks() {
+  return readdirSync(sources)
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    .filter((file) => /^export (async )?function run\b/m.test(readFileSync(join(sources, file), 'utf8')))
+    .map((file) => file.replace(/\.ts$/, ''))
+    .sort();
+}
+
+/** A measure of several rounds as `median (least–most)`. */
+function show(cell) {
+  return typeof cell === 'object' ? `${cell.median} (${cell.least}–${cell.most})` : String(cell);
+}
+
+function table(rows) {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const lines = [
+    columns.map((name) => name.replaceAll('_', ' ')),
+    ...rows.map((row) => columns.map((name) => show(row[name] ?? ''))),
+  ];
+  const widths = columns.map((_, column) => Math.max(...lines.map((line) => line[column].length)));
+  const text = lines.map((line) =>
+    line
+      .map((cell, column) => cell.padEnd(widths[column]))
+      .join('  ')
+      .trimEnd(),
+  );
+  return [text[0], widths.map((width) => '─'.repeat(width)).join('  '), ...text.slice(1)].join('\n');
+}
+
+async function runBenchmark(name) {
+  const { run } = await import(pathToFileURL(join(root, `test/dist/benchmarks/${name}.js`)));
+  const startedAt = Date.now();
+  const result = await run();
+  const seconds = (Date.now() - startedAt) / 1000;
+  mkdirSync(results, { recursive: true });
+  writeFileSync(join(results, `${name}.json`), `${JSON.stringify({ ...result, seconds }, undefined, 2)}\n`);
+  console.log(`\n${name} (${seconds.toFixed(1)} s)\n${table(result.rows)}`);
+  for (const failure of result.failures ?? []) console.log(`✘ ${failure}`);
+  return (result.failures ?? []).length === 0;
+}
+
+async function main() {
+  const known = benchmarks();
+  const wanted = process.argv.slice(2);
+  const unknown = wanted.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    console.error(`There is no benchmark ${unknown.join(', ')}. There are: ${known.join(', ')}.`);
+    process.exitCode = 2;
+    return;
+  }
+
+  const { setup } = await import('./setup.mjs');
+  await setup({ quiet: true });
+  for (const name of wanted.length > 0 ? wanted : known) {
+    if (!(await runBenchmark(name))) process.exitCode = 1;
+  }
+}
+
+await main();
