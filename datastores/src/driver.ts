@@ -75,6 +75,8 @@ export interface DriverOptions {
   readonly runFolder: string;
   readonly address: string;
   readonly port: number;
+  /** Of the guest; null when it is not known. */
+  readonly memoryMib: number | null;
   readonly owner: DatabaseOwner;
   readonly clock: DriverClock;
   readonly processes: Processes;

@@ -17,7 +17,6 @@ import { ensureFolder, writeDurably } from '../durable-files.ts';
 import { AT_REST, NAME_BYTES, streamName } from './config.ts';
 import { Connection } from './connection.ts';
 import { ensureAdmin, ensureOwnObjects, ensureSlots } from './contents.ts';
-import { readControlFile } from './control-file.ts';
 import { copyData, empty, initialiseData } from './copy.ts';
 import { Door } from './door.ts';
 import { type Layout, layoutOf, SOCKET_PATH_BYTES } from './layout.ts';
@@ -29,7 +28,6 @@ import { Rule, replicationOf } from './rule.ts';
 import { PostgresServer } from './server.ts';
 import { Standby, type StandbyParts } from './standby.ts';
 
-const CONTROL_FILE_MS = 10_000;
 /** What a planned end writes to disk beforehand, its sessions need not wait for. */
 const CHECKPOINT_BEFORE_END_MS = 10_000;
 
@@ -76,7 +74,14 @@ class PostgresDriver implements Driver {
     };
     this.#standby = new Standby(this.#parts);
     this.#rule = new Rule({ ...this.#parts, background: this.#background });
-    this.#probe = new Probe({ options, layout, door: this.#door, connection, role: () => this.#role });
+    this.#probe = new Probe({
+      options,
+      server: this.#server,
+      layout,
+      door: this.#door,
+      connection,
+      role: () => this.#role,
+    });
   }
 
   async recover(role: Role | null): Promise<boolean> {
@@ -231,7 +236,7 @@ class PostgresDriver implements Driver {
     // A primary of an older epoch ends, and with it every session that waits for an acknowledgement.
     if (this.isRunning() && !(await isReplica(this.#control))) await this.stop();
     if (!this.isRunning()) {
-      const timeline = await this.#timelineAtRest();
+      const { timeline } = await this.#server.controlFile();
       if (timeline > role.epoch) {
         throw new DriverError('refused', `The data is of epoch ${timeline}, newer than epoch ${role.epoch}.`);
       }
@@ -247,13 +252,6 @@ class PostgresDriver implements Driver {
     await replayToEnd(this.#parts);
     await promoteOnto(role.epoch, this.#parts);
     await this.#server.putAtRest();
-  }
-
-  async #timelineAtRest(): Promise<number> {
-    const program = this.#server.program('pg_controldata', this.#layout.data);
-    const result = await this.#options.processes.run(program, CONTROL_FILE_MS);
-    if (result.code !== 0) throw new DriverError('failed', 'The data directory has no readable control file.');
-    return readControlFile(result.stdout).timeline;
   }
 
   async #rest(): Promise<void> {

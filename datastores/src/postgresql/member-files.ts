@@ -4,6 +4,7 @@ import type { DriverOptions } from '../driver.ts';
 import { readIfThere, writeDurably } from '../durable-files.ts';
 import { type MemberSettings, type ReplicationSettings, renderConfig, renderIdent } from './config.ts';
 import type { Layout } from './layout.ts';
+import { sizesFor } from './sizes.ts';
 
 export class MemberFiles {
   readonly #options: DriverOptions;
@@ -28,8 +29,9 @@ export class MemberFiles {
   }
 
   #settings(): MemberSettings {
-    const { clusterId, memberId, address, port, owner } = this.#options;
+    const { clusterId, memberId, address, port, owner, memoryMib } = this.#options;
     const timezone = existsSync('/usr/share/zoneinfo/UTC') ? 'UTC' : 'GMT';
-    return { clusterId, memberId, address, port, layout: this.#layout, agentUser: owner.agentUser, timezone };
+    const own = { clusterId, memberId, address, port, layout: this.#layout, agentUser: owner.agentUser };
+    return { ...own, timezone, sizes: sizesFor(memoryMib) };
   }
 }

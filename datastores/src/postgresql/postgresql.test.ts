@@ -17,6 +17,7 @@ import { postgresql } from './definition.ts';
 import { layoutOf } from './layout.ts';
 import { divergence, readHistory, readLsn, timelineOf, timelinesAt, writeLsn } from './positions.ts';
 import { isScramVerifier, scramVerifier } from './scram.ts';
+import { sizesFor } from './sizes.ts';
 import { type FlushedStream, readStreams, votersBehind, votersStreaming } from './streams.ts';
 
 const layout = layoutOf('/volume', '/run/m1');
@@ -136,9 +137,19 @@ test('a log that goes beyond the fork, or stands on a timeline that was left out
   t.regex(divergence({ epoch: 3, value: '0/1' }, history) ?? '', /epoch 3, which was left out/);
 });
 
+test('a server is as large as its guest, and never smaller than it was without knowing', (t) => {
+  t.deepEqual(sizesFor(null), { sharedBuffersMib: 32, maxConnections: 50 });
+  t.deepEqual(sizesFor(128), { sharedBuffersMib: 32, maxConnections: 50 });
+  t.deepEqual(sizesFor(1024), { sharedBuffersMib: 256, maxConnections: 128 });
+  t.deepEqual(sizesFor(65_536), { sharedBuffersMib: 16_384, maxConnections: 500 });
+});
+
 test('at rest a server has no upstream and waits for nobody', (t) => {
   const settings = { clusterId: 'c1', memberId: 'c1-1', address: '127.1.0.2', port: 5432 };
-  const config = renderConfig({ ...settings, layout, agentUser: 'root', timezone: 'UTC' }, AT_REST);
+  const config = renderConfig(
+    { ...settings, layout, agentUser: 'root', timezone: 'UTC', sizes: sizesFor(null) },
+    AT_REST,
+  );
   t.regex(config, /^primary_conninfo = ''$/m);
   t.regex(config, /^synchronous_standby_names = ''$/m);
   t.regex(config, /^restart_after_crash = 'off'$/m);
@@ -147,7 +158,10 @@ test('at rest a server has no upstream and waits for nobody', (t) => {
 
 test('what is written into a setting cannot leave it', (t) => {
   const settings = { clusterId: 'c1', memberId: "a'\\b", address: '127.1.0.2', port: 5432 };
-  const config = renderConfig({ ...settings, layout, agentUser: 'root', timezone: 'UTC' }, AT_REST);
+  const config = renderConfig(
+    { ...settings, layout, agentUser: 'root', timezone: 'UTC', sizes: sizesFor(null) },
+    AT_REST,
+  );
   t.regex(config, /^cluster_name = 'a''\\\\b'$/m);
   const upstream = { memberId: 'c1-2', address: '127.1.0.3', port: 5432, serverName: "it's" };
   t.regex(conninfo(upstream, layout, 'c1-1.1.1'), /^host='it\\'s' hostaddr='127.1.0.3' /);
@@ -195,9 +209,10 @@ test('a voter counts once, in this epoch and by this rule, and only with what it
 
 test('the newest timeline of a data directory may stand in either place of its control file', (t) => {
   const text = (checkpoint: number, recovery: number) =>
-    `Latest checkpoint's TimeLineID:       ${checkpoint}\nMin recovery ending loc's timeline:   ${recovery}\n`;
+    `Latest checkpoint's TimeLineID:       ${checkpoint}\nMin recovery ending loc's timeline:   ${recovery}\nmax_connections setting:              64\n`;
   t.is(readControlFile(text(1, 4)).timeline, 4);
   t.is(readControlFile(text(4, 0)).timeline, 4);
+  t.is(readControlFile(text(4, 0)).maxConnections, 64);
   t.throws(() => readControlFile('nothing'), { message: /did not tell/ });
 });
 

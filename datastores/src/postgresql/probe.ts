@@ -6,7 +6,7 @@ import { dropIdleSlots, HEARTBEAT } from './contents.ts';
 import type { Door } from './door.ts';
 import type { Layout } from './layout.ts';
 import { LSN_QUERY, positionAt } from './log-position.ts';
-import { sleep } from './server.ts';
+import { type PostgresServer, sleep } from './server.ts';
 import { type FlushedStream, readStreams, STREAMS_QUERY, votersStreaming } from './streams.ts';
 
 /** How long a primary's heartbeat may wait for its quorum before the member counts as not up. */
@@ -20,6 +20,7 @@ const CLOSE_AFTER_MS = 3_000;
 export interface ProbeParts {
   readonly options: DriverOptions;
   readonly layout: Layout;
+  readonly server: PostgresServer;
   readonly door: Door;
   readonly connection: Omit<ConnectionOptions, 'synchronousCommit'>;
   /** What the member is to be, at this moment. */
@@ -97,11 +98,27 @@ export class Probe {
 
   /** What keeps the log for a member that copies from here no more is dropped. */
   async #keepHouse(): Promise<void> {
-    if (this.#parts.role() === undefined) return;
+    const kind = this.#parts.role()?.kind;
+    if (kind === undefined) return;
+    if (kind === 'replica') await this.#outgrow();
     await dropIdleSlots(this.#status, () => {
       const role = this.#parts.role();
       return role?.kind === 'primary' ? role.peers : [];
     });
+  }
+
+  /** A standby that has room for fewer connections than its primary's log tells of stops replaying: it starts anew. */
+  async #outgrow(): Promise<void> {
+    const [row] = await this.#status.query(
+      `select pg_is_in_recovery() and pg_get_wal_replay_pause_state() = 'paused' as is_paused,
+        current_setting('max_connections')::int as connections`,
+    );
+    if (row?.is_paused !== true) return;
+    const { options, server } = this.#parts;
+    const { maxConnections } = await server.controlFile();
+    if (maxConnections <= Number(row.connections) || server.pid === undefined) return;
+    options.log.info({ maxConnections }, 'The primary has room for more connections: the database starts anew.');
+    options.processes.signal(server.pid, 'SIGINT');
   }
 
   /** Cut off from its voters, a primary stops answering clients: what they would read may be stale. */

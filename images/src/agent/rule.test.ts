@@ -128,3 +128,28 @@ test.serial('the client that wrote all the while was never cut off, and nothing 
   t.log(`${writer.acknowledged.length} acknowledged`);
   await client.end();
 });
+
+test.serial('a guest that comes back larger makes its database larger, and the replicas keep up with it', async (t) => {
+  t.is(await first.end('SIGTERM'), 0);
+  await first.writeUserData({ memory_mib: 1024 });
+  first.start();
+  const report = await first.report((seen) => seen.up && seen.open);
+  t.like(report, { epoch: 1, generation: 3 });
+  const sizes =
+    "select current_setting('shared_buffers') as buffers, current_setting('max_connections') as connections";
+  const client = await first.connect(PASSWORD);
+  t.deepEqual((await client.query(sizes)).rows, [{ buffers: '256MB', connections: '128' }]);
+  await client.query('insert into written values (0)');
+  await client.end();
+
+  await first.report((seen) => seen.up && seen.streams.filter((s) => s.streaming && s.lagBytes === 0).length === 2);
+  for (const guest of [second, fourth]) {
+    const has = async (): Promise<boolean> => {
+      const replica = await guest.connect(PASSWORD).catch(() => undefined);
+      const result = await replica?.query('select n from written where n = 0').catch(() => undefined);
+      await replica?.end();
+      return result?.rows.length === 1;
+    };
+    while (!(await has())) await pause(50);
+  }
+});
