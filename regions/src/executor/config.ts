@@ -13,6 +13,7 @@ const DEFAULT_STUCK_SECONDS = 300;
 const DEFAULT_HEAT_SILENCE_SECONDS = 60;
 const DEFAULT_STACK_POLL_MS = 2_000;
 export const DEFAULT_CERTIFICATE_DAYS = 30;
+const DEFAULT_MEASURE_SECONDS = 10;
 const DEFAULT_RENEWAL_CHECK_SECONDS = 3_600;
 
 export const executorConfig = z.strictObject({
@@ -82,6 +83,7 @@ export const executorConfig = z.strictObject({
       }),
     )
     .default([]),
+  measureEverySeconds: z.number().positive().default(DEFAULT_MEASURE_SECONDS),
   lifeline: z.string().optional(),
   stuckAfterSeconds: z.number().positive().default(DEFAULT_STUCK_SECONDS),
   /** How long new certificates are good for; each is renewed when a third of its life is left. */

@@ -4,19 +4,7 @@ import { AgentState, callUnary, type MemberSpec } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import test from 'ava';
 import { deadline, ensure, header, refusal, remove, watch } from '../testing/calls.ts';
-import {
-  client,
-  executor,
-  FEDERATION,
-  gatewayClient,
-  guests,
-  leftOvers,
-  REGION,
-  signIn,
-  spec,
-  until,
-  wholeRegion,
-} from '../testing/region.ts';
+import { executor, gatewayClient, guests, leftOvers, spec, until, wholeRegion } from '../testing/region.ts';
 
 test('a member is made once, however often and by however many it is asked for', async (t) => {
   const { gateway, directory } = await wholeRegion(t);
@@ -114,25 +102,6 @@ test('a command reaches the agent, and its answer or refusal comes back as the a
   t.is(unknown.code, status.NOT_FOUND);
 });
 
-test('nobody but a gateway peer of the federation may call', async (t) => {
-  const { executor: called, authorities } = await wholeRegion(t);
-  const stranger = await client(t, called.grpcPort, {
-    authority: authorities.intermediate,
-    root: authorities.root.certificate,
-    identity: { kind: 'executor', federation: FEDERATION, region: REGION },
-  });
-
-  t.is((await refusal(ensure(stranger, spec('c1-1')))).code, status.PERMISSION_DENIED);
-  // HealthCheckResponse { status: SERVING }
-  const health = await new Promise<Buffer | undefined>((resolve) => {
-    const asIs = (value: Buffer): Buffer => value;
-    stranger.makeUnaryRequest('/grpc.health.v1.Health/Check', asIs, asIs, Buffer.alloc(0), (_error, answer) =>
-      resolve(answer),
-    );
-  });
-  t.deepEqual(health, Buffer.from([8, 1]));
-});
-
 test('a guest that does not know its token gets no certificate', async (t) => {
   const command = [process.execPath, new URL('../testing/guest.js', import.meta.url).pathname, 'wrong-token'];
   const { gateway } = await wholeRegion(t, { cloud: { serverCommand: command } });
@@ -182,28 +151,4 @@ test('an image that is not there is never asked for again; a Heat that is not th
   t.is((await refusal(ensure(region.gateway, spec('c1-1')))).code, status.INVALID_ARGUMENT);
   await region.cloud.close();
   t.is((await refusal(ensure(region.gateway, spec('c1-1')))).code, status.UNAVAILABLE);
-});
-
-test('operators see what runs; tenants see nothing of it', async (t) => {
-  const { gateway, executor: started, cloud } = await wholeRegion(t);
-  await ensure(gateway, spec('c1-1'));
-  const get = async (path: string, token = ''): Promise<{ code: number; body: Record<string, unknown> }> => {
-    const answer = await fetch(`http://127.0.0.1:${started.adminPort}${path}`, { headers: { 'x-auth-token': token } });
-    return { code: answer.status, body: (await answer.json()) as Record<string, unknown> };
-  };
-  const admin = await signIn(cloud.keystoneUrl, 'argosy', 'secret', 'service');
-  const tenant = await signIn(cloud.keystoneUrl, 'demo', 'demo', 'demo');
-
-  t.is((await get('/healthz')).code, 200);
-  t.is((await get('/v1/members')).code, 401);
-  t.like((await get('/v1/members', 'nonsense')).body, { error: { code: 401, title: 'token.invalid' } });
-  t.is((await get('/v1/members', tenant)).code, 403);
-  t.is((await get('/v1/nothing', admin)).code, 404);
-  t.like(((await get('/v1/members', admin)).body.members as object[])[0], { id: 'c1-1', kind: 'voter', port: 5432 });
-  t.is(((await get('/v1/stacks', admin)).body.stacks as object[]).length, 1);
-  t.like((await get('/v1/status', admin)).body.status, { region: 'north', members: 1 });
-  const heat = async (project: string): Promise<Response> =>
-    fetch(`${cloud.heatUrl}/v1/${project}/stacks`, { headers: { 'x-auth-token': tenant } });
-  t.deepEqual(await (await heat('b'.repeat(32))).json(), { stacks: [] });
-  t.is((await heat('a'.repeat(32))).status, 403);
 });

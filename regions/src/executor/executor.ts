@@ -10,8 +10,9 @@ import { Capacity } from './capacity.ts';
 import type { ExecutorSecrets, ExecutorSettings } from './config.ts';
 import { serveGrpc } from './grpc-server.ts';
 import { Members } from './members.ts';
-import { RegionWatch } from './region-watch.ts';
+import { countedFetch, Metrics } from './metrics.ts';
 import { OwnCertificate } from './own-certificate.ts';
+import { RegionWatch } from './region-watch.ts';
 import { renewCertificates } from './renewal.ts';
 import { RoundTrips } from './round-trips.ts';
 import { createService } from './service.ts';
@@ -33,7 +34,10 @@ export async function startExecutor(
   const { clock, log } = world;
   const { federation, region } = config;
   const http = createHttp(config.openstack.requestTimeoutMs);
-  const keystone = new Keystone({ ...config.openstack, password: secrets.password }, http.fetch, clock);
+  const metrics = new Metrics();
+  const { authUrl } = config.openstack;
+  const fetch = countedFetch(http.fetch, metrics, (url) => (url.startsWith(authUrl) ? 'keystone' : 'heat'));
+  const keystone = new Keystone({ ...config.openstack, password: secrets.password }, fetch, clock);
   const heat = new HeatClient(keystone);
   const own = new OwnCertificate(secrets.own, {
     ...{ intermediate: secrets.intermediate, identity: { kind: 'executor', federation, region }, files: config },
@@ -41,7 +45,13 @@ export async function startExecutor(
   });
   await own.renewIfDue();
   const links = new TlsAgentLinks(own.current());
-  const enroller = { links, intermediate: secrets.intermediate, regionKey: secrets.regionKey, clock, memberCertificateDays: config.memberCertificateDays };
+  const enroller = {
+    links,
+    intermediate: secrets.intermediate,
+    regionKey: secrets.regionKey,
+    clock,
+    memberCertificateDays: config.memberCertificateDays,
+  };
   const templates = readTemplates();
 
   const watch: RegionWatch = new RegionWatch({
@@ -58,7 +68,9 @@ export async function startExecutor(
     reserve: (spec) => capacity.reserve(spec),
     changed: () => watch.kick(),
   });
-  const roundTrips = new RoundTrips(config.peers, { clock, own: own.current });
+  const roundTrips = new RoundTrips(config.peers, {
+    ...{ clock, own: own.current, everyMs: config.measureEverySeconds * MS_PER_SECOND },
+  });
   const report = (): RegionReport => ({
     region,
     provider: config.provider,
@@ -69,9 +81,12 @@ export async function startExecutor(
     heatFailure: watch.heatFailure(),
   });
 
-  const service = createService({ config, members, watch, heat, links, clock, log, report });
+  const service = createService({ config, members, watch, heat, links, clock, log, metrics, report });
   const grpc = await serveGrpc(service, { federation, own: own.current(), ...config.grpc });
-  const admin = await serveAdmin({ federation, keystone, heat, watch, clock, log, report }, config.admin);
+  const admin = await serveAdmin(
+    { federation, keystone, heat, watch, capacity, metrics, clock, log, report },
+    config.admin,
+  );
   own.onRenewal((renewed) => {
     links.renew(renewed);
     grpc.renew(renewed);
@@ -80,7 +95,10 @@ export async function startExecutor(
   const loops = [
     roundTrips.run(ending.signal),
     watch.run(),
-    renewCertificates({ enroller, own, watch, log, checkEveryMs: config.renewalCheckSeconds * MS_PER_SECOND }, ending.signal),
+    renewCertificates(
+      { enroller, own, watch, log, checkEveryMs: config.renewalCheckSeconds * MS_PER_SECOND },
+      ending.signal,
+    ),
   ];
 
   return {

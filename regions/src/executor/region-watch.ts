@@ -29,10 +29,13 @@ export interface RegionWatchWorld {
 /** A member as it is seen now. */
 export interface SeenMember extends StackMember {
   readonly agent: AgentView;
+  /** When the agent's state was last another. */
+  readonly agentSince: Date;
 }
 
 interface Tracked extends StackMember {
   agent: AgentView;
+  agentSince: Date;
   observer: AgentObserver | undefined;
 }
 
@@ -157,7 +160,12 @@ export class RegionWatch {
       // Listed with our tag and without our parameters: somebody else's, and left alone.
       if (seen === undefined) return;
       const before = this.#members.get(memberId);
-      this.#members.set(memberId, { ...seen, agent: before?.agent ?? AWAITED, observer: before?.observer });
+      this.#members.set(memberId, {
+        ...seen,
+        agent: before?.agent ?? AWAITED,
+        agentSince: before?.agentSince ?? this.#world.clock.now(),
+        observer: before?.observer,
+      });
       const isNews = before?.stack.status !== seen.stack.status || before.stack.reason !== seen.stack.reason;
       if (isNews || before?.stack.id !== seen.stack.id) this.#tell(memberId);
     }
@@ -177,15 +185,20 @@ export class RegionWatch {
     if (!isDialled || member.observer?.location.address !== location.address) {
       member.observer?.close();
       member.observer = undefined;
-      member.agent = AWAITED;
+      this.#setAgent(member, AWAITED);
     }
     if (!isDialled || member.observer !== undefined) return;
     member.observer = new AgentObserver(location, this.#world, (view) => {
       const current = this.#members.get(memberId);
       if (current === undefined) return;
-      current.agent = view;
+      this.#setAgent(current, view);
       this.#tell(memberId);
     });
+  }
+
+  #setAgent(member: Tracked, view: AgentView): void {
+    if (member.agent.state !== view.state) member.agentSince = this.#world.clock.now();
+    member.agent = view;
   }
 
   #lose(member: Tracked): void {

@@ -4,7 +4,6 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type Clock, type Credentials, pause, type RoundTrip } from '@argosy/proto';
 
-const MEASURE_EVERY_MS = 10_000;
 const LIMIT_MS = 5_000;
 /** The median of so many is told: one lost packet is not a longer way. */
 const KEPT = 5;
@@ -27,9 +26,12 @@ interface Track {
 
 export class RoundTrips {
   readonly #tracks: readonly Track[];
-  readonly #world: { readonly clock: Clock; own(): Credentials };
+  readonly #world: { readonly clock: Clock; readonly everyMs: number; own(): Credentials };
 
-  constructor(peers: readonly RegionPeer[], world: { readonly clock: Clock; own(): Credentials }) {
+  constructor(
+    peers: readonly RegionPeer[],
+    world: { readonly clock: Clock; readonly everyMs: number; own(): Credentials },
+  ) {
     this.#tracks = peers.map((peer) => ({ peer, times: [], failures: 0 }));
     this.#world = world;
   }
@@ -38,7 +40,7 @@ export class RoundTrips {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted && this.#tracks.length > 0) {
       await Promise.allSettled(this.#tracks.map((track) => this.#measure(track)));
-      await pause(this.#world.clock, MEASURE_EVERY_MS, signal);
+      await pause(this.#world.clock, this.#world.everyMs, signal);
     }
   }
 

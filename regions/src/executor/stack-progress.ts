@@ -108,13 +108,16 @@ export class StackProgress {
   #silence(): { heard(): void; passOver(error: unknown): void } {
     const { clock, log, heatSilenceMs } = this.#world;
     let heardMs = clock.monotonicMs();
+    let isSilent = false;
     const heard = (): void => {
+      isSilent = false;
       heardMs = clock.monotonicMs();
     };
     const passOver = (error: unknown): void => {
       if (!(error instanceof OpenStackError) || failureClass(error.code) !== 'retry') throw error;
       if (clock.monotonicMs() - heardMs > heatSilenceMs) throw error;
-      log.warn({ err: error }, 'Heat does not answer');
+      if (!isSilent) log.warn({ err: error }, 'Heat does not answer');
+      isSilent = true;
     };
     return { heard, passOver };
   }

@@ -23,7 +23,7 @@ import type { Server } from './cloud.ts';
 import type { MicrocloudConfig } from './config.ts';
 
 const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
-const ENSURE_LIMIT_MS = 30_000;
+const ENSURE_LIMIT_MS = 60_000;
 
 async function freePort(): Promise<number> {
   const server = createServer();

@@ -12,7 +12,7 @@ import {
 import type { ServiceError } from '@grpc/grpc-js';
 import type { ExecutionContext } from 'ava';
 
-export const deadline = (): Date => new Date(Date.now() + 30_000);
+export const deadline = (): Date => new Date(Date.now() + 60_000);
 
 export function ensure(to: ExecutorServiceClient, member: MemberSpec): Promise<EnsureMemberResponse> {
   return callUnary(to.ensureMember.bind(to), { header: undefined, member }, { deadline: deadline() });
