@@ -4,9 +4,9 @@ import { z } from 'zod';
 import type { ClusterSpec } from '../state/spec.ts';
 import { ApiError } from './errors.ts';
 import { flavorName, names, replicaCount, survival, volumeSize, voterCount } from './new-cluster.ts';
-import { explainIssue } from './objects.ts';
+import { readObject } from './objects.ts';
 
-const changedCluster = z.strictObject({
+export const changedCluster = z.strictObject({
   cluster: z.strictObject({
     flavor: flavorName.optional(),
     volume: z.strictObject({ size: volumeSize }).optional(),
@@ -30,9 +30,7 @@ const changedCluster = z.strictObject({
 
 /** @throws ApiError request.invalid, cluster.unchanged */
 export function changeSpec(spec: ClusterSpec, body: unknown): ClusterSpec {
-  const parsed = changedCluster.safeParse(body);
-  if (!parsed.success) throw new ApiError('request.invalid', explainIssue(parsed.error));
-  const { flavor, volume, topology, placement, datastore } = parsed.data.cluster;
+  const { flavor, volume, topology, placement, datastore } = readObject(body, changedCluster).cluster;
   if (datastore !== undefined && datastore.version !== spec.datastore.version) {
     throw new ApiError('request.invalid', 'cluster.datastore.version: upgrades are not there yet.');
   }

@@ -2,18 +2,70 @@
 // nothing; `plan_hash` makes only the plan that was shown; an `Idempotency-Key` makes a repeat find what the first made;
 // `If-Match` makes it only from the revision that was looked at.
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import { plan, type StepInPlan } from '../planning/cluster.ts';
 import { type Cluster, memberId, memberOf, wantedMembers } from '../state/clusters.ts';
 import type { Applied, EntryBody } from '../state/entries.ts';
 import { Federation } from '../state/federation.ts';
 import type { Idempotency } from '../state/idempotency.ts';
-import { type ViewContext, viewCluster } from './cluster-view.ts';
-import { ApiError } from './errors.ts';
-import { viewOperation } from './operation-view.ts';
+import { clusterSchema, type ViewContext, viewCluster } from './cluster-view.ts';
+import { ApiError, errorBody, errorSchema } from './errors.ts';
+import { operationSchema, viewOperation } from './operation-view.ts';
+import type { Quotas } from './quotas.ts';
 import type { RouteRequest, RouteResponse } from './route.ts';
 
 /** The query parameters of every change. */
-export const CHANGE_QUERY = ['dry_run', 'plan_hash'] as const;
+export const CHANGE_QUERY = {
+  dry_run: z.enum(['true', 'false']).meta({ description: '`true` shows the plan and changes nothing.' }),
+  plan_hash: z.string().min(1).max(64).meta({ description: 'Makes only the plan that has this hash.' }),
+} as const;
+
+/** Those of every change. */
+export const CHANGE_ERRORS = [
+  ...(['cluster.not_found', 'cluster.busy', 'state.stale', 'plan.changed', 'quota.exceeded'] as const),
+  ...(['idempotency.key_reused', 'precondition.failed'] as const),
+] as const;
+
+const planSchema = z
+  .strictObject({
+    plan_hash: z.string(),
+    steps: z.array(
+      z.strictObject({
+        kind: z.string(),
+        member: z.string(),
+        region: z.string(),
+        zone: z.string().nullable(),
+        round: z.int().meta({ description: 'Steps of one round can run side by side.' }),
+        blocked: z.string().optional(),
+      }),
+    ),
+    placement: z.strictObject({
+      members: z.array(
+        z.strictObject({
+          member: z.string(),
+          kind: z.enum(['voter', 'replica', 'arbiter']),
+          region: z.string(),
+          zone: z.string(),
+        }),
+      ),
+      reasons: z.array(z.string()),
+    }),
+  })
+  .meta({ id: 'Plan' });
+
+/** The answers of every change. */
+export const CHANGE_ANSWERS = {
+  200: z.strictObject({ plan: planSchema }).meta({ description: 'For `dry_run`.' }),
+  202: z.strictObject({
+    cluster: clusterSchema.optional(),
+    operation: operationSchema.optional(),
+    credentials: z
+      .strictObject({ username: z.string(), password: z.string(), database: z.string() })
+      .optional()
+      .meta({ description: 'Told this once.' }),
+  }),
+  409: errorSchema(['plan.changed']).extend({ plan: planSchema }),
+} as const;
 const MAX_IDEMPOTENCY_KEY = 255;
 
 type StartEntry = Extract<EntryBody, { kind: 'cluster.created' | 'cluster.changed' | 'cluster.unwanted' }>;
@@ -29,6 +81,7 @@ export interface Change {
 
 export interface ChangesOptions extends Pick<ViewContext, 'federation' | 'datastores' | 'hear'> {
   readonly propose: (entry: EntryBody) => Promise<Applied>;
+  readonly quotas: Pick<Quotas, 'reserve'>;
 }
 
 /** Shows or makes the change that `prepare` has worked out. @throws ApiError also for what applying it refuses */
@@ -37,7 +90,7 @@ export async function makeChange(
   options: ChangesOptions,
   prepare: () => Change | Promise<Change>,
 ): Promise<RouteResponse> {
-  const isDryRun = readBoolean(request.query.dry_run, 'dry_run');
+  const isDryRun = request.query.dry_run === 'true';
   const idempotency = idempotencyOf(request);
   const earlier = idempotency === undefined ? undefined : findEarlier(idempotency, options.federation);
   if (earlier !== undefined && !isDryRun) return accepted(earlier, options);
@@ -47,14 +100,27 @@ export async function makeChange(
   demandRevision(request, options.federation.cluster(change.entry.clusterId));
   const steps = plan(after);
   const planned = viewPlan(after, steps, change.reasons);
-  if (isDryRun) return { status: 200, body: { plan: planned } };
-  const { plan_hash: wished } = request.query;
-  if (wished !== undefined && wished !== planned.plan_hash) return planChanged(request, planned);
+  const release = options.quotas.reserve(after);
+  try {
+    if (isDryRun) return { status: 200, body: { plan: planned } };
+    const { plan_hash: wished } = request.query;
+    if (wished !== undefined && wished !== planned.plan_hash) return planChanged(request, planned);
+    return await commit(change, steps, idempotency, options);
+  } finally {
+    release();
+  }
+}
 
-  const started = steps.map(({ id, kind, ordinal, region }) => ({ id, kind, ordinal, region }));
+async function commit(
+  { entry, credentials }: Change,
+  planned: readonly StepInPlan[],
+  idempotency: Idempotency | undefined,
+  options: ChangesOptions,
+): Promise<RouteResponse> {
+  const steps = planned.map(({ id, kind, ordinal, region }) => ({ id, kind, ordinal, region }));
   const { refused } = await options.propose({
-    ...change.entry,
-    steps: started,
+    ...entry,
+    steps,
     ...(idempotency === undefined ? {} : { idempotency }),
   });
   if (refused?.code === 'idempotency.repeated' && idempotency !== undefined) {
@@ -64,8 +130,7 @@ export async function makeChange(
   }
   if (refused !== undefined)
     throw new ApiError(refused.code === 'idempotency.repeated' ? 'state.stale' : refused.code, refused.message);
-  const answer = await accepted({ clusterId: change.entry.clusterId, id: change.entry.operationId }, options);
-  const { credentials } = change;
+  const answer = await accepted({ clusterId: entry.clusterId, id: entry.operationId }, options);
   return credentials === undefined ? answer : { ...answer, body: { ...(answer.body as object), credentials } };
 }
 
@@ -85,11 +150,7 @@ function imagine(entry: StartEntry, federation: Federation): Cluster {
   return after;
 }
 
-interface PlanView {
-  readonly plan_hash: string;
-  readonly steps: readonly object[];
-  readonly placement: { readonly members: readonly object[]; readonly reasons: readonly string[] };
-}
+type PlanView = z.infer<typeof planSchema>;
 
 /** The hash covers the revision, the placement and the order of what is done to whom; not ids, times or positions. */
 function viewPlan(after: Cluster, steps: readonly StepInPlan[], reasons: readonly string[]): PlanView {
@@ -107,18 +168,14 @@ function viewPlan(after: Cluster, steps: readonly StepInPlan[], reasons: readonl
     })),
     placement: {
       members: members.map(({ ordinal, ...member }) => ({ member: `${after.name}-${ordinal}`, ...member })),
-      reasons,
+      reasons: [...reasons],
     },
   };
 }
 
 function planChanged({ requestId }: RouteRequest, planned: PlanView): RouteResponse {
   const error = new ApiError('plan.changed', 'The world has moved: the plan is another one now. Nothing was changed.');
-  const body = {
-    error: { code: error.status, title: error.code, message: error.message, request_id: requestId },
-    plan: planned,
-  };
-  return { status: error.status, body };
+  return { status: error.status, body: { ...errorBody(error, requestId), plan: planned } };
 }
 
 /** What made a repeat of this request before, if anything did. @throws ApiError idempotency.key_reused */
@@ -170,13 +227,6 @@ function demandRevision({ headers }: RouteRequest, cluster: Cluster | undefined)
 /** Names a state of what is wanted; a position or a lag does not change it (RFC 9110, 8.8.3). */
 export function entityTag({ revision }: Cluster): string {
   return `"${revision}"`;
-}
-
-/** @throws ApiError request.invalid */
-function readBoolean(text: string | undefined, name: string): boolean {
-  if (text === undefined || text === 'false') return false;
-  if (text === 'true') return true;
-  throw new ApiError('request.invalid', `${name}: must be "true" or "false".`);
 }
 
 /** The name of a member that people know, such as `orders-2`. */

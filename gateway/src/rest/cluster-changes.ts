@@ -1,6 +1,7 @@
 // The changes of a cluster that can be asked for: create, change what is wanted, switch over, a new password, delete.
 // Each works out what would be wished; whether it may be, how, and what is answered is common to all (changes.ts).
 import type { DatastoreDefinition } from '@argosy/datastores';
+import { z } from 'zod';
 import { type CandidateSite, place } from '../placement/place.ts';
 import { type AdminUser, type Cluster, wantedMembers } from '../state/clusters.ts';
 import type { ClusterSpec, WantedMember } from '../state/spec.ts';
@@ -8,8 +9,17 @@ import { changeSpec } from './changed-cluster.ts';
 import { type Change, type ChangesOptions, memberNames } from './changes.ts';
 import { ApiError } from './errors.ts';
 import { readNewCluster } from './new-cluster.ts';
-import { readObject } from './objects.ts';
+import { emptyBody, readObject } from './objects.ts';
 import type { RouteRequest } from './route.ts';
+
+export const switchoverBody = z.strictObject({
+  to: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .meta({ description: 'A member, by id or name, or a region; else the best placed voter.' }),
+});
 
 const SALT_BYTES = 16;
 const PASSWORD_BYTES = 24;
@@ -62,7 +72,7 @@ export function switchover(
   { body, requestId }: RouteRequest,
   options: ClusterChangesOptions,
 ): Change {
-  const { to } = readObject(body ?? {}, { to: 'string' });
+  const { to } = readObject(body ?? {}, switchoverBody);
   const ordinal = successor(cluster, to);
   return {
     entry: { ...changed(cluster, 'cluster.switchover', requestId, options), wantedPrimary: ordinal },
@@ -76,7 +86,7 @@ export function newPassword(
   { body, requestId }: RouteRequest,
   options: ClusterChangesOptions,
 ): Change {
-  readObject(body ?? {}, {});
+  readObject(body ?? {}, emptyBody);
   const definition = definitionOf(cluster.spec, options);
   const { admin, password } = newAdmin(definition, cluster.admin.generation + 1, options);
   return {

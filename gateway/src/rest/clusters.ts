@@ -1,44 +1,108 @@
 // /v2/clusters: what can be asked of clusters, and by whom. A change commits the wish, with its placement and its plan;
 // members follow.
+import { z } from 'zod';
 import type { Cluster } from '../state/clusters.ts';
 import type { Federation } from '../state/federation.ts';
 import { type Caller, isAdmin } from './callers.ts';
-import { CHANGE_QUERY, type Change, entityTag, makeChange } from './changes.ts';
-import { type ClusterChangesOptions, creation, deletion, newPassword, switchover, update } from './cluster-changes.ts';
-import { clusterStatus, type ViewContext, viewCluster } from './cluster-view.ts';
+import { changedCluster } from './changed-cluster.ts';
+import { CHANGE_ANSWERS, CHANGE_ERRORS, CHANGE_QUERY, type Change, entityTag, makeChange } from './changes.ts';
+import {
+  type ClusterChangesOptions,
+  creation,
+  deletion,
+  newPassword,
+  switchover,
+  switchoverBody,
+  update,
+} from './cluster-changes.ts';
+import { clusterSchema, clusterStatus, clusterStatusSchema, type ViewContext, viewCluster } from './cluster-view.ts';
 import { ApiError } from './errors.ts';
-import { readPage } from './pages.ts';
+import { clusterName, newCluster } from './new-cluster.ts';
+import { emptyBody } from './objects.ts';
+import { linksSchema, PAGE_QUERY, readPage } from './pages.ts';
 import type { Route, RouteRequest, RouteResponse } from './route.ts';
 
 export type ClustersOptions = ClusterChangesOptions & ViewContext;
 
 export function clusterRoutes(options: ClustersOptions): Route[] {
-  const change = (name: string, method: Route['method'], path: string, work: ChangeOfCluster): Route => ({
-    ...{ name, method, path, role: 'member', query: CHANGE_QUERY },
+  const change = (description: ChangeDescription, work: ChangeOfCluster): Route => ({
+    ...{ ...description, role: 'member', query: CHANGE_QUERY, headers: CHANGE_HEADERS, answers: CHANGE_ANSWERS },
+    errors: [...CHANGE_ERRORS, ...(description.errors ?? [])],
     handle: (request) =>
       makeChange(request, options, () => work(findCluster(request, options.federation), request, options)),
   });
   return [
     {
       ...{ name: 'clusters.create', method: 'POST', path: '/v2/clusters', role: 'member', query: CHANGE_QUERY },
+      summary: 'Wishes a cluster; its members follow',
+      headers: ['idempotency-key'],
+      body: newCluster,
+      answers: CHANGE_ANSWERS,
+      errors: [...CHANGE_ERRORS, 'cluster.name_taken', 'datastore.unknown', 'datastore.version_unknown', ...PLACING],
       handle: (request) => makeChange(request, options, () => creation(request, options)),
     },
     {
       ...{ name: 'clusters.list', method: 'GET', path: '/v2/clusters', role: 'reader' },
-      query: ['limit', 'marker', 'name', 'status'],
+      summary: 'The clusters of the project; of all projects for an admin',
+      query: { ...PAGE_QUERY, name: clusterName, status: clusterStatusSchema },
+      answers: { 200: z.strictObject({ clusters: z.array(clusterSchema), links: linksSchema }) },
+      errors: [],
       handle: (request) => listClusters(request, options),
     },
     {
-      ...{ name: 'clusters.show', method: 'GET', path: '/v2/clusters/:id', role: 'reader', query: [] },
+      ...{ name: 'clusters.show', method: 'GET', path: '/v2/clusters/:id', role: 'reader', query: {} },
+      summary: 'One cluster, by its id or its name; its ETag names what is wanted',
+      answers: { 200: z.strictObject({ cluster: clusterSchema }) },
+      errors: ['cluster.not_found'],
       handle: (request) => showCluster(request, options),
     },
-    change('clusters.update', 'PATCH', '/v2/clusters/:id', update),
-    change('clusters.delete', 'DELETE', '/v2/clusters/:id', deletion),
-    change('clusters.switchover', 'POST', '/v2/clusters/:id/switchover', switchover),
-    change('clusters.credentials', 'POST', '/v2/clusters/:id/credentials', newPassword),
+    ...changesOfCluster(change),
   ];
 }
 
+function changesOfCluster(change: (description: ChangeDescription, work: ChangeOfCluster) => Route): Route[] {
+  return [
+    change(
+      {
+        ...{ name: 'clusters.update', method: 'PATCH', path: '/v2/clusters/:id' },
+        summary: 'Changes what is wanted; what is not given stays',
+        body: changedCluster,
+        errors: ['cluster.unchanged', ...PLACING],
+      },
+      update,
+    ),
+    change(
+      {
+        ...{ name: 'clusters.delete', method: 'DELETE', path: '/v2/clusters/:id' },
+        summary: 'Wishes the cluster no more',
+      },
+      deletion,
+    ),
+    change(
+      {
+        ...{ name: 'clusters.switchover', method: 'POST', path: '/v2/clusters/:id/switchover' },
+        summary: 'Makes another voter the primary, and loses nothing',
+        body: switchoverBody,
+        errors: ['switchover.impossible'],
+      },
+      switchover,
+    ),
+    change(
+      {
+        ...{ name: 'clusters.credentials', method: 'POST', path: '/v2/clusters/:id/credentials' },
+        summary: "Gives the cluster's admin user a new password",
+        body: emptyBody,
+      },
+      newPassword,
+    ),
+  ];
+}
+
+const CHANGE_HEADERS = ['idempotency-key', 'if-match'] as const;
+/** What can keep members from being placed. */
+const PLACING = ['placement.infeasible', 'regions.silent'] as const;
+
+type ChangeDescription = Pick<Route, 'name' | 'method' | 'path' | 'summary' | 'body'> & Partial<Pick<Route, 'errors'>>;
 type ChangeOfCluster = (cluster: Cluster, request: RouteRequest, options: ClustersOptions) => Change;
 
 async function listClusters({ caller, query }: RouteRequest, options: ClustersOptions): Promise<RouteResponse> {

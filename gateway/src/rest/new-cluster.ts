@@ -4,7 +4,7 @@ import type { Datastores } from '@argosy/datastores';
 import { z } from 'zod';
 import type { ClusterSpec, Survive } from '../state/spec.ts';
 import { ApiError } from './errors.ts';
-import { explainIssue } from './objects.ts';
+import { readObject } from './objects.ts';
 
 const MAX_VOTERS = 7;
 const MAX_REPLICAS = 8;
@@ -12,7 +12,7 @@ const MAX_VOLUME_GIB = 16_384;
 const MAX_NAMES = 64;
 const DEFAULT_VOTERS = 3;
 
-const name = z
+export const clusterName = z
   .string()
   .regex(
     /^[a-zA-Z][a-zA-Z0-9_.-]{0,62}$/,
@@ -25,9 +25,9 @@ export const voterCount = z.int().min(1).max(MAX_VOTERS);
 export const replicaCount = z.int().min(0).max(MAX_REPLICAS);
 export const survival = z.enum(['host', 'zone', 'region', 'provider']);
 
-const newCluster = z.strictObject({
+export const newCluster = z.strictObject({
   cluster: z.strictObject({
-    name,
+    name: clusterName,
     datastore: z.strictObject({ type: z.string().min(1).max(64), version: z.string().min(1).max(32).optional() }),
     flavor: flavorName.default('small'),
     volume: z.strictObject({ size: volumeSize }).default({ size: 1 }),
@@ -54,10 +54,7 @@ export interface NewCluster {
 
 /** @throws ApiError request.invalid, datastore.unknown, datastore.version_unknown */
 export function readNewCluster(body: unknown, datastores: Datastores): NewCluster {
-  const parsed = newCluster.safeParse(body);
-  if (!parsed.success) throw new ApiError('request.invalid', explainIssue(parsed.error));
-
-  const { cluster } = parsed.data;
+  const { cluster } = readObject(body, newCluster);
   const definition = datastores.find(cluster.datastore.type);
   if (definition === undefined) {
     const nearest = datastores.nearest(cluster.datastore.type);

@@ -1,21 +1,15 @@
-// Small bodies: an object of known fields, each of them optional.
+// Bodies that are read by a schema, and what is wrong with one in a sentence.
 import { z } from 'zod';
 import { ApiError } from './errors.ts';
 
-/** @throws ApiError request.invalid, naming the field */
-export function readObject<Name extends string>(
-  body: unknown,
-  fields: Readonly<Record<Name, 'string' | 'boolean'>>,
-): Partial<Record<Name, string>> {
-  const shape = Object.fromEntries(
-    Object.entries(fields).map(([name, type]) => [
-      name,
-      (type === 'string' ? z.string().max(255) : z.boolean()).optional(),
-    ]),
-  );
-  const parsed = z.strictObject(shape).safeParse(body);
+/** For a request whose body, if there is one, says nothing. */
+export const emptyBody = z.strictObject({});
+
+/** The body as its schema has it. @throws ApiError request.invalid, naming the field */
+export function readObject<Schema extends z.ZodType>(body: unknown, schema: Schema): z.output<Schema> {
+  const parsed = schema.safeParse(body);
   if (!parsed.success) throw new ApiError('request.invalid', explainIssue(parsed.error));
-  return parsed.data as Partial<Record<Name, string>>;
+  return parsed.data;
 }
 
 /** The first thing that is wrong, in a sentence that names the field. */

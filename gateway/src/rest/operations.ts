@@ -1,4 +1,5 @@
 // /v2/operations
+import { z } from 'zod';
 import { plan } from '../planning/cluster.ts';
 import type { Applied, EntryBody } from '../state/entries.ts';
 import type { Federation } from '../state/federation.ts';
@@ -6,9 +7,9 @@ import { hasEnded, type Operation } from '../state/operations.ts';
 import { afterGivingUp } from '../state/wishes.ts';
 import { isAdmin } from './callers.ts';
 import { ApiError } from './errors.ts';
-import { readObject } from './objects.ts';
-import { viewOperation } from './operation-view.ts';
-import { readPage } from './pages.ts';
+import { emptyBody, readObject } from './objects.ts';
+import { operationSchema, viewOperation } from './operation-view.ts';
+import { linksSchema, PAGE_QUERY, readPage } from './pages.ts';
 import type { Route, RouteRequest, RouteResponse } from './route.ts';
 
 export interface OperationsOptions {
@@ -16,11 +17,16 @@ export interface OperationsOptions {
   readonly propose: (entry: EntryBody) => Promise<Applied>;
 }
 
+const operationAnswer = z.strictObject({ operation: operationSchema });
+
 export function operationRoutes(options: OperationsOptions): Route[] {
   const { federation } = options;
   return [
     {
-      ...{ name: 'operations.list', method: 'GET', path: '/v2/operations', role: 'reader', query: ['limit', 'marker'] },
+      ...{ name: 'operations.list', method: 'GET', path: '/v2/operations', role: 'reader', query: PAGE_QUERY },
+      summary: 'Operations, the newest first',
+      answers: { 200: z.strictObject({ operations: z.array(operationSchema), links: linksSchema }) },
+      errors: [],
       handle: ({ caller, query }) => {
         const mine = federation
           .operations()
@@ -33,14 +39,21 @@ export function operationRoutes(options: OperationsOptions): Route[] {
       },
     },
     {
-      ...{ name: 'operations.show', method: 'GET', path: '/v2/operations/:id', role: 'reader', query: [] },
+      ...{ name: 'operations.show', method: 'GET', path: '/v2/operations/:id', role: 'reader', query: {} },
+      summary: 'One operation, with its steps',
+      answers: { 200: operationAnswer },
+      errors: ['operation.not_found'],
       handle: (request) => ({
         status: 200,
         body: { operation: viewOperation(findOperation(request, federation), federation) },
       }),
     },
     {
-      ...{ name: 'operations.cancel', method: 'POST', path: '/v2/operations/:id/cancel', role: 'member', query: [] },
+      ...{ name: 'operations.cancel', method: 'POST', path: '/v2/operations/:id/cancel', role: 'member', query: {} },
+      summary: 'Wishes again what was wished before the operation',
+      body: emptyBody,
+      answers: { 202: operationAnswer },
+      errors: ['operation.not_found', 'operation.ended', 'operation.not_cancellable'],
       handle: (request) => cancel(request, options),
     },
   ];
@@ -48,7 +61,7 @@ export function operationRoutes(options: OperationsOptions): Route[] {
 
 /** What was wished before is wished again; the operation ends when the plan back is done. @throws ApiError */
 async function cancel(request: RouteRequest, { federation, propose }: OperationsOptions): Promise<RouteResponse> {
-  readObject(request.body ?? {}, {});
+  readObject(request.body ?? {}, emptyBody);
   const operation = findOperation(request, federation);
   const cluster = federation.cluster(operation.clusterId);
   if (hasEnded(operation) || cluster === undefined) {
