@@ -248,8 +248,10 @@ class PostgresDriver implements Driver {
       await this.#files.write(replication);
       await this.#door.shut(this.#control);
     }
-    await endReceiver(this.#parts);
-    await replayToEnd(this.#parts);
+    if (!this.#standby.isQuiet) {
+      await endReceiver(this.#parts);
+      await replayToEnd(this.#parts);
+    }
     await promoteOnto(role.epoch, this.#parts);
     await this.#server.putAtRest();
   }

@@ -24,9 +24,15 @@ export class Standby {
   #refusal: DriverError | undefined;
   /** How far the primary's log reached when it was asked. */
   #goal: Position | undefined;
+  #quietPid: number | undefined;
 
   constructor(parts: StandbyParts) {
     this.#parts = parts;
+  }
+
+  /** True when the server that runs was seen to receive from nobody, with all of its log replayed. */
+  get isQuiet(): boolean {
+    return this.#quietPid !== undefined && this.#quietPid === this.#parts.server.pid;
   }
 
   forget(): void {
@@ -37,6 +43,7 @@ export class Standby {
   /** A running standby that receives from nobody, and has replayed all that it has. */
   async withoutUpstream(): Promise<void> {
     const { files, server, door, control } = this.#parts;
+    if (this.isQuiet) return;
     await files.write(AT_REST);
     if (server.pid !== undefined) {
       // The receiver from an older epoch ends now, not when replay has caught up.
@@ -47,6 +54,7 @@ export class Standby {
       await server.start('standby');
     }
     await replayToEnd(this.#parts);
+    this.#quietPid = server.pid;
   }
 
   /** `known` is what the running server was told before. */
@@ -66,6 +74,7 @@ export class Standby {
 
     await this.withoutUpstream();
     await this.#checkFit(role);
+    this.#quietPid = undefined;
     await files.write(replication);
     await door.write('open');
     await door.reload(control);
