@@ -65,25 +65,29 @@ test('a Heat that answers 500 is worth a retry and is told to watchers; what is 
   t.is((await ensure(gateway, spec('c1-2'))).peer?.memberId, 'c1-2');
 });
 
-test('a Heat that hangs ends at a deadline, also in the middle of a create, which the next command takes up', async (t) => {
-  const region = await wholeRegion(t);
-  const config = {
-    ...region.executorConfig,
-    openstack: { ...region.executorConfig.openstack, requestTimeoutMs: 2_000 },
-    heatSilenceSeconds: 1,
-  };
-  const impatient = await gatewayClient(t, await executor(t, config), region.authorities);
+// Alone, for its patience is short: the other tests' load must not be taken for a Heat that hangs.
+test.serial(
+  'a Heat that hangs ends at a deadline, also in the middle of a create, which the next command takes up',
+  async (t) => {
+    const region = await wholeRegion(t);
+    const config = {
+      ...region.executorConfig,
+      openstack: { ...region.executorConfig.openstack, requestTimeoutMs: 2_000 },
+      heatSilenceSeconds: 1,
+    };
+    const impatient = await gatewayClient(t, await executor(t, config), region.authorities);
 
-  const making = refusal(ensure(impatient, spec('c1-1')));
-  await until(() => existsSync(join(region.directory, 'cloud/servers')) && guests(region.directory).length > 0);
-  await faults(region.cloud, { heat: 'hang' });
+    const making = refusal(ensure(impatient, spec('c1-1')));
+    await until(() => existsSync(join(region.directory, 'cloud/servers')) && guests(region.directory).length > 0);
+    await faults(region.cloud, { heat: 'hang' });
 
-  t.is((await making).code, status.DEADLINE_EXCEEDED);
-  t.is((await refusal(ensure(impatient, spec('c1-2')))).code, status.DEADLINE_EXCEEDED);
-  await faults(region.cloud, {});
-  t.is((await ensure(impatient, spec('c1-1'))).peer?.memberId, 'c1-1');
-  t.is(guests(region.directory).length, 1);
-});
+    t.is((await making).code, status.DEADLINE_EXCEEDED);
+    t.is((await refusal(ensure(impatient, spec('c1-2')))).code, status.DEADLINE_EXCEEDED);
+    await faults(region.cloud, {});
+    t.is((await ensure(impatient, spec('c1-1'))).peer?.memberId, 'c1-1');
+    t.is(guests(region.directory).length, 1);
+  },
+);
 
 test('a watcher of a region whose Heat never answered hears why, and that nothing is free', async (t) => {
   const region = await wholeRegion(t);
