@@ -59,6 +59,8 @@ export function createConnections(
     if (Number(request.headers['content-length'] ?? 0) <= MAX_BODY_BYTES) response.writeContinue();
     listen(request, response);
   });
+  // Any other expectation may be ignored (RFC 9110, 10.1.1).
+  server.on('checkExpectation', listen);
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     const isAnswered = answers.get(socket)?.headersSent === true && answers.get(socket)?.writableFinished === false;
     if (!socket.writable || isAnswered || error.code === 'ECONNRESET') socket.destroy();

@@ -30,6 +30,9 @@ const CALLERS: Readonly<Record<string, Caller>> = {
   nobody: caller('nobody', [], 'p'),
 };
 
+/** Of each server, so that what it logged is not taken for what it keeps. */
+const KEPT_LOG_LINES = 200;
+
 export const orders = { cluster: { name: 'orders', datastore: { type: 'postgresql' } } };
 
 export interface Answer {
@@ -79,7 +82,10 @@ export async function serve(t: Pick<ExecutionContext, 'teardown'>, options: Serv
     newRequestId: () => 'req-generated',
     monotonicMs: () => 0,
     measure: (request) => metrics.requestEnded(request),
-    log: (event) => logged.push(event),
+    log: (event) => {
+      logged.push(event);
+      if (logged.length > KEPT_LOG_LINES) logged.shift();
+    },
   });
   const server = createConnections(app.callback(), () => 'req-generated', { ...CONNECTION_LIMITS, ...options.limits });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -150,7 +156,7 @@ function caller(userName: string, roles: string[], projectId: string): Caller {
 }
 
 async function identify(token: string | undefined): Promise<Caller> {
-  if (token === undefined || token === '') throw new ApiError('token.missing', 'No token.');
+  if (token === undefined || token === '') throw new ApiError('token.missing', 'The request has no token.');
   const known = Object.hasOwn(CALLERS, token) ? CALLERS[token] : undefined;
   if (known === undefined) throw new ApiError('token.invalid', 'Unknown token.');
   return known;
