@@ -63,7 +63,8 @@ export function readRegionAuthority(bundle: string, key: string, now: Date): Reg
   }
   const federation = readRoot(root);
   const authority = new X509Certificate(certificate);
-  if (!isPair({ certificate, key })) throw new TrustError("The certificate was signed for another key than this region's.");
+  if (!isPair({ certificate, key }))
+    throw new TrustError("The certificate was signed for another key than this region's.");
   if (!authority.ca || !authority.verify(new X509Certificate(root).publicKey)) {
     throw new TrustError('The certificate was not signed by this root.');
   }

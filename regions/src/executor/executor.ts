@@ -39,19 +39,11 @@ export async function startExecutor(
   const fetch = countedFetch(http.fetch, metrics, (url) => (url.startsWith(authUrl) ? 'keystone' : 'heat'));
   const keystone = new Keystone({ ...config.openstack, password: secrets.password }, fetch, clock);
   const heat = new HeatClient(keystone);
-  const own = new OwnCertificate(secrets.own, {
-    ...{ intermediate: secrets.intermediate, identity: { kind: 'executor', federation, region }, files: config },
-    ...{ days: config.executorCertificateDays, clock, log },
-  });
-  await own.renewIfDue();
+  const own = await ownCertificate(config, secrets, world);
   const links = new TlsAgentLinks(own.current());
-  const enroller = {
-    links,
-    intermediate: secrets.intermediate,
-    regionKey: secrets.regionKey,
-    clock,
-    memberCertificateDays: config.memberCertificateDays,
-  };
+  const { intermediate, regionKey } = secrets;
+  const { memberCertificateDays } = config;
+  const enroller = { links, intermediate, regionKey, clock, memberCertificateDays };
   const templates = readTemplates();
 
   const watch: RegionWatch = new RegionWatch({
@@ -63,7 +55,7 @@ export async function startExecutor(
     ...{ federation, region, heat, enroller, clock, log },
     heatSilenceMs: config.heatSilenceSeconds * MS_PER_SECOND,
     stuckAfterMs: config.stuckAfterSeconds * MS_PER_SECOND,
-    request: (spec) => stackRequest(spec, { config, templates, root: secrets.own.root, regionKey: secrets.regionKey }),
+    request: (spec) => stackRequest(spec, { config, templates, root: secrets.own.root, regionKey }),
     change: (stack, spec) => stackChange(stack, spec, config),
     reserve: (spec) => capacity.reserve(spec),
     changed: () => watch.kick(),
@@ -71,15 +63,7 @@ export async function startExecutor(
   const roundTrips = new RoundTrips(config.peers, {
     ...{ clock, own: own.current, everyMs: config.measureEverySeconds * MS_PER_SECOND },
   });
-  const report = (): RegionReport => ({
-    region,
-    provider: config.provider,
-    jurisdiction: config.jurisdiction,
-    zones: watch.hasListed() ? capacity.free() : config.zones.map(({ name }) => ({ name, freeMembers: 0 })),
-    flavors: config.flavors.map(({ name, vcpus, memoryMib, costMilli }) => ({ name, vcpus, memoryMib, costMilli })),
-    roundTrips: roundTrips.measured(),
-    heatFailure: watch.heatFailure(),
-  });
+  const report = (): RegionReport => describeRegion(config, { watch, capacity, roundTrips });
 
   const service = createService({ config, members, watch, heat, links, clock, log, metrics, report });
   const grpc = await serveGrpc(service, { federation, own: own.current(), ...config.grpc });
@@ -91,14 +75,12 @@ export async function startExecutor(
     links.renew(renewed);
     grpc.renew(renewed);
   });
+  const checkEveryMs = config.renewalCheckSeconds * MS_PER_SECOND;
   const ending = new AbortController();
   const loops = [
     roundTrips.run(ending.signal),
     watch.run(),
-    renewCertificates(
-      { enroller, own, watch, log, checkEveryMs: config.renewalCheckSeconds * MS_PER_SECOND },
-      ending.signal,
-    ),
+    renewCertificates({ enroller, own, watch, log, checkEveryMs }, ending.signal),
   ];
 
   return {
@@ -112,5 +94,35 @@ export async function startExecutor(
       await Promise.allSettled([admin.close(), http.close(), ...loops]);
       links.close();
     },
+  };
+}
+
+/** The executor's certificate, made anew already when it has ended while nothing ran. */
+async function ownCertificate(
+  config: ExecutorSettings,
+  secrets: ExecutorSecrets,
+  world: { readonly clock: Clock; readonly log: Logger },
+): Promise<OwnCertificate> {
+  const { federation, region, executorCertificateDays: days } = config;
+  const identity = { kind: 'executor', federation, region } as const;
+  const { intermediate } = secrets;
+  const own = new OwnCertificate(secrets.own, { intermediate, identity, days, files: config, ...world });
+  await own.renewIfDue();
+  return own;
+}
+
+/** What the region tells of itself. Before Heat has been heard nothing is known to be free. */
+function describeRegion(
+  config: ExecutorSettings,
+  seen: { readonly watch: RegionWatch; readonly capacity: Capacity; readonly roundTrips: RoundTrips },
+): RegionReport {
+  const { region, provider, jurisdiction, zones, flavors } = config;
+  const { watch, capacity, roundTrips } = seen;
+  return {
+    ...{ region, provider, jurisdiction },
+    zones: watch.hasListed() ? capacity.free() : zones.map(({ name }) => ({ name, freeMembers: 0 })),
+    flavors: flavors.map(({ name, vcpus, memoryMib, costMilli }) => ({ name, vcpus, memoryMib, costMilli })),
+    roundTrips: roundTrips.measured(),
+    heatFailure: watch.heatFailure(),
   };
 }

@@ -70,6 +70,16 @@ export function createHeat(world: {
     context.set('location', selfOf(context, stack));
     context.body = '';
   });
+  addStackRoutes(router, stacks);
+  app.use(router.routes());
+  app.use(() => {
+    throw notFound('The resource could not be found.');
+  });
+  return app;
+}
+
+/** What is asked of one stack, by its name and its id. */
+function addStackRoutes(router: Router, stacks: Stacks): void {
   const under = '/v1/:project/stacks/:name/:id';
   router.get(under, (context) => {
     context.body = { stack: shown(context, named(context, stacks), stacks) };
@@ -109,11 +119,6 @@ export function createHeat(world: {
     const events = context.query.sort_dir === 'desc' ? [...stack.events].reverse() : stack.events;
     context.body = { events: page(context, events).map((event) => eventBody(context, stack, event)) };
   });
-  app.use(router.routes());
-  app.use(() => {
-    throw notFound('The resource could not be found.');
-  });
-  return app;
 }
 
 function newStack(context: Context) {
