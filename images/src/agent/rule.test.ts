@@ -1,5 +1,6 @@
 // The rule of a cluster changes under a client that writes: from three voters to four, and back to three others. The
 // tests are one story.
+import { spawnSync } from 'node:child_process';
 import { datastores } from '@argosy/datastores';
 import { status } from '@grpc/grpc-js';
 import test from 'ava';
@@ -100,6 +101,7 @@ test.serial('a voter that left counts no more, and its slot goes when it has gon
   const sender = Number(rows[0].pid);
   await inside.end();
   process.kill(sender, 'SIGSTOP');
+  t.teardown(() => spawnSync('kill', ['-CONT', String(sender)]));
   let isAnswered = false;
   const promote = first.promote(1, 3, { voters }).finally(() => {
     isAnswered = true;
