@@ -102,6 +102,20 @@ export function ordered(kills: readonly Kill[], operations: readonly string[]): 
   return rounds;
 }
 
+/** Kills that can be made in one run: of one operation, each at another step and of another process, in their order. */
+export function together(kills: readonly Kill[], size: number): (readonly [Kill, ...Kill[]])[] {
+  const groups: [Kill, ...Kill[]][] = [];
+  for (const kill of kills) {
+    const group = groups.find((other) => {
+      const isOther = other.every(({ step, victim }) => step !== kill.step && victim !== kill.victim);
+      return other.length < size && other[0].operation === kill.operation && isOther;
+    });
+    if (group === undefined) groups.push([kill]);
+    else group.push(kill);
+  }
+  return groups;
+}
+
 /** The kills of one operation, the victims taking turns. */
 function interleaved(kills: readonly Kill[], operation: string): Kill[] {
   const own = kills.filter((kill) => kill.operation === operation);

@@ -1,7 +1,16 @@
-// What the harness and the processes under test say to each other, as files in one folder: the harness arms one kill; the
-// process that reaches the armed point takes the arm away first, so that its next life lives, writes down what it does,
+// What the harness and the processes under test say to each other, as files in one folder: the harness arms kills, and the
+// process that reaches an armed point takes that arm away first, so that its next life lives, writes down what it does,
 // and kills. Every point that is reached is traced, from which the harness learns which points an operation has.
-import { appendFileSync, closeSync, openSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 /** The folder; the supervisor keeps variables with the product's own prefix from its children, so it has another one. */
@@ -49,23 +58,26 @@ export interface Fired {
   readonly trace: Trace;
 }
 
-const armFile = (folder: string): string => join(folder, 'arm.json');
-const firedFile = (folder: string, id: string): string => join(folder, `fired-${id}.json`);
+const ARM_PREFIX = 'arm-';
+const armFile = (folder: string, id: string): string => join(folder, `${ARM_PREFIX}${id}`);
+const firedFile = (folder: string, id: string): string => join(folder, `fired-${id}`);
 const traceFile = (folder: string): string => join(folder, 'trace.jsonl');
 
 export function writeArm(folder: string, arm: Arm): void {
-  writeFileSync(`${armFile(folder)}.new`, JSON.stringify(arm));
-  renameSync(`${armFile(folder)}.new`, armFile(folder));
+  writeFileSync(join(folder, arm.id), JSON.stringify(arm));
+  renameSync(join(folder, arm.id), armFile(folder, arm.id));
 }
 
-export function readArm(folder: string): Arm | undefined {
-  return readJson<Arm>(armFile(folder));
+export function readArms(folder: string): Arm[] {
+  return readdirSync(folder)
+    .filter((name) => name.startsWith(ARM_PREFIX))
+    .flatMap((name) => readJson<Arm>(join(folder, name)) ?? []);
 }
 
 /** True for the one caller who took it. */
-export function takeArm(folder: string): boolean {
+export function takeArm(folder: string, id: string): boolean {
   try {
-    unlinkSync(armFile(folder));
+    unlinkSync(armFile(folder, id));
     return true;
   } catch {
     return false;

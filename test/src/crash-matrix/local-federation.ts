@@ -49,6 +49,8 @@ export class FederationUnderTest {
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    // Whoever ends us must not leave it running.
+    process.once('exit', () => this.#child.kill('SIGTERM'));
     const log = createWriteStream(join(folder, 'supervisor.log'));
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream === null) continue;

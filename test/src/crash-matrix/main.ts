@@ -11,6 +11,7 @@ Kills every process at every step of every operation, and sees that the operatio
   --seed S            which ones (default: drawn, and printed)
   --cell NAME         only this cell (create/seed/executor) or this kill of it (create/seed/executor/executed/2)
   --operations A,B    only these operations (default: all)
+  --together N        up to N kills in one run of an operation (default 1); what fails is repeated one by one
   --keep              keep the state of a federation in which a cell failed`;
 const SEEDS = 1_000_000;
 
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     cell: { type: 'string' },
     operations: { type: 'string' },
+    together: { type: 'string', default: '1' },
     keep: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -28,10 +30,12 @@ if (values.help) {
   process.stdout.write(`${USAGE}\n`);
   process.exit(0);
 }
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const results = await runMatrix({
   sample: values.sample === undefined ? undefined : Number(values.sample),
   seed: values.seed === undefined ? Math.floor(Math.random() * SEEDS) : Number(values.seed),
+  together: Number(values.together),
   cell: values.cell,
   operations: chosenOperations(),
   say,

@@ -1,5 +1,5 @@
 // The whole matrix, a sample of it or one cell: a federation, its kills, and the table.
-import { cellOf, type Kill, nameOf, ordered, sampleOf } from './cells.ts';
+import { cellOf, type Kill, nameOf, ordered, sampleOf, together } from './cells.ts';
 import { PROCESSES } from './control.ts';
 import { FederationUnderTest } from './local-federation.ts';
 import { operations } from './operations.ts';
@@ -11,6 +11,8 @@ export interface MatrixOptions {
   /** Undefined: all kills. */
   readonly sample: number | undefined;
   readonly seed: number;
+  /** So many kills may be made in one run of an operation; when that run fails, they are made one by one. */
+  readonly together: number;
   /** Only what begins with this. */
   readonly cell: string | undefined;
   readonly operations: readonly string[];
@@ -36,12 +38,17 @@ export async function runMatrix(options: MatrixOptions): Promise<Result[]> {
     const kills = sample === undefined ? meant : sampleOf(meant, sample, seed);
     const names = chosen.map(({ name }) => name);
     say(`${kills.length} kills of ${all.length}${sample === undefined ? '' : `, seed ${seed}`}`);
-    for (const kill of ordered(kills, names)) {
+    const queue = together(ordered(kills, names), options.together);
+    for (let group = queue.shift(); group !== undefined; group = queue.shift()) {
       if (options.limitMs !== undefined && performance.now() - begin > options.limitMs) break;
-      const result = await session.kill(kill);
-      results.push(result);
-      say(`${result.outcome.padEnd(6)} ${result.seconds.toFixed(1).padStart(5)} s  ${result.name}  ${result.reason}`);
-      if (result.outcome !== 'failed') continue;
+      const found = await session.kill(group);
+      const isFailed = found.some(({ outcome }) => outcome === 'failed');
+      for (const { outcome, seconds, name, reason } of found) {
+        say(`${outcome.padEnd(6)} ${seconds.toFixed(1).padStart(5)} s  ${name}  ${reason}`);
+      }
+      if (isFailed && group.length > 1) queue.unshift(...group.map((kill): [Kill] => [kill]));
+      else results.push(...found);
+      if (!isFailed) continue;
       // What a failed cell left would be the next one's trouble.
       const isClean = await session.clear().then(
         () => true,

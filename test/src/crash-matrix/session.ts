@@ -21,7 +21,6 @@ export interface Result {
   /** Why it failed, or that the armed point was not reached. */
   readonly reason: string;
   readonly seconds: number;
-  readonly clusterId?: string | undefined;
   readonly fired?: Fired | undefined;
 }
 
@@ -60,28 +59,35 @@ export class Session {
     return killsOf(operation.name, traces);
   }
 
-  async kill(kill: Kill): Promise<Result> {
+  /** Makes all these kills in one run of their operation. */
+  async kill(kills: readonly [Kill, ...Kill[]]): Promise<Result[]> {
     const begin = performance.now();
-    const arm = { id: randomUUID(), point: kill.point, count: kill.count, victim: kill.victim };
     const { control } = this.#federation;
-    const result = (outcome: Result['outcome'], reason: string): Result => ({
-      ...{ kill, name: nameOf(kill), cell: cellOf(kill), outcome, reason, clusterId: this.#cluster?.id },
-      ...{ seconds: (performance.now() - begin) / 1_000, fired: readFired(control, arm.id) },
-    });
-    const operation = operations.find(({ name }) => name === kill.operation);
-    if (operation === undefined) return result('failed', `There is no operation ${kill.operation}.`);
+    const arms = kills.map((kill) => ({ kill, id: randomUUID() }));
+    const disarm = (): Set<string> => new Set(arms.map(({ id }) => id).filter((id) => takeArm(control, id)));
+    const operation = operations.find(({ name }) => name === kills[0].operation);
+    let reason = operation === undefined ? `There is no operation ${kills[0].operation}.` : '';
+    let missed = new Set<string>();
     try {
-      await this.#bringTo(operation);
-      await this.#federation.ready();
-      writeArm(control, { ...arm, since: new Date().toISOString() });
-      await this.#run(operation);
-      await this.#federation.ready();
-      const isMet = !takeArm(control);
-      return isMet ? result('ok', '') : result('missed', 'The point was not reached.');
+      if (operation !== undefined) {
+        await this.#bringTo(operation);
+        await this.#federation.ready();
+        const since = new Date().toISOString();
+        for (const { kill, id } of arms) writeArm(control, { id, ...kill, since });
+        await this.#run(operation);
+        missed = disarm();
+        await this.#federation.ready();
+      }
     } catch (error) {
-      takeArm(control);
-      return result('failed', await this.#explain(error as Error));
+      missed = disarm();
+      reason = await this.#explain(error as Error);
     }
+    const seconds = (performance.now() - begin) / 1_000;
+    return arms.map(({ kill, id }): Result => {
+      const outcome = reason !== '' ? 'failed' : missed.has(id) ? 'missed' : 'ok';
+      const fired = readFired(control, id);
+      return { kill, name: nameOf(kill), cell: cellOf(kill), outcome, reason, seconds, fired };
+    });
   }
 
   /** Deletes the cluster that is there. @throws Error when something of it stays. */
