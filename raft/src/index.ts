@@ -1,8 +1,24 @@
 // raft-ts: a deterministic core, a durable log, peers over gRPC, and the driver that joins them. `Raft.open` is the
 // whole of it for most callers; the core and the log are exported for simulators and other drivers.
 export {
+  asV2,
+  type ConfChange,
+  type ConfChangeSingle,
+  type ConfChangeTransition,
+  type ConfChangeType,
+  type ConfChangeV1,
+  type ConfChangeV2,
+  decodeConfChange,
+  encodeConfChange,
+} from './core/conf-change.ts';
+export { MembershipError } from './core/membership.ts';
+export {
+  type ConfState,
   type Entry,
+  type EntryType,
   type HardState,
+  localAppendThread,
+  localApplyThread,
   type Message,
   type MessageContent,
   type MessageType,
@@ -15,14 +31,17 @@ export {
 export type { ProgressState } from './core/progress.ts';
 export type { CoreConfig, CoreLimits, CoreRecovery } from './core/raft.ts';
 export {
+  type BasicStatus,
   type CoreStatus,
   type PeerProgress,
   type ProposeResult,
   RawNode,
   type Ready,
+  type Refusal,
   type SoftState,
 } from './core/raw-node.ts';
 export { type Clock, systemClock } from './driver/clock.ts';
+export type { Membership } from './driver/members.ts';
 export type {
   Applied,
   CommittedEntry,

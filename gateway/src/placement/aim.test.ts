@@ -102,6 +102,18 @@ test('with five voters the second nearest counts, and a fixed voter may be the p
   t.is(answer.objective.latencyMicroseconds, 20);
 });
 
+test('the least latency is found among many that a provider rules out', (t) => {
+  const shared = ['n', 'e', 'x', 'y', 'v', 'o'].map((region) => site(`${region}-a`, { provider: 'p', cost: 1 }));
+  const others = ['w', 'z', 'u'].map((region) => site(`${region}-a`, { cost: 1 }));
+  const near = Object.entries({ e: 10, x: 11, y: 12, v: 13, o: 14, s: 16, w: 18 });
+  const trips = network(...near.map(([region, microseconds]) => ['n', region, microseconds] as const));
+  const request = { ...wish, voters: 5, survive: 'provider', network: trips } as const;
+  const answer = placed(request, [...shared, ...others, site('s-a', { cost: 9 })]);
+
+  t.is(answer.objective.latencyMicroseconds, 16);
+  t.deepEqual(answer.primary, { region: 'n', zone: 'n-a' });
+});
+
 test('what was not measured is far, a region is near itself, and a pair told twice is the slower', (t) => {
   const one = placed({ ...wish, survive: 'zone' }, [site('n-a'), site('n-b'), site('s-a')]);
   const twice = network(['n', 'e', 10], ['e', 'n', 70], ['n', 's', 50]);
@@ -109,6 +121,8 @@ test('what was not measured is far, a region is near itself, and a pair told twi
   t.is(one.objective.latencyMicroseconds, SAME_REGION_MICROSECONDS);
   t.is(placed(wish, four).objective.latencyMicroseconds, UNKNOWN_MICROSECONDS);
   t.is(placed({ ...wish, network: twice }, four).objective.latencyMicroseconds, 50);
+  const reversed = { ...twice, roundTrips: [...twice.roundTrips].reverse() };
+  t.is(placed({ ...wish, network: reversed }, four).objective.latencyMicroseconds, 50);
 });
 
 test('a link between regions may be quicker than what is assumed within one', (t) => {
@@ -137,9 +151,12 @@ test('latency comes before cost, and cost before balance', (t) => {
 test('equals spread over regions, then providers, then zones, then go where there is room', (t) => {
   const request = { ...wish, voters: 1, replicas: 1, survive: 'host' } as const;
   const zones = [site('n-a', { freeMembers: 90 }), site('n-b')];
+  const many = { ...request, replicas: 3 };
+  const wide = [...zones, site('n-c'), site('s-a')];
 
   t.deepEqual(names(placed(request, [...zones, site('s-a')])), ['voter n-a', 'replica s-a']);
   t.deepEqual(names(placed(request, zones)), ['voter n-a', 'replica n-b']);
+  t.deepEqual(names(placed(many, wide)), ['voter n-a', 'replica n-b', 'replica s-a', 'replica s-a']);
   t.deepEqual(
     names(placed({ ...request, replicas: 0 }, [site('n-b'), ...four.slice(0, 1), site('w-b', { freeMembers: 11 })])),
     ['voter w-b'],

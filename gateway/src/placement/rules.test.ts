@@ -105,6 +105,7 @@ test('zones are domains of their own when a zone must be survivable', (t) => {
     'voter n-c',
   ]);
   t.is(chosen(place({ ...wish, survive: 'zone' }, sitesOf('n-a', 'n-b'))), undefined);
+  t.is(chosen(place({ ...wish, voters: 2, survive: 'zone' }, sitesOf('n-a', 'n-b'))), undefined);
 });
 
 test('members share a site only when no more than a host must be survivable', (t) => {
@@ -121,6 +122,10 @@ test('an arbiter may be where data may not', (t) => {
 
   t.deepEqual(chosen(place(request, sites)), ['voter e-a', 'voter n-a', 'arbiter x-a']);
   t.is(chosen(place({ ...wish, residency: ['EU'] }, sites)), undefined);
+  t.is(
+    chosen(place({ ...wish, voters: 0, replicas: 1, survive: 'host', residency: ['US'] }, sites.slice(0, 2))),
+    undefined,
+  );
   t.is(chosen(place({ ...wish, voters: 1, replicas: 2, survive: 'host', residency: ['CH'] }, sites)), undefined);
 });
 
@@ -144,6 +149,18 @@ test('members with data are never in regions that cannot reach each other, but a
     'voter s-a',
     'arbiter n-a',
   ]);
+});
+
+test('a region that reaches too few others is left out', (t) => {
+  const network = {
+    roundTrips: [],
+    unreachable: [
+      ['e', 'n'],
+      ['s', 'e'],
+    ],
+  } as const;
+
+  t.deepEqual(chosen(place({ ...wish, network }, four)), ['voter n-a', 'voter s-a', 'voter w-a']);
 });
 
 test('what is new must reach fixed members, which need not reach each other', (t) => {

@@ -15,7 +15,10 @@ export interface CoreLimits extends InflightLimits {
 export interface CoreConfig {
   /** This peer's id, at least 1. */
   readonly id: number;
-  /** Who votes at the very beginning. A snapshot on the disk knows better. */
+  /**
+   * Who votes at the very beginning, before the first entry: the same for every peer for ever, also for one that comes
+   * later. What has changed since is in the log and in snapshots.
+   */
   readonly voters: readonly number[];
   /** Who learns at the very beginning. */
   readonly learners?: readonly number[];

@@ -106,8 +106,9 @@ function handleSnapshot(raft: RaftCore, message: Message): void {
   const { snapshot } = message;
   assert(snapshot !== undefined, 'MsgSnap has a snapshot');
   const { index, term } = snapshot.metadata;
-  if (index > raft.log.committed && namesThisPeer(raft, message)) {
-    // The log may have all of it already, and more (figure 13, step 6).
+  if (index > raft.log.committed) {
+    // It may be from before this peer was added, or from while it was away: the log after it tells of that.
+    // And the log may have all of it already, and more (figure 13, step 6).
     if (raft.log.matches(index, term)) raft.log.commitTo(index);
     else {
       raft.log.restore(snapshot);
@@ -115,12 +116,4 @@ function handleSnapshot(raft: RaftCore, message: Message): void {
     }
   }
   raft.send('MsgAppResp', message.from, { index: raft.log.committed });
-}
-
-/** A snapshot in which this peer takes no part cannot be meant for it. */
-function namesThisPeer({ id }: RaftCore, { snapshot }: Message): boolean {
-  const confState = snapshot?.metadata.confState;
-  if (confState === undefined) return true;
-  const { voters, votersOutgoing, learners } = confState;
-  return voters.includes(id) || votersOutgoing.includes(id) || learners.includes(id);
 }

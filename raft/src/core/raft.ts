@@ -35,7 +35,8 @@ export class RaftCore {
   readonly config: CoreConfig;
   readonly id: number;
   readonly log: RaftLog;
-  configuration: Configuration;
+  #configuration: Configuration;
+  #confState: ConfState;
   /** Of everybody who takes part, in ascending order of ids. */
   progress: Map<number, Progress>;
   term: number;
@@ -49,6 +50,8 @@ export class RaftCore {
   hasHandedOver = false;
   /** The last entry that may be a change of membership; until it is applied, no further one is accepted. */
   pendingConfIndex = 0;
+  /** Where the snapshot ends whose membership was taken over. */
+  restoredIndex = 0;
   readOnly: ReadOnly;
   /** Reads asked of a leader that has not committed an entry of its term yet. */
   pendingReadIndexMessages: Message[] = [];
@@ -70,7 +73,8 @@ export class RaftCore {
     this.log = new RaftLog(snapshot, entries, hardState.commit, config.limits.maxAppliedBytesPerReady);
     if (config.applied !== undefined) this.log.appliedTo(Math.max(config.applied, this.log.applied), []);
     const restored = restoreMembership(snapshot?.metadata.confState ?? this.#initialConfState(), this.newProgress());
-    this.configuration = restored.configuration;
+    this.#configuration = restored.configuration;
+    this.#confState = confStateOf(restored.configuration);
     this.progress = new Map(restored.progress);
     this.term = hardState.term;
     this.vote = hardState.vote;
@@ -88,8 +92,17 @@ export class RaftCore {
     return { term: this.term, vote: this.vote, commit: this.log.committed };
   }
 
-  confState(): ConfState {
-    return confStateOf(this.configuration);
+  get configuration(): Configuration {
+    return this.#configuration;
+  }
+
+  set configuration(configuration: Configuration) {
+    this.#configuration = configuration;
+    this.#confState = confStateOf(configuration);
+  }
+
+  get confState(): ConfState {
+    return this.#confState;
   }
 
   newProgress(): NewProgress {

@@ -105,10 +105,12 @@ export class RawNode {
   /**
    * To be called for each change of membership among the committed entries, in their order, when it is applied. The
    * result belongs into the metadata of snapshots. Throws MembershipError when the change fits not at all, which only
-   * `disableConfChangeValidation` allows.
+   * `disableConfChangeValidation` allows. With `index`, that of the entry, nothing happens when a snapshot from the
+   * leader, which may still wait to be installed, has the change already.
    */
-  applyConfChange(change: ConfChange): ConfState {
-    return applyConfChange(this.#raft, asV2(change));
+  applyConfChange(change: ConfChange, index = Number.POSITIVE_INFINITY): ConfState {
+    const raft = this.#raft;
+    return index <= raft.restoredIndex ? raft.confState : applyConfChange(raft, asV2(change));
   }
 
   /** Asks for a linearizable read. The answer is a ReadState with this context, or never comes: then ask again. */

@@ -16,12 +16,13 @@ export function applyConfChange(raft: RaftCore, change: ConfChangeV2): ConfState
   if (leavesJoint(change)) switchTo(raft, leaveJoint(from, fresh));
   else if (joint === undefined) switchTo(raft, changeSimply(from, change.changes, fresh));
   else switchTo(raft, enterJoint(from, change.changes, { ...fresh, ...joint }));
-  return raft.confState();
+  return raft.confState;
 }
 
 /** Takes over the membership of a snapshot that has just replaced the log. */
 export function restoreConfiguration(raft: RaftCore, { metadata }: Snapshot): void {
   if (metadata.confState === undefined) return;
+  raft.restoredIndex = metadata.index;
   raft.votes.clear();
   switchTo(raft, restoreMembership(metadata.confState, raft.newProgress()));
 }

@@ -55,7 +55,7 @@ export function basicStatusOf(raft: RaftCore): BasicStatus {
 export function statusOf(raft: RaftCore): CoreStatus {
   const progress =
     raft.role === 'leader' ? Array.from(raft.progress, ([id, peer]) => [id, describeProgress(peer)] as const) : [];
-  return { ...basicStatusOf(raft), confState: raft.confState(), progress: new Map(progress) };
+  return { ...basicStatusOf(raft), confState: raft.confState, progress: new Map(progress) };
 }
 
 /** What is known of one peer. */

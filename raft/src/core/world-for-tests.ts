@@ -3,7 +3,8 @@
 // election safety, log matching, leader completeness, state machine safety; and that whatever is applied anywhere
 // is on the disks of a majority, and that no confirmed read misses what was committed when it was asked.
 import { assert } from '../assert.ts';
-import type { Entry, HardState, Message, Snapshot } from './messages.ts';
+import { type ConfChange, decodeConfChange } from './conf-change.ts';
+import type { ConfState, Entry, HardState, Message, Snapshot } from './messages.ts';
 import type { CoreConfig, CoreRecovery } from './raft.ts';
 import { RawNode, type Ready } from './raw-node.ts';
 
@@ -20,7 +21,12 @@ export interface Peer {
   isUp: boolean;
   /** Handed out by `ready` and not yet done; the disk is busy with it. */
   outstanding: Ready | undefined;
+  /** With asynchronous storage: what the two threads have still to do, oldest first. */
+  appendWork: Message[];
+  applyWork: Message[];
   applied: number;
+  /** As of the last applied entry. */
+  confState: ConfState;
 }
 
 /** Numbers in [0, 1) that depend on the seed alone (mulberry32). */
@@ -51,20 +57,44 @@ export class World {
   readonly cutLinks = new Set<string>();
   readonly confirmedReads: { context: string; index: number }[] = [];
   readonly #overrides: Partial<CoreConfig>;
+  readonly #firstVoters: readonly number[];
   readonly #leaders = new Map<number, number>();
   readonly #applied = new Map<number, Entry>();
   readonly #reads = new Map<string, number>();
+  /**
+   * All memberships that were applied anywhere. An entry right after a change may be committed before the leader
+   * applies that change, so by the majority of before.
+   */
+  readonly #confStates: ConfState[];
   #highestApplied = 0;
 
   constructor(voterCount: number, random: () => number, overrides: Partial<CoreConfig> = {}) {
     this.random = random;
     this.#overrides = overrides;
     const voters = Array.from({ length: voterCount }, (_, at) => at + 1);
-    for (const id of voters) {
-      const disk: Disk = { hardState: { term: 0, vote: 0, commit: 0 }, entries: [] };
-      const node = this.#boot(id, voters, disk);
-      this.peers.set(id, { id, disk, node, isUp: true, outstanding: undefined, applied: 0 });
-    }
+    this.#firstVoters = voters;
+    this.#confStates = [{ voters, votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false }];
+    for (const id of voters) this.join(id);
+  }
+
+  get membershipCount(): number {
+    return this.#confStates.length - 1;
+  }
+
+  /** Of whoever has applied most. */
+  get confState(): ConfState {
+    const confState = this.#confStates.at(-1);
+    assert(confState !== undefined, 'there is a membership from the beginning');
+    return confState;
+  }
+
+  /** A peer with an empty disk that takes part in nothing yet. */
+  join(id: number): void {
+    const disk: Disk = { hardState: { term: 0, vote: 0, commit: 0 }, entries: [] };
+    const idle = { outstanding: undefined, appendWork: [], applyWork: [] };
+    const node = this.#boot(id, disk);
+    const { confState } = node.status();
+    this.peers.set(id, { id, disk, node, isUp: true, ...idle, applied: 0, confState });
   }
 
   peer(id: number): Peer {
@@ -78,15 +108,16 @@ export class World {
   }
 
   leaders(): Peer[] {
-    return this.all.filter(({ isUp, node }) => isUp && node.status().role === 'leader');
+    return this.all.filter(({ isUp, node }) => isUp && node.basicStatus().role === 'leader');
   }
 
-  #boot(id: number, voters: readonly number[], recovery: CoreRecovery): RawNode {
+  #boot(id: number, recovery: CoreRecovery): RawNode {
     const electionTicks = this.#overrides.electionTicks ?? 10;
     return new RawNode(
       {
         id,
-        voters,
+        // Who comes later knows who was there at the beginning, for the log begins with them.
+        voters: this.#firstVoters,
         electionTicks,
         heartbeatTicks: 1,
         randomElectionTicks: () => electionTicks + Math.floor(this.random() * electionTicks),
@@ -100,14 +131,24 @@ export class World {
     );
   }
 
+  get #isAsync(): boolean {
+    return this.#overrides.asyncStorageWrites === true;
+  }
+
   /** The first half of a turn: what may leave at once leaves, and the disk begins to write. */
   beginTurn(id: number): void {
     const peer = this.peer(id);
     if (!peer.isUp || peer.outstanding !== undefined || !peer.node.hasReady()) return;
     const ready = peer.node.ready();
+    for (const read of ready.readStates) this.#checkRead(read);
+    if (this.#isAsync) {
+      peer.appendWork.push(...ready.messages.filter(({ type }) => type === 'MsgStorageAppend'));
+      peer.applyWork.push(...ready.messages.filter(({ type }) => type === 'MsgStorageApply'));
+      this.network.push(...ready.messages.filter(({ type }) => !type.startsWith('MsgStorage')));
+      return;
+    }
     peer.outstanding = ready;
     this.network.push(...ready.messages);
-    for (const read of ready.readStates) this.#checkRead(read);
     for (const entry of ready.committedEntries) this.#apply(peer, entry);
   }
 
@@ -120,6 +161,7 @@ export class World {
   /** The second half: the disk has it, and what depends on that leaves. */
   endTurn(id: number): void {
     const peer = this.peer(id);
+    if (this.#isAsync) this.#work(peer);
     if (!peer.isUp || peer.outstanding === undefined) return;
     const ready = peer.outstanding;
     this.persist(peer, ready);
@@ -129,12 +171,32 @@ export class World {
     this.#check(peer);
   }
 
-  persist(peer: Peer, { hardState, entries, snapshot }: Ready): void {
+  /** Each thread does one thing. Its answers to others travel; those to the peer itself arrive. */
+  #work(peer: Peer): void {
+    const append = peer.appendWork.shift();
+    if (append !== undefined) {
+      const { term, vote = 0, commit } = append;
+      this.persist(peer, { ...append, ...(term > 0 ? { hardState: { term, vote, commit } } : {}) });
+    }
+    const apply = peer.applyWork.shift();
+    for (const entry of apply?.entries ?? []) this.#apply(peer, entry);
+    for (const response of [...(append?.responses ?? []), ...(apply?.responses ?? [])]) {
+      if (response.to === peer.id) peer.node.step(response);
+      else this.network.push(response);
+    }
+    this.#check(peer);
+  }
+
+  persist(
+    peer: Peer,
+    { hardState, entries, snapshot }: Pick<Ready, 'entries' | 'snapshot'> & { readonly hardState?: HardState },
+  ): void {
     const { disk } = peer;
     if (snapshot !== undefined) {
       disk.snapshot = snapshot;
       disk.entries = [];
       peer.applied = snapshot.metadata.index;
+      peer.confState = snapshot.metadata.confState ?? peer.confState;
     }
     const first = entries[0];
     if (first !== undefined) {
@@ -148,7 +210,7 @@ export class World {
   settle(id: number): void {
     const peer = this.peer(id);
     this.endTurn(id);
-    while (peer.isUp && peer.node.hasReady()) {
+    while (peer.isUp && (peer.node.hasReady() || peer.appendWork.length + peer.applyWork.length > 0)) {
       this.beginTurn(id);
       this.endTurn(id);
     }
@@ -159,13 +221,13 @@ export class World {
     for (const { id } of this.all) this.settle(id);
     for (let message = this.network.shift(); message !== undefined; message = this.network.shift()) {
       if (allows(message)) this.deliver(message);
-      this.settle(message.to);
+      if (this.peers.has(message.to)) this.settle(message.to);
     }
   }
 
   deliver(message: Message): void {
-    const peer = this.peer(message.to);
-    if (peer.isUp && !this.cutLinks.has(`${message.from}>${message.to}`)) peer.node.step(message);
+    const peer = this.peers.get(message.to);
+    if (peer?.isUp && !this.cutLinks.has(`${message.from}>${message.to}`)) peer.node.step(message);
   }
 
   /** Ticks of all peers, with everything that is allowed delivered after each. */
@@ -188,9 +250,19 @@ export class World {
     this.peer(id).node.propose([Buffer.from(text)]);
   }
 
+  /** Whether a majority, of each set of voters, is among these peers. */
+  isQuorum(ids: readonly number[], { voters, votersOutgoing }: ConfState): boolean {
+    const has = (set: readonly number[]) => set.filter((id) => ids.includes(id)).length * 2 > set.length;
+    return has(voters) && (votersOutgoing.length === 0 || has(votersOutgoing));
+  }
+
+  change(id: number, change: Omit<ConfChange & { readonly version: 2 }, 'version'>): void {
+    this.peer(id).node.proposeConfChange({ version: 2, ...change });
+  }
+
   read(id: number, context: string): void {
     // What any peer knows to be committed, somebody may have been told.
-    this.#reads.set(context, Math.max(...this.all.map(({ node }) => node.status().commit)));
+    this.#reads.set(context, Math.max(...this.all.map(({ node }) => node.basicStatus().commit)));
     this.peer(id).node.readIndex(context);
   }
 
@@ -198,14 +270,18 @@ export class World {
     const peer = this.peer(id);
     peer.isUp = false;
     peer.outstanding = undefined;
+    peer.appendWork = [];
+    peer.applyWork = [];
   }
 
   restart(id: number): void {
     const peer = this.peer(id);
-    const voters = this.all.map((other) => other.id);
-    peer.node = this.#boot(id, voters, { ...peer.disk, entries: [...peer.disk.entries] });
+    const { disk } = peer;
+    peer.node = this.#boot(id, { ...disk, entries: [...disk.entries] });
     peer.isUp = true;
+    peer.outstanding = undefined;
     peer.applied = peer.disk.snapshot?.metadata.index ?? 0;
+    peer.confState = peer.node.status().confState;
   }
 
   /** Takes a snapshot of what is applied and forgets the log up to `trailing` entries before it. */
@@ -214,7 +290,8 @@ export class World {
     const index = peer.applied;
     const term = this.#applied.get(index)?.term;
     if (!peer.isUp || term === undefined || index <= (peer.disk.snapshot?.metadata.index ?? 0)) return;
-    const snapshot = { metadata: { index, term }, data: new Uint8Array(0) };
+    const { confState } = peer;
+    const snapshot = { metadata: { index, term, confState }, data: new Uint8Array(0) };
     peer.disk.snapshot = snapshot;
     peer.disk.entries = peer.disk.entries.filter((entry) => entry.index > index);
     peer.node.compact(snapshot, Math.max(0, index - trailing));
@@ -240,8 +317,15 @@ export class World {
     this.#applied.set(entry.index, entry);
     this.#highestApplied = Math.max(this.#highestApplied, entry.index);
     assert(this.hasOnDisk(peer, entry), `peer ${peer.id} applies only what its own disk has`);
-    const holders = this.all.filter((other) => this.hasOnDisk(other, entry));
-    assert(holders.length * 2 > this.peers.size, `entry ${entry.index} is applied when a majority's disks have it`);
+    const holders = this.all.filter((other) => this.hasOnDisk(other, entry)).map(({ id }) => id);
+    // The first to apply it has the membership that committed it; who is late may know a later one, or none.
+    const isFirst = known === undefined;
+    const isHeld = this.#confStates.slice(-2).some((confState) => this.isQuorum(holders, confState));
+    assert(!isFirst || isHeld, `entry ${entry.index} is applied when a majority's disks have it`);
+    const change = decodeConfChange(entry);
+    if (change === undefined) return;
+    peer.confState = peer.node.applyConfChange(change, entry.index);
+    if (isFirst) this.#confStates.push(peer.confState);
   }
 
   #checkRead({ context, index }: { context: string; index: number }): void {
@@ -251,7 +335,7 @@ export class World {
   }
 
   #check(peer: Peer): void {
-    const { role, term } = peer.node.status();
+    const { role, term } = peer.node.basicStatus();
     if (role !== 'leader' || this.#leaders.get(term) === peer.id) return;
     assert(!this.#leaders.has(term), `election safety: one leader in term ${term}`);
     this.#leaders.set(term, peer.id);

@@ -26,7 +26,7 @@ export function coreConfig(options: RaftOptions): CoreConfig {
   const electionTicks = options.electionTicks ?? defaults.electionTicks;
   return {
     id: options.id,
-    voters: options.peers.map(({ id }) => id),
+    voters: options.voters ?? options.peers.map(({ id }) => id),
     electionTicks,
     heartbeatTicks: options.heartbeatTicks ?? defaults.heartbeatTicks,
     randomElectionTicks: () => electionTicks + Math.floor(options.random() * electionTicks),
@@ -35,6 +35,7 @@ export function coreConfig(options: RaftOptions): CoreConfig {
     checkQuorum: true,
     // Its callers are to know whether a proposal was appended.
     disableProposalForwarding: true,
+    stepDownOnRemoval: true,
     limits,
   };
 }

@@ -1,4 +1,4 @@
-import type { Role } from '../core/messages.ts';
+import type { ConfState, Role } from '../core/messages.ts';
 import type { PeerProgress } from '../core/raw-node.ts';
 import type { Disk } from '../storage/disk.ts';
 import type { PeerAddress, Transport } from '../transport/transport.ts';
@@ -36,8 +36,13 @@ export type RaftEvent =
 export interface RaftOptions {
   /** This peer's id, at least 1, one of `peers`. */
   readonly id: number;
-  /** All voters, this one included; the same on every peer and at every start. */
+  /** Everybody who takes part or may be made to, this one included, and where each listens. */
   readonly peers: readonly PeerAddress[];
+  /**
+   * Who voted at the very beginning: the same on every peer and at every start, also on one that came later. Default:
+   * all peers. What has changed since is in the log.
+   */
+  readonly voters?: readonly number[];
   /** The log's directory, of this peer alone. Made when it does not exist. */
   readonly directory: string;
   /** Default: the file system of this machine. */
@@ -77,6 +82,8 @@ export interface RaftStatus {
   readonly lastIndex: number;
   /** 0 when there is no snapshot. */
   readonly snapshotIndex: number;
+  /** Who takes part, as of the last applied entry. */
+  readonly membership: ConfState;
   /** Only on the leader: what it knows of each peer, by id. */
   readonly peers?: ReadonlyMap<number, PeerProgress>;
 }

@@ -1,5 +1,7 @@
 // Proposals between the caller's promise and the log. One is either still queued (then a refusal is sure) or appended
 // at an index and term (then only its application, or losing sight of it, ends the wait).
+import { assert } from '../assert.ts';
+import type { ProposeResult } from '../core/raw-node.ts';
 import { ClosedError, NotLeaderError, ProposalRefusedError, ProposalUnknownError } from '../errors.ts';
 import type { Applied } from './options.ts';
 
@@ -95,4 +97,12 @@ export function groupsOf(proposals: readonly Proposal[], maxBytes: number): Prop
     }
   }
   return groups;
+}
+
+/** Why the core did not append it, as the caller is told. */
+export function refusal({ reason, lead }: ProposeResult & { readonly isAccepted: false }): Error {
+  assert(reason !== 'forwarded', 'this driver forwards nothing');
+  if (reason === 'not-leader') return new NotLeaderError(lead || undefined);
+  if (reason === 'transferring') return new ProposalRefusedError('Leadership is being handed over.');
+  return new ProposalRefusedError('Too much waits to be committed.');
 }

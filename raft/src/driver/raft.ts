@@ -4,15 +4,16 @@
 import { assert } from '../assert.ts';
 import { decodeConfChange } from '../core/conf-change.ts';
 import type { Message } from '../core/messages.ts';
-import { type CoreStatus, type ProposeResult, RawNode, type Ready } from '../core/raw-node.ts';
+import { type BasicStatus, RawNode, type Ready } from '../core/raw-node.ts';
 import { ClosedError, NoLeaderError, NotLeaderError, ProposalRefusedError } from '../errors.ts';
 import { realDisk } from '../storage/disk.ts';
 import { DurableLog } from '../storage/durable-log.ts';
 import type { Recovered } from '../storage/recovery.ts';
 import { Announcer } from './announcer.ts';
 import { coreConfig, defaults } from './config.ts';
+import { Members, type Membership } from './members.ts';
 import type { Applied, ProposeOptions, RaftOptions, RaftStatus, ReadIndexOptions } from './options.ts';
-import { groupsOf, Proposals } from './proposals.ts';
+import { groupsOf, Proposals, refusal } from './proposals.ts';
 import { Reads } from './reads.ts';
 import { Snapshots } from './snapshots.ts';
 
@@ -27,6 +28,7 @@ export class Raft {
   readonly #log: DurableLog;
   readonly #proposals = new Proposals();
   readonly #reads: Reads;
+  readonly #members: Members;
   readonly #announcer: Announcer;
   readonly #snapshots: Snapshots;
   readonly #tickMs: number;
@@ -45,6 +47,7 @@ export class Raft {
     this.#log = log;
     this.#core = new RawNode(coreConfig(options), recovered);
     this.#reads = new Reads(options.id, options.random);
+    this.#members = new Members(this.#core, options.peers, () => this.#appliedIndex);
     this.#tickMs = options.tickMs ?? defaults.tickMs;
     this.#appliedIndex = recovered.snapshot?.metadata.index ?? 0;
     this.#snapshots = new Snapshots(options, this.#core, log, this.#appliedIndex);
@@ -59,7 +62,10 @@ export class Raft {
    */
   static async open(options: RaftOptions): Promise<Raft> {
     const config = coreConfig(options);
-    assert(config.voters.includes(options.id), 'this peer is one of the peers');
+    assert(
+      [options.id, ...config.voters].every((id) => options.peers.some((peer) => peer.id === id)),
+      'this peer and the first voters are among the peers',
+    );
     let onFatal = (_error: Error): void => undefined;
     const { log, recovered } = await DurableLog.open({
       id: options.id,
@@ -87,7 +93,8 @@ export class Raft {
     transport.start({ id, peers, receive: (message) => this.#receive(message) });
     this.#timer = clock.setInterval(() => this.#tick(), this.#tickMs);
     // Alone there is nobody to wait for.
-    if (peers.length === 1) this.#core.campaign();
+    const { voters } = this.#core.status().confState;
+    if (voters.length === 1 && voters[0] === id) this.#core.campaign();
     this.#wake();
   }
 
@@ -105,7 +112,7 @@ export class Raft {
     if (this.#proposals.count >= maxWaiting) {
       return Promise.reject(new ProposalRefusedError('Too many proposals wait.'));
     }
-    const { role, lead } = this.#core.status();
+    const { role, lead } = this.#core.basicStatus();
     if (role !== 'leader') return Promise.reject(new NotLeaderError(lead || undefined));
     return new Promise((resolve, reject) => {
       const deadlineMs = this.#options.clock.now() + timeoutMs;
@@ -127,6 +134,39 @@ export class Raft {
     });
   }
 
+  /**
+   * Makes these the members, through a joint configuration, and resolves when that is left again. Only on the leader;
+   * a leader that is not among them steps down then. Throws what was surely not appended as NotLeaderError,
+   * ProposalRefusedError or ClosedError, and ProposalUnknownError when the change may yet be made.
+   */
+  async changeMembership(target: Membership, { timeoutMs = defaults.timeoutMs }: ProposeOptions = {}): Promise<void> {
+    this.#demandLeadership();
+    const changed = this.#members.change(target, this.#deadline(timeoutMs));
+    this.#wake();
+    await changed;
+  }
+
+  /**
+   * Lets another voter lead: `to`, or who is furthest. Resolves with who leads then. Only on the leader. Throws
+   * NotLeaderError, ClosedError, and ProposalRefusedError when nobody took over within an election timeout.
+   */
+  async transferLeadership(to?: number, { timeoutMs = defaults.timeoutMs }: ProposeOptions = {}): Promise<number> {
+    this.#demandLeadership();
+    const transferred = this.#members.transfer(to, this.#deadline(timeoutMs));
+    this.#wake();
+    return transferred;
+  }
+
+  #deadline(timeoutMs: number): number {
+    return this.#options.clock.now() + timeoutMs;
+  }
+
+  #demandLeadership(): void {
+    if (this.#isClosed) throw new ClosedError();
+    const { role, lead } = this.#core.basicStatus();
+    if (role !== 'leader') throw new NotLeaderError(lead || undefined);
+  }
+
   status(): RaftStatus {
     const core = this.#core.status();
     const isLeader = core.role === 'leader';
@@ -141,6 +181,7 @@ export class Raft {
       firstIndex: core.firstIndex,
       lastIndex: core.lastIndex,
       snapshotIndex: this.#snapshots.index,
+      membership: this.#members.confState,
       ...(isLeader ? { peers: core.progress } : {}),
     };
   }
@@ -167,6 +208,7 @@ export class Raft {
     this.#options.clock.clearInterval(this.#timer);
     this.#proposals.close(cause);
     this.#reads.close();
+    this.#members.close();
     void this.#options.transport.close();
   }
 
@@ -206,6 +248,7 @@ export class Raft {
       this.#core.tick();
       this.#proposals.expire(now);
       this.#reads.tick(now);
+      this.#members.look(now);
     });
   }
 
@@ -241,7 +284,7 @@ export class Raft {
 
   /** Whether feeding the core can lead to anything; a read without a leader waits for one. */
   #canAsk(): boolean {
-    return this.#proposals.hasQueued || this.#core.status().lead > 0 || this.#core.hasReady();
+    return this.#proposals.hasQueued || this.#core.basicStatus().lead > 0 || this.#core.hasReady();
   }
 
   async #turn(): Promise<void> {
@@ -258,12 +301,12 @@ export class Raft {
       if (answer.isAccepted) this.#proposals.appended(group, answer.index, answer.term);
       else for (const { reject } of group) reject(refusal(answer));
     }
-    if (this.#reads.hasWaiting && this.#core.status().lead > 0) this.#core.readIndex(this.#reads.beginRound());
+    if (this.#reads.hasWaiting && this.#core.basicStatus().lead > 0) this.#core.readIndex(this.#reads.beginRound());
   }
 
   async #handle(ready: Ready): Promise<void> {
     const { transport } = this.#options;
-    if (ready.softState !== undefined) this.#leadershipChanged(this.#core.status());
+    if (ready.softState !== undefined) this.#leadershipChanged(this.#core.basicStatus());
     for (const { context, index } of ready.readStates) this.#reads.confirmed(context, index);
     transport.send(ready.messages);
     this.#apply(ready);
@@ -277,12 +320,14 @@ export class Raft {
     transport.send(ready.messagesAfterAppend);
     this.#core.advance();
     this.#reads.applied(this.#appliedIndex);
+    this.#members.look(this.#options.clock.now());
     this.#announcer.announce(this.status());
-    const applied = { index: this.#appliedIndex, term: this.#appliedTerm };
+    const { confState } = this.#members;
+    const applied = { index: this.#appliedIndex, term: this.#appliedTerm, confState };
     this.#snapshots.maybeTake(applied, (error) => this.#fatal(error));
   }
 
-  #leadershipChanged({ role, lead }: CoreStatus): void {
+  #leadershipChanged({ role, lead }: BasicStatus): void {
     if (role !== 'leader') this.#proposals.lostLeadership(lead || undefined);
     this.#reads.retryAll();
     // Who acts as the leader must hear at once that it is none, and not after a slow disk's write.
@@ -293,7 +338,7 @@ export class Raft {
     for (const entry of ready.committedEntries) {
       assert(entry.index === this.#appliedIndex + 1, 'entries are applied in order');
       const change = decodeConfChange(entry);
-      if (change !== undefined) this.#core.applyConfChange(change);
+      if (change !== undefined) this.#members.apply(change, entry);
       // An entry without data is a new leader's first, or a change of membership that came too early.
       const isCommand = change === undefined && entry.data.length > 0;
       const result = isCommand ? this.#options.stateMachine.apply(entry) : undefined;
@@ -314,13 +359,7 @@ export class Raft {
     this.#options.stateMachine.restore(snapshot.data);
     this.#appliedIndex = snapshot.metadata.index;
     this.#appliedTerm = snapshot.metadata.term;
+    this.#members.installed(snapshot.metadata.confState);
     this.#snapshots.installed(snapshot);
   }
-}
-
-function refusal({ reason, lead }: ProposeResult & { readonly isAccepted: false }): Error {
-  assert(reason !== 'forwarded', 'this driver forwards nothing');
-  if (reason === 'not-leader') return new NotLeaderError(lead || undefined);
-  if (reason === 'transferring') return new ProposalRefusedError('Leadership is being handed over.');
-  return new ProposalRefusedError('Too much waits to be committed.');
 }

@@ -41,9 +41,7 @@ export class Snapshots {
     const every = this.#options.snapshotEveryEntries ?? defaults.snapshotEveryEntries;
     if (this.#underWay !== undefined || applied.index - this.index < every) return;
     const data = this.#options.stateMachine.snapshot();
-    // Changes of the membership are applied with their entries, so the core's is that of the last applied one.
-    const { confState } = this.#core.status();
-    this.#underWay = this.#take({ metadata: { ...applied, confState }, data })
+    this.#underWay = this.#take({ metadata: applied, data })
       .catch(onFatal)
       .finally(() => {
         this.#underWay = undefined;
