@@ -25,6 +25,8 @@ const ZONE_SUFFIXES = ['a', 'b'] as const;
 /** How many members a zone takes. */
 const ZONE_CAPACITY = 16;
 const FLAVOR_DISK_GIB = 8;
+/** A microcloud that was killed leaves its stacks as they were; its servers boot in a second, not in minutes. */
+const STUCK_AFTER_SECONDS = 20;
 
 /** The sizes that tenants pick, and what the stand-in regions call them. */
 const FLAVORS = [
@@ -110,6 +112,7 @@ export function executorConfiguration(plan: FederationPlan, region: RegionLayout
     network: NETWORK,
     zones: zoneNames(region).map((zone) => ({ name: zone, capacity: ZONE_CAPACITY })),
     flavors: FLAVORS,
+    stuckAfterSeconds: STUCK_AFTER_SECONDS,
     lifeline: lifelinePath(run),
   };
 }

@@ -5,6 +5,8 @@ export interface OperationUnderTest {
   readonly name: string;
   /** What it is asked of: nothing, or a cluster of so many voters. */
   readonly needs: 'nothing' | 3 | 5;
+  /** Its answer tells a password that is the only one afterwards. */
+  readonly isNewPassword?: true;
   start(tenant: Tenant, cluster: ClusterView | undefined): Promise<Accepted | undefined>;
   /** Why the cluster is not what was asked for, in a sentence; undefined is a cluster that is gone. */
   complaint(after: ClusterView | undefined, before: ClusterView | undefined): string | undefined;
@@ -30,6 +32,7 @@ export const operations: readonly OperationUnderTest[] = [
   {
     name: 'create',
     needs: 'nothing',
+    isNewPassword: true,
     start: (tenant) => {
       const topology = { voters: 3 };
       const cluster = {
@@ -74,6 +77,7 @@ export const operations: readonly OperationUnderTest[] = [
   {
     name: 'credentials',
     needs: 3,
+    isNewPassword: true,
     start: (tenant, cluster) => tenant.change('POST', `${path(cluster)}/credentials`, {}),
     complaint: () => undefined,
   },

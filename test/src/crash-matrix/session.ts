@@ -117,7 +117,8 @@ export class Session {
     const startedAt = new Date().toISOString();
     const accepted = await operation.start(this.#tenant, before);
     this.#cluster = accepted?.cluster ?? before;
-    this.#credentials = accepted?.credentials ?? (operation.name === 'create' ? undefined : this.#credentials);
+    // A password is told once: an answer that was lost with its peer took the new one along.
+    this.#credentials = accepted?.credentials ?? (operation.isNewPassword ? undefined : this.#credentials);
     const operationId = accepted?.operation.id;
     if (operationId !== undefined) await this.#untilDone(operationId);
     if (this.#cluster === undefined) throw new Error('There is no cluster.');

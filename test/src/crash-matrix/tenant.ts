@@ -91,10 +91,14 @@ export class Tenant {
   }
 
   /** Any answer but one that says to try again. @throws Error when none comes in time */
-  async ask(method: string, path: string, options: { body?: unknown; key?: string } = {}): Promise<Answer> {
+  async ask(
+    method: string,
+    path: string,
+    options: { readonly body?: unknown; readonly key?: string; readonly peer?: number } = {},
+  ): Promise<Answer> {
     let last = '';
     let answer: Answer | undefined;
-    let turn = 0;
+    let turn = options.peer ?? 0;
     await waitUntil(
       `${method} ${path} is answered`,
       ANSWER_LIMIT_MS,
