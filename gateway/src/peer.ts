@@ -96,6 +96,7 @@ export class GatewayPeer {
         quotas,
         propose: (entry) => this.#propose(entry),
         sites: () => this.#leadership?.sites() ?? [],
+        network: () => this.#leadership?.network(),
         hear: (clusterIds) => this.#hear(clusterIds),
         newId: randomUUID,
         randomBytes,

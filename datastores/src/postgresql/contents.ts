@@ -48,6 +48,8 @@ export async function ensureAdmin(control: Connection, admin: Admin): Promise<vo
     throw new DriverError('refused', `The admin user cannot be called "${admin.name}".`);
   }
   await ensureRole(control, admin.name, 'login createdb nocreaterole nosuperuser noreplication');
+  // It may see for itself who copies it, and that a commit waits for a quorum.
+  await control.query(`grant pg_monitor to ${quoted(admin.name)}`);
   const [known] = await control.query(
     "select coalesce(shobj_description(oid, 'pg_authid'), '') as note from pg_roles where rolname = $1",
     [admin.name],

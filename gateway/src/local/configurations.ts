@@ -84,7 +84,7 @@ export function microcloudConfiguration(plan: FederationPlan, region: RegionLayo
 }
 
 export function executorConfiguration(plan: FederationPlan, region: RegionLayout): unknown {
-  const { paths, settings, run } = plan;
+  const { paths, settings, regions, run } = plan;
   const name = executorName(region);
   const intermediate = intermediateFiles(paths, name);
   return {
@@ -113,6 +113,9 @@ export function executorConfiguration(plan: FederationPlan, region: RegionLayout
     zones: zoneNames(region).map((zone) => ({ name: zone, capacity: ZONE_CAPACITY })),
     flavors: FLAVORS,
     stuckAfterSeconds: STUCK_AFTER_SECONDS,
+    peers: regions
+      .filter((other) => other.name !== region.name)
+      .map((other) => ({ region: other.name, address: endpointText(other.executor) })),
     lifeline: lifelinePath(run),
   };
 }

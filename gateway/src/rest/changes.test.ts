@@ -80,6 +80,7 @@ test('a change is made only from the state that was looked at', async (t) => {
     });
 
   t.is((await patch('"99"', 1)).status, 412);
+  t.is((await patch('"99"', 0)).status, 412);
   t.is((await patch(tag, 1)).status, 202);
   t.not((await call('demo', 'GET', '/v2/clusters/orders')).headers.get('etag'), tag);
 });
@@ -177,4 +178,20 @@ test('seeded worlds in which changes are asked for, cancelled and disturbed end 
     t.true(cluster !== undefined && readySteps(cluster).length === 0);
     t.is(cluster?.liveRules.length, 1);
   }
+});
+
+test('a cluster that shrinks keeps its primary, wherever that is', async (t) => {
+  const { call, world } = await made(t);
+  const change = async (method: string, path: string, body: unknown): Promise<void> => {
+    const answer = await call('demo', method, path, body);
+    await world.until(() => world.federation.operation(answer.body.operation.id)?.status === 'DONE');
+  };
+  await change('PATCH', '/v2/clusters/orders', { cluster: { topology: { voters: 5 } } });
+  await change('POST', '/v2/clusters/orders/switchover', { to: 'orders-5' });
+  await change('PATCH', '/v2/clusters/orders', { cluster: { topology: { voters: 3 } } });
+
+  const cluster = world.federation.clusters()[0];
+  t.is(cluster?.primary, 5);
+  t.is(cluster?.epoch, 2);
+  t.is(cluster?.members.length, 3);
 });

@@ -97,7 +97,6 @@ export async function makeChange(
 
   const change = await prepare();
   const after = imagine(change.entry, options.federation);
-  demandRevision(request, options.federation.cluster(change.entry.clusterId));
   const steps = plan(after);
   const planned = viewPlan(after, steps, change.reasons);
   const release = options.quotas.reserve(after);
@@ -213,9 +212,10 @@ function idempotencyOf({ headers, caller, route, parameters, body }: RouteReques
   return { projectId: caller.projectId, key, fingerprint: createHash('sha256').update(request).digest('hex') };
 }
 
-function demandRevision({ headers }: RouteRequest, cluster: Cluster | undefined): void {
+/** Asked before anything else of a change (RFC 9110, 13.2.1). @throws ApiError precondition.failed */
+export function demandRevision({ headers }: RouteRequest, cluster: Cluster): void {
   const asked = headers['if-match'];
-  if (asked === undefined || asked === '*' || cluster === undefined) return;
+  if (asked === undefined || asked === '*') return;
   const tags = asked.split(',').map((tag) => tag.trim());
   if (tags.includes(entityTag(cluster))) return;
   throw new ApiError(

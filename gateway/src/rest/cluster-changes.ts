@@ -2,9 +2,9 @@
 // Each works out what would be wished; whether it may be, how, and what is answered is common to all (changes.ts).
 import type { DatastoreDefinition } from '@argosy/datastores';
 import { z } from 'zod';
-import { type CandidateSite, place } from '../placement/place.ts';
-import { type AdminUser, type Cluster, wantedMembers } from '../state/clusters.ts';
-import type { ClusterSpec, WantedMember } from '../state/spec.ts';
+import { type CandidateSite, type Network, type PlacementRequest, place } from '../placement/place.ts';
+import { type AdminUser, type Cluster, type Member, memberOf, wantedMembers } from '../state/clusters.ts';
+import type { ClusterSpec, MemberKind, Site, WantedMember } from '../state/spec.ts';
 import { changeSpec } from './changed-cluster.ts';
 import { type Change, type ChangesOptions, memberNames } from './changes.ts';
 import { ApiError } from './errors.ts';
@@ -26,6 +26,8 @@ const PASSWORD_BYTES = 24;
 
 export interface ClusterChangesOptions extends ChangesOptions {
   readonly sites: () => readonly CandidateSite[];
+  /** What was measured between the regions; undefined where nothing is known. */
+  readonly network?: () => Network | undefined;
   readonly newId: () => string;
   readonly randomBytes: (count: number) => Uint8Array;
 }
@@ -37,6 +39,7 @@ export function creation({ caller, body, requestId }: RouteRequest, options: Clu
     throw new ApiError('cluster.name_taken', `A cluster called "${name}" already exists in this project.`);
   }
   demandFlavor(spec, options);
+  demandRegions(spec, options);
   const { members, reasons } = placeMembers(spec, options, undefined);
   const { admin, password } = newAdmin(definitionOf(spec, options), 1, options);
   return {
@@ -62,6 +65,7 @@ export function creation({ caller, body, requestId }: RouteRequest, options: Clu
 export function update(cluster: Cluster, { body, requestId }: RouteRequest, options: ClusterChangesOptions): Change {
   const spec = changeSpec(cluster.spec, body);
   demandFlavor(spec, options);
+  demandRegions(spec, options);
   const { members, reasons } = placeMembers(spec, options, cluster);
   return { entry: { ...changed(cluster, 'cluster.update', requestId, options), spec, members }, reasons };
 }
@@ -156,28 +160,58 @@ function placeMembers(
     throw new ApiError('regions.silent', message);
   }
   const current = cluster === undefined ? [] : wantedMembers(cluster);
-  const placement = place(
-    { ...spec.topology, ...spec.placement, flavor: spec.flavor, fixed: [], excluded: [], current },
-    sites,
-  );
+  const network = options.network?.();
+  const wish: PlacementRequest = {
+    ...{ ...spec.topology, ...spec.placement, flavor: spec.flavor, fixed: [], excluded: [], current },
+    ...(network === undefined ? {} : { network }),
+  };
+  // The primary stays where it can: its move costs a switchover.
+  const kept = keptPrimary(spec, cluster, sites);
+  const withPrimary = kept === undefined ? undefined : place(keeping(wish, kept), sites);
+  const placement = withPrimary === undefined || 'infeasible' in withPrimary ? place(wish, sites) : withPrimary;
   if ('infeasible' in placement) {
     const hint = placement.relaxations[0]?.sentence;
-    throw new ApiError(
-      'placement.infeasible',
-      hint === undefined ? placement.infeasible : `${placement.infeasible} ${hint}`,
-    );
+    const message = hint === undefined ? placement.infeasible : `${placement.infeasible} ${hint}`;
+    throw new ApiError('placement.infeasible', message);
   }
-  // The primary stays before others do: a move of it costs a switchover.
+  const placed = placement === withPrimary && kept !== undefined ? [kept, ...placement.sites] : placement.sites;
+  return { members: numbered(placed, current, cluster), reasons: placement.reasons };
+}
+
+/** The primary, when the wish leaves it where it is. */
+function keptPrimary(
+  spec: ClusterSpec,
+  cluster: Cluster | undefined,
+  sites: readonly CandidateSite[],
+): Member | undefined {
+  const primary = cluster === undefined ? undefined : memberOf(cluster, cluster.primary);
+  if (primary === undefined || primary.isRetired) return undefined;
+  const { regions, residency } = spec.placement;
+  const site = sites.find(({ region, zone }) => region === primary.region && zone === primary.zone);
+  const isAllowed = regions.length === 0 || regions.includes(primary.region);
+  const resides = residency.length === 0 || (site !== undefined && residency.includes(site.jurisdiction));
+  return isAllowed && resides ? primary : undefined;
+}
+
+function keeping(wish: PlacementRequest, { kind, region, zone, ordinal }: Member): PlacementRequest {
+  const current = (wish.current as readonly Member[]).filter((member) => member.ordinal !== ordinal);
+  return { ...wish, voters: wish.voters - 1, fixed: [{ kind, region, zone }], current };
+}
+
+/** Members that stay keep their ordinals; those of new ones come from the cluster's counter. */
+function numbered(
+  placed: readonly (Site & { readonly kind: MemberKind })[],
+  current: readonly Member[],
+  cluster: Cluster | undefined,
+): WantedMember[] {
   const free = [...current].sort((left, right) => rank(left, cluster) - rank(right, cluster));
   let next = cluster?.nextOrdinal ?? 1;
-  const members = placement.sites.map((site): WantedMember => {
-    const index = free.findIndex(
-      ({ kind, region, zone }) => kind === site.kind && region === site.region && zone === site.zone,
-    );
-    const [kept] = index < 0 ? [] : free.splice(index, 1);
-    return { ...site, ordinal: kept?.ordinal ?? next++ };
+  const members = placed.map(({ kind, region, zone }): WantedMember => {
+    const index = free.findIndex((member) => member.kind === kind && member.region === region && member.zone === zone);
+    const [same] = index < 0 ? [] : free.splice(index, 1);
+    return { kind, region, zone, ordinal: same?.ordinal ?? next++ };
   });
-  return { members: members.sort((left, right) => left.ordinal - right.ordinal), reasons: placement.reasons };
+  return members.sort((left, right) => left.ordinal - right.ordinal);
 }
 
 function rank({ ordinal }: WantedMember, cluster: Cluster | undefined): number {
@@ -211,4 +245,12 @@ function demandFlavor({ flavor }: ClusterSpec, { federation }: ClusterChangesOpt
       `cluster.flavor: no region has a flavor "${flavor}"; there are ${[...known].join(', ')}.`,
     );
   }
+}
+
+function demandRegions({ placement }: ClusterSpec, { federation }: ClusterChangesOptions): void {
+  const known = federation.regions().map(({ name }) => name);
+  const unknown = placement.regions.find((name) => !known.includes(name));
+  if (unknown === undefined || known.length === 0) return;
+  const message = `cluster.placement.regions: there is no region "${unknown}"; there are ${known.join(', ')}.`;
+  throw new ApiError('request.invalid', message);
 }

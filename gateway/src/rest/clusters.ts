@@ -5,7 +5,15 @@ import type { Cluster } from '../state/clusters.ts';
 import type { Federation } from '../state/federation.ts';
 import { type Caller, isAdmin } from './callers.ts';
 import { changedCluster } from './changed-cluster.ts';
-import { CHANGE_ANSWERS, CHANGE_ERRORS, CHANGE_QUERY, type Change, entityTag, makeChange } from './changes.ts';
+import {
+  CHANGE_ANSWERS,
+  CHANGE_ERRORS,
+  CHANGE_QUERY,
+  type Change,
+  demandRevision,
+  entityTag,
+  makeChange,
+} from './changes.ts';
 import {
   type ClusterChangesOptions,
   creation,
@@ -29,7 +37,11 @@ export function clusterRoutes(options: ClustersOptions): Route[] {
     ...{ ...description, role: 'member', query: CHANGE_QUERY, headers: CHANGE_HEADERS, answers: CHANGE_ANSWERS },
     errors: [...CHANGE_ERRORS, ...(description.errors ?? [])],
     handle: (request) =>
-      makeChange(request, options, () => work(findCluster(request, options.federation), request, options)),
+      makeChange(request, options, () => {
+        const cluster = findCluster(request, options.federation);
+        demandRevision(request, cluster);
+        return work(cluster, request, options);
+      }),
   });
   return [
     {

@@ -58,7 +58,8 @@ export function readNewCluster(body: unknown, datastores: Datastores): NewCluste
   const definition = datastores.find(cluster.datastore.type);
   if (definition === undefined) {
     const nearest = datastores.nearest(cluster.datastore.type);
-    const hint = nearest === undefined ? '' : ` Did you mean "${nearest}"?`;
+    const all = datastores.all.map(({ name }) => name).join(', ');
+    const hint = nearest === undefined ? ` There are: ${all}.` : ` Did you mean "${nearest}"?`;
     throw new ApiError('datastore.unknown', `There is no datastore "${cluster.datastore.type}".${hint}`);
   }
   const version = cluster.datastore.version ?? definition.defaultVersion;

@@ -45,7 +45,7 @@ export function createServer(options: ServerOptions): Koa {
   for (const page of options.pages) {
     router.register(page.path, ['GET'], async (context: Context) => {
       stateOf(context).route = page.path;
-      const { headers, ...answered } = await page.handle(context.origin);
+      const { headers, ...answered } = await page.handle(`${context.protocol}://${context.host}`);
       answer(context, { ...answered, headers: { 'content-type': page.mediaType, ...headers } });
     });
   }
