@@ -39,6 +39,8 @@ const memberSchema = z.looseObject({
   address: z.string().nullish(),
   port: z.number().nullish(),
   lag_bytes: z.number().nullish(),
+  /** When the leader heard of it last; null while it has not. */
+  observed_at: time,
 });
 
 const clusterSchema = z.looseObject({

@@ -128,8 +128,9 @@ test('the least latency is found among many that a provider rules out', (t) => {
 
 test('a near pair that cannot be chosen does not hide one that can', (t) => {
   const shared = ['e', 'n'].map((region) => site(`${region}-a`, { provider: 'p' }));
+  const apart = [site('s-a', { cost: 9 }), site('w-a', { cost: 9 }), site('u-a'), site('c-a')];
   const trips = network(['e', 'n', 10], ['s', 'w', 12]);
-  const answer = placed({ ...wish, survive: 'provider', network: trips }, [...shared, site('s-a'), site('w-a')]);
+  const answer = placed({ ...wish, survive: 'provider', network: trips }, [...shared, ...apart]);
 
   t.is(answer.objective.latencyMicroseconds, 12);
 });
