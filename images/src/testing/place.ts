@@ -19,11 +19,16 @@ export async function engines(): Promise<string> {
   return enginesFile(directory);
 }
 
+/** Addresses that were given to guests of this file: one that has not begun to listen yet looks free. */
+const given = new Set<string>();
+
 /** A loopback address on which neither port is taken: tests run beside one another. */
 export async function freeAddress(): Promise<string> {
   for (let tries = 0; tries < 100; tries++) {
     const [third, fourth] = [0, 0].map(() => 1 + Math.floor(Math.random() * 250));
     const address = `127.200.${third}.${fourth}`;
+    if (given.has(address)) continue;
+    given.add(address);
     if ((await isFree(address, AGENT_PORT)) && (await isFree(address, PORT))) return address;
   }
   throw new Error('No free loopback address in 127.200.0.0/16.');

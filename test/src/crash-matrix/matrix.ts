@@ -19,7 +19,7 @@ export interface MatrixOptions {
   readonly say: (line: string) => void;
   /** Keeps the state of a federation in which a cell failed. */
   readonly keepsFailed: boolean;
-  /** No kill is begun later than this. */
+  /** No kill but the first is begun later than this. */
   readonly limitMs?: number;
 }
 
@@ -40,7 +40,8 @@ export async function runMatrix(options: MatrixOptions): Promise<Result[]> {
     say(`${kills.length} kills of ${all.length}${sample === undefined ? '' : `, seed ${seed}`}`);
     const queue = together(ordered(kills, names), options.together);
     for (let group = queue.shift(); group !== undefined; group = queue.shift()) {
-      if (options.limitMs !== undefined && performance.now() - begin > options.limitMs) break;
+      const isLate = options.limitMs !== undefined && performance.now() - begin > options.limitMs;
+      if (isLate && results.length > 0) break;
       const found = await session.kill(group);
       const isFailed = found.some(({ outcome }) => outcome === 'failed');
       for (const { outcome, seconds, name, reason } of found) {
