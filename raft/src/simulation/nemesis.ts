@@ -1,17 +1,16 @@
 // Who makes things go wrong. Each world has some kinds of faults and not others, in shares of its own; and besides
 // what comes at random there are traps, which strike at the moment when a peer does a certain thing.
 import type { Random } from './random.ts';
-import type { SimulatedPeer } from './simulated-peer.ts';
-import type { World } from './world.ts';
+import type { PeerOfWorld, Surroundings } from './surroundings.ts';
 
 interface Trap {
   readonly on: string;
   /** Undefined for whoever does it first. */
   readonly victim: number | undefined;
-  readonly spring: (peer: SimulatedPeer) => void;
+  readonly spring: (peer: PeerOfWorld) => void;
 }
 
-type Fault = (world: World, nemesis: Nemesis, random: Random) => void;
+type Fault = (world: Surroundings, nemesis: Nemesis, random: Random) => void;
 
 const noticed = [
   ...['write', 'sync', 'rename', 'remove', 'sync-names', 'truncate'],
@@ -19,18 +18,18 @@ const noticed = [
   ...['got MsgSnap', 'got MsgApp', 'got MsgAppResp', 'got MsgVote', 'got MsgVoteResp', 'leads'],
 ];
 
-function strike(random: Random, peer: SimulatedPeer): void {
+function strike(random: Random, peer: PeerOfWorld): void {
   if (random.chance(0.6)) peer.losePower();
   else peer.kill();
 }
 
 /** One of the peers; rather often the leader. */
-function victim(world: World, random: Random): SimulatedPeer {
+function victim(world: Surroundings, random: Random): PeerOfWorld {
   const leader = world.leader();
   return leader !== undefined && random.chance(0.5) ? leader : random.pick(world.peers);
 }
 
-function cutBetween(world: World, some: readonly SimulatedPeer[], isOneWay: boolean, random: Random): void {
+function cutBetween(world: Surroundings, some: readonly PeerOfWorld[], isOneWay: boolean, random: Random): void {
   const isOutward = random.chance(0.5);
   for (const from of world.peers) {
     for (const to of world.peers) {
@@ -41,7 +40,7 @@ function cutBetween(world: World, some: readonly SimulatedPeer[], isOneWay: bool
   }
 }
 
-function partition(world: World, random: Random): void {
+function partition(world: Surroundings, random: Random): void {
   const { peers, network } = world;
   world.counts.partitions += 1;
   network.healCuts();
@@ -113,14 +112,14 @@ const faults: Readonly<Record<string, Fault>> = {
 };
 
 export class Nemesis {
-  readonly #world: World;
+  readonly #world: Surroundings;
   readonly #random: Random;
   readonly #shares: readonly (readonly [string, number])[];
   #traps: Trap[] = [];
   #isActive = true;
   faultCount = 0;
 
-  constructor(world: World) {
+  constructor(world: Surroundings) {
     this.#world = world;
     this.#random = world.random.fork();
     const names = Object.keys(faults).filter(() => this.#random.chance(0.6));
@@ -158,7 +157,7 @@ export class Nemesis {
     const leader = this.#world.leader();
     const wanted = random.chance(0.5) ? undefined : random.chance(0.5) ? leader?.id : random.pick(this.#world.peers).id;
     const delayMs = random.pick([0, 0.05, 1, 10]) * random.next();
-    const spring = (peer: SimulatedPeer) => {
+    const spring = (peer: PeerOfWorld) => {
       this.#world.timeline.after(delayMs, () => strike(random, peer));
     };
     this.#traps.push({ on, victim: wanted, spring });
@@ -168,13 +167,13 @@ export class Nemesis {
   demandUnsyncedLoss(): void {
     if (this.#traps.length > 0) return;
     this.faultCount += 1;
-    const spring = (peer: SimulatedPeer) => {
+    const spring = (peer: PeerOfWorld) => {
       this.#world.timeline.after(0.001, () => peer.losePower());
     };
     this.#traps.push({ on: 'sync', victim: undefined, spring });
   }
 
-  notice(what: string, peer: SimulatedPeer): void {
+  notice(what: string, peer: PeerOfWorld): void {
     if (this.#traps.length === 0) return;
     const sprung = this.#traps.filter(({ on, victim }) => on === what && (victim ?? peer.id) === peer.id);
     if (sprung.length === 0) return;
