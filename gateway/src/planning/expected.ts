@@ -1,6 +1,6 @@
 // What a step makes true when all goes well: what a forecast is made of, and what the conductor reports for the steps
 // whose outcome leaves nothing to be found out.
-import { type Cluster, memberId, memberOf, peersOf } from '../state/clusters.ts';
+import { type Cluster, peersOf } from '../state/clusters.ts';
 import type { Fact } from '../state/entries.ts';
 import { nextVoters, ruleOf } from './ready.ts';
 import type { Step } from './steps.ts';
@@ -49,10 +49,4 @@ function electedRule(cluster: Cluster) {
   return rule === undefined
     ? ruleOf(1, 1, nextVoters(cluster))
     : ruleOf(cluster.epoch, rule.generation + 1, rule.voters);
-}
-
-/** How a step is named to people: its kind and its member. */
-export function subjectOf(step: Step, cluster: Cluster): string {
-  const member = memberOf(cluster, step.ordinal);
-  return member === undefined ? step.kind : `${step.kind} ${memberId(cluster.id, step.ordinal)}`;
 }
