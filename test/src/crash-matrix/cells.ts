@@ -48,9 +48,10 @@ export function killsOf(operation: string, traces: readonly Trace[]): Kill[] {
     for (const victim of REGIONAL) {
       if (kills.some((kill) => kill.step === step && kill.victim === victim)) continue;
       for (const { point, count } of points) {
-        if (point.process === 'leader' && point.step === step && FROM_OUTSIDE.includes(point.name)) {
-          add(point, victim, count);
-        }
+        const isMoment = point.process === 'leader' && point.step === step && FROM_OUTSIDE.includes(point.name);
+        // Of a member that is gone there is no agent to be killed.
+        const isGone = victim === 'agent' && step === 'remove_member' && point.name === 'applied-finished';
+        if (isMoment && !isGone) add(point, victim, count);
       }
     }
   }

@@ -15,7 +15,7 @@ test('a cluster is made and removed whole when any process is killed at any step
     say: (line) => lines.push(line),
   });
 
-  t.log(...lines, ...tableOf(results));
+  for (const line of [...lines, ...tableOf(results)]) t.log(line);
   t.true(results.some(({ outcome }) => outcome === 'ok'));
   t.deepEqual(
     results.filter(({ outcome }) => outcome === 'failed').map(({ name, reason }) => `${name}: ${reason}`),
