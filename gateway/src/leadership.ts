@@ -38,7 +38,8 @@ export class Leadership {
       name,
       observe: (signal: AbortSignal) => link.observe(signal),
     }));
-    this.#observations = new Observations({ federation, regions, propose, clock, log });
+    const returned = (region: string): void => this.#conductor.regionReturned(region);
+    this.#observations = new Observations({ federation, regions, propose, returned, clock, log });
     this.#conductor = new Conductor({
       federation,
       propose,

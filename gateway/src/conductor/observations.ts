@@ -30,6 +30,8 @@ export interface ObservationsOptions {
   readonly federation: Federation;
   readonly regions: readonly ObservedRegion[];
   readonly propose: (entry: EntryBody) => Promise<unknown>;
+  /** Told when a region is heard for the first time, and for the first time after it was silent. */
+  readonly returned: (region: string) => void;
   readonly clock: Clock;
   readonly log: (event: { readonly message: string; readonly region: string; readonly error?: string }) => void;
 }
@@ -70,10 +72,13 @@ export class Observations {
     const { signal } = this.#abort;
     let silentSince = clock.monotonicMs();
     while (!signal.aborted) {
+      let isHeard = false;
       try {
         for await (const response of region.observe(signal)) {
           silentSince = clock.monotonicMs();
           this.#hear(region.name, response);
+          if (!isHeard) this.#options.returned(region.name);
+          isHeard = true;
         }
       } catch (error) {
         if (signal.aborted) return;
