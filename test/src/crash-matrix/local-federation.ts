@@ -33,13 +33,13 @@ export class FederationUnderTest {
   readonly #lives = new Map<string, { pid: number; since: number; short: number }>();
   #said = '';
 
-  private constructor(folder: string, portBase: number) {
+  private constructor(folder: string, portBase: number, options: readonly string[]) {
     this.home = join(folder, 'home');
     this.control = join(folder, 'control');
     for (const made of [this.home, this.control]) mkdirSync(made);
     // The database's user must be able to pass through.
     for (const opened of [folder, this.home]) chmodSync(opened, 0o755);
-    this.#child = spawn(process.execPath, [supervisor, '--port-base', String(portBase)], {
+    this.#child = spawn(process.execPath, [supervisor, '--port-base', String(portBase), ...options], {
       env: {
         ...process.env,
         ARGOSY_HOME: this.home,
@@ -61,9 +61,10 @@ export class FederationUnderTest {
     }
   }
 
-  /** @throws Error when it does not get ready; it is stopped then. */
-  static async start(): Promise<FederationUnderTest> {
-    const federation = new FederationUnderTest(mkdtempSync(join(tmpdir(), 'crash-matrix-')), await freePorts());
+  /** `options` are those of `npm start`. @throws Error when it does not get ready; it is stopped then. */
+  static async start(options: readonly string[] = []): Promise<FederationUnderTest> {
+    const folder = mkdtempSync(join(tmpdir(), 'argosy-under-test-'));
+    const federation = new FederationUnderTest(folder, await freePorts(), options);
     try {
       await waitUntil('the federation is ready', START_LIMIT_MS, () => {
         if (federation.hasEnded) throw new Error(`The federation ended: ${federation.#said}`);
