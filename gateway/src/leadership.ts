@@ -44,7 +44,7 @@ export class Leadership {
       federation,
       propose,
       region: (name) => this.#links.get(name),
-      sites: () => this.sites(),
+      sites: (flavor) => this.sites(flavor),
       clock,
       term,
       log: ({ message, operationId, clusterId, requestId, ...fields }) =>
@@ -69,8 +69,8 @@ export class Leadership {
     if (clusterId !== undefined) this.#conductor.look(clusterId);
   }
 
-  sites(): CandidateSite[] {
-    return candidateSites(this.#federation.regions());
+  sites(flavor: string): CandidateSite[] {
+    return candidateSites(this.#federation.regions(), flavor);
   }
 
   network(): Network {

@@ -95,7 +95,7 @@ export class GatewayPeer {
         datastores,
         quotas,
         propose: (entry) => this.#propose(entry),
-        sites: () => this.#leadership?.sites() ?? [],
+        sites: (flavor) => this.#leadership?.sites(flavor) ?? [],
         network: () => this.#leadership?.network(),
         hear: (clusterIds) => this.#hear(clusterIds),
         newId: randomUUID,

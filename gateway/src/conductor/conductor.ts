@@ -27,8 +27,8 @@ export interface ConductorOptions {
   /** Commits an entry and answers what applying it said. Throws when this peer leads no more. */
   readonly propose: (entry: EntryBody) => Promise<Applied>;
   readonly region: (name: string) => RegionCommands | undefined;
-  /** The sites of the regions that answer, with their room. */
-  readonly sites: () => readonly CandidateSite[];
+  /** The sites of the regions that answer, with their room and what this flavor costs there. */
+  readonly sites: (flavor: string) => readonly CandidateSite[];
   readonly clock: Clock;
   readonly term: number;
   readonly log: (event: {
@@ -191,7 +191,7 @@ export class Conductor {
         fixed: wantedMembers(cluster).filter((other) => other.ordinal !== ordinal),
         excluded: [...cluster.members.filter(({ isRetired }) => isRetired), member],
       },
-      this.#options.sites(),
+      this.#options.sites(cluster.spec.flavor),
     );
     if ('infeasible' in placement)
       return `${member.region}/${member.zone} has no room, and elsewhere: ${placement.infeasible}`;

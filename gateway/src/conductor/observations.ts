@@ -113,7 +113,10 @@ export class Observations {
       jurisdiction,
       status: 'UP',
       zones: zones.map((zone) => ({ name: zone.name, freeMembers: zone.freeMembers })),
-      flavors: flavors.map(({ name: flavor, vcpus, memoryMib }) => ({ name: flavor, vcpus, memoryMib })),
+      flavors: flavors.map(({ name: flavor, vcpus, memoryMib, costMilli }) => ({
+        ...{ name: flavor, vcpus, memoryMib },
+        ...(costMilli === 0 ? {} : { costMilli }),
+      })),
     });
   }
 
@@ -207,8 +210,8 @@ function networkOf(measured: ReadonlyMap<string, RegionReport['roundTrips']>): N
   return { roundTrips, unreachable };
 }
 
-/** Where members can be placed now: the sites of the regions that answer. */
-export function candidateSites(regions: readonly Region[]): CandidateSite[] {
+/** Where members of this flavor can be placed now, and at what cost: the sites of the regions that answer. */
+export function candidateSites(regions: readonly Region[], flavor: string): CandidateSite[] {
   return regions
     .filter(({ status }) => status === 'UP')
     .flatMap(({ name, provider, jurisdiction, zones, flavors }) =>
@@ -218,7 +221,8 @@ export function candidateSites(regions: readonly Region[]): CandidateSite[] {
         provider,
         jurisdiction,
         freeMembers: zone.freeMembers,
-        flavors: flavors.map((flavor) => flavor.name),
+        flavors: flavors.map(({ name: known }) => known),
+        cost: flavors.find(({ name: known }) => known === flavor)?.costMilli ?? 0,
       })),
     );
 }

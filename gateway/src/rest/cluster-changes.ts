@@ -25,7 +25,7 @@ const SALT_BYTES = 16;
 const PASSWORD_BYTES = 24;
 
 export interface ClusterChangesOptions extends ChangesOptions {
-  readonly sites: () => readonly CandidateSite[];
+  readonly sites: (flavor: string) => readonly CandidateSite[];
   /** What was measured between the regions; undefined where nothing is known. */
   readonly network?: () => Network | undefined;
   readonly newId: () => string;
@@ -154,7 +154,7 @@ function placeMembers(
   options: ClusterChangesOptions,
   cluster: Cluster | undefined,
 ): { members: WantedMember[]; reasons: readonly string[] } {
-  const sites = options.sites();
+  const sites = options.sites(spec.flavor);
   if (sites.length === 0) {
     const message = 'No region answers, so there is nowhere to place a member. Try again; `GET /v2/regions` says why.';
     throw new ApiError('regions.silent', message);
