@@ -121,12 +121,18 @@ export class Tenant {
     return answer;
   }
 
-  async #request(base: string, method: string, path: string, { body, key }: { body?: unknown; key?: string }) {
+  /** What it asks with. */
+  async token(): Promise<string> {
     this.#token ??= await this.#logIn();
+    return this.#token;
+  }
+
+  async #request(base: string, method: string, path: string, { body, key }: { body?: unknown; key?: string }) {
+    const token = await this.token();
     const answer = await fetch(`${base}${path}`, {
       method,
       headers: {
-        'x-auth-token': this.#token,
+        'x-auth-token': token,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(key === undefined ? {} : { 'idempotency-key': key }),
       },
