@@ -16,7 +16,6 @@ const ROUNDS = 7;
 const MOST_TIMES = 2;
 const MEMBERS = 3;
 const ACTIVE_LIMIT_MS = 120_000;
-const POLL_MS = 10;
 /** Whom databases run as when this runs as root. */
 const USER = 'postgres';
 
@@ -67,13 +66,12 @@ async function create(tenant: Tenant, name: string): Promise<{ cluster: ClusterV
   const wish = { name, datastore: { type: 'postgresql' }, topology, placement: { survive: 'region' } };
   const accepted = await tenant.change('POST', '/v2/clusters', { cluster: wish });
   if (accepted === undefined) throw new Error(`${name} was not accepted.`);
-  for (;;) {
-    const cluster = await tenant.cluster(accepted.cluster.id);
-    const seconds = (performance.now() - begin) / 1_000;
-    if (cluster?.status === 'ACTIVE') return { cluster, seconds };
-    if (performance.now() - begin > ACTIVE_LIMIT_MS) throw new Error(`${name} is ${cluster?.status}.`);
-    await new Promise<void>((resolve) => setTimeout(resolve, POLL_MS));
-  }
+  // Told by the stream of events: to ask again and again would take the processor from what is waited for.
+  await tenant.untilEnded(accepted.operation.id, ACTIVE_LIMIT_MS);
+  const cluster = await tenant.cluster(accepted.cluster.id);
+  const seconds = (performance.now() - begin) / 1_000;
+  if (cluster?.status !== 'ACTIVE') throw new Error(`${name} is ${cluster?.status}.`);
+  return { cluster, seconds };
 }
 
 /** Somebody at a shell. */

@@ -58,6 +58,11 @@ export interface Accepted {
   readonly credentials?: Credentials;
 }
 
+interface Told {
+  readonly kind: string;
+  readonly operation_id: string | null;
+}
+
 export interface Answer {
   readonly status: number;
   readonly body: unknown;
@@ -79,6 +84,23 @@ export class Tenant {
   async operation(id: string): Promise<OperationView> {
     const { body } = await this.ask('GET', `/v2/operations/${id}`);
     return (body as { operation: OperationView }).operation;
+  }
+
+  /** Listens to the events of one peer until the operation has ended. @throws Error when that is not in time */
+  async untilEnded(operationId: string, limitMs: number): Promise<void> {
+    const { peers } = readFederation(this.#home);
+    const answer = await fetch(`${peers[0]?.rest}/v2/events?after=0`, {
+      headers: { 'x-auth-token': await this.token(), accept: 'text/event-stream' },
+      signal: AbortSignal.timeout(limitMs),
+    });
+    let rest = '';
+    for await (const chunk of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      const events = lines.filter((line) => line.startsWith('data: ')).map((line) => JSON.parse(line.slice(6)) as Told);
+      if (events.some(({ kind, operation_id: of }) => kind === 'operation.ended' && of === operationId)) return;
+    }
+    throw new Error(`The stream of events ended before operation ${operationId}.`);
   }
 
   /** Asks for a change until it is accepted. Undefined: what shall be deleted is gone already. */
