@@ -12,7 +12,7 @@ export interface MatrixOptions {
   /** Undefined: all kills. */
   readonly sample: number | undefined;
   readonly seed: number;
-  /** So many kills may be made in one run of an operation; when that run fails, they are made one by one. */
+  /** So many kills may be made in one run of an operation; when that run fails, they are made in halves. */
   readonly together: number;
   /** Only what begins with this. */
   readonly cell: string | undefined;
@@ -55,7 +55,7 @@ export async function runMatrix(options: MatrixOptions): Promise<Result[]> {
         if (outcome === 'ok' && options.record !== undefined) appendFileSync(options.record, `${name}\n`);
         say(`${outcome.padEnd(6)} ${seconds.toFixed(1).padStart(5)} s  ${name}  ${reason}`);
       }
-      if (isFailed && group.length > 1) queue.unshift(...group.map((kill): [Kill] => [kill]));
+      if (isFailed && group.length > 1) queue.unshift(...halves(group));
       else results.push(...found);
       if (!isFailed) continue;
       // What a failed cell left would be the next one's trouble.
@@ -87,6 +87,12 @@ async function newSession(say: (line: string) => void) {
     await federation.stop();
     throw error;
   }
+}
+
+/** What failed together is found out about in smaller parts. */
+function halves(group: readonly [Kill, ...Kill[]]): (readonly [Kill, ...Kill[]])[] {
+  const middle = Math.ceil(group.length / 2);
+  return [group.slice(0, middle), group.slice(middle)].filter((half): half is [Kill, ...Kill[]] => half.length > 0);
 }
 
 function readRecord(file: string): string[] {
