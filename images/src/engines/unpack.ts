@@ -29,7 +29,7 @@ export async function unpackedEngine(request: EngineRequest, context: UnpackCont
   const temporary = await mkdtemp(join(directory, `.${datastore}-${version}.`));
   try {
     const tree = join(temporary, 'tree');
-    await fill(tree, { request, context, temporary });
+    await unpackPackages(packagesOf(version), { tree, temporary, context });
     if ((await engineAt(tree, version)) === undefined) {
       throw new EngineError(`The packages of ${datastore} ${version} do not hold what was expected.`);
     }
@@ -45,15 +45,19 @@ export async function unpackedEngine(request: EngineRequest, context: UnpackCont
   return made;
 }
 
-async function fill(
-  tree: string,
-  options: { request: EngineRequest; context: UnpackContext; temporary: string },
+/**
+ * Downloads Debian packages and what they link against, and unpacks them into the new folder `tree`; what that needs
+ * besides lies in `temporary`. @throws EngineError
+ */
+export async function unpackPackages(
+  names: readonly string[],
+  options: { tree: string; temporary: string; context: UnpackContext },
 ): Promise<void> {
-  const { request, context, temporary } = options;
+  const { tree, temporary, context } = options;
   const apt = new Apt(join(temporary, 'apt'), context.isRoot);
   context.progress("Reading the lists of this system's package sources.");
   await apt.update();
-  const packages = await apt.closure(packagesOf(request.version));
+  const packages = await apt.closure(names);
   context.progress(`Downloading ${packages.length} packages.`);
   const folder = await apt.download(packages);
   await mkdir(tree);
