@@ -267,15 +267,21 @@ export class Raft {
   #wake(): void {
     if (this.#isWriting && !this.#isMeanwhileDue) {
       this.#isMeanwhileDue = true;
-      queueMicrotask(() => this.#meanwhile());
+      this.#defer(() => this.#meanwhile());
     }
-    this.#turning ??= Promise.resolve()
+    this.#turning ??= new Promise<void>((resolve) => this.#defer(resolve))
       .then(() => this.#turn())
       .catch((error: Error) => this.#fatal(error))
       .finally(() => {
         this.#turning = undefined;
         if (!this.#isClosed && this.#hasWork()) this.#wake();
       });
+  }
+
+  #defer(callback: () => void): void {
+    const { clock } = this.#options;
+    if (clock.defer === undefined) queueMicrotask(callback);
+    else clock.defer(callback);
   }
 
   #hasWork(): boolean {

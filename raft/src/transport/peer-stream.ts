@@ -76,11 +76,11 @@ export class PeerStream {
     this.#chunks = [];
   }
 
-  /** All messages of one turn of the event loop become one batch. */
+  /** What is sent in one go becomes one batch. */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    setImmediate(() => {
+    queueMicrotask(() => {
       this.#isScheduled = false;
       this.#flush();
     });
