@@ -1,13 +1,12 @@
 // The sending half towards one peer: a bounded queue, a stream that is opened again with growing pauses, and batches
 // as large as the stream takes them. What does not fit is dropped from the old end, for a late message
 // is worth less than a new one and Raft sends again what mattered.
-import type { ChannelCredentials, ClientWritableStream } from '@grpc/grpc-js';
-import { Metadata } from '@grpc/grpc-js';
+import { type ChannelCredentials, Client, type ClientWritableStream, Metadata } from '@grpc/grpc-js';
 import type { Message } from '../core/messages.ts';
 import { payloadBytes } from '../core/messages.ts';
-import { type DeliverRequest, RaftServiceClient } from '../generated/raft/v1/raft.ts';
+import { RaftServiceService } from '../generated/raft/v1/raft.ts';
 import type { PeerAddress } from './transport.ts';
-import { encodeMessage, toWire } from './wire.ts';
+import { type Batch, encodeBatch, encodeMessage } from './wire.ts';
 
 /** Messages that wait for one peer; older ones are dropped. */
 export const maxQueuedMessages = 4096;
@@ -31,7 +30,7 @@ const channelDefaults = {
   'grpc.keepalive_timeout_ms': 3_000,
 } as const;
 
-type Stream = ClientWritableStream<DeliverRequest>;
+type Stream = ClientWritableStream<Batch>;
 
 interface Queued {
   readonly message: Message;
@@ -39,11 +38,11 @@ interface Queued {
 }
 
 export class PeerStream {
-  readonly #client: RaftServiceClient;
+  readonly #client: Client;
   readonly #id: number;
   #queue: Queued[] = [];
   #queuedBytes = 0;
-  #chunks: DeliverRequest[] = [];
+  #chunks: Batch[] = [];
   #stream: Stream | undefined;
   #isWritable = false;
   #isScheduled = false;
@@ -53,7 +52,7 @@ export class PeerStream {
 
   constructor(id: number, peer: PeerAddress, credentials: ChannelCredentials) {
     this.#id = id;
-    this.#client = new RaftServiceClient(peer.address, credentials, { ...channelDefaults, ...peer.channelOptions });
+    this.#client = new Client(peer.address, credentials, { ...channelDefaults, ...peer.channelOptions });
   }
 
   send(message: Message): void {
@@ -103,8 +102,8 @@ export class PeerStream {
     }
   }
 
-  #takeBatch(): DeliverRequest['messages'] {
-    const batch: DeliverRequest['messages'] = [];
+  #takeBatch(): readonly Message[] {
+    const batch: Message[] = [];
     for (let bytes = 0; bytes < batchBytes; ) {
       const next = this.#queue[0];
       if (next === undefined) break;
@@ -113,7 +112,7 @@ export class PeerStream {
       this.#queue.shift();
       this.#queuedBytes -= next.bytes;
       if (isLarge) this.#chunks = cutIntoChunks(next.message);
-      else batch.push(toWire(next.message));
+      else batch.push(next.message);
       bytes += isLarge ? 0 : next.bytes;
     }
     return batch;
@@ -122,7 +121,9 @@ export class PeerStream {
   #connect(): Stream {
     const metadata = new Metadata();
     metadata.set(peerKey, String(this.#id));
-    const stream = this.#client.deliver(metadata, () => this.#lost(stream));
+    const { path, responseDeserialize } = RaftServiceService.deliver;
+    const ended = () => this.#lost(stream);
+    const stream = this.#client.makeClientStreamRequest(path, encodeBatch, responseDeserialize, metadata, ended);
     // The callback tells of every end; without a listener an error event would end the process.
     stream.on('error', () => undefined);
     stream.on('metadata', () => {
@@ -153,10 +154,10 @@ export class PeerStream {
   }
 }
 
-function cutIntoChunks(message: Message): DeliverRequest[] {
-  const bytes = encodeMessage(toWire(message));
+function cutIntoChunks(message: Message): Batch[] {
+  const bytes = encodeMessage(message);
   if (bytes.length > maxMessageBytes) return [];
-  const chunks: DeliverRequest[] = [];
+  const chunks: Batch[] = [];
   for (let at = 0; at < bytes.length; at += batchBytes) {
     const end = Math.min(at + batchBytes, bytes.length);
     chunks.push({ messages: [], chunk: bytes.subarray(at, end), lastChunk: end === bytes.length });
