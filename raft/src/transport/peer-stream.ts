@@ -75,11 +75,11 @@ export class PeerStream {
     this.#chunks = [];
   }
 
-  /** What is sent in one go becomes one batch. */
+  /** What is sent in one go becomes one batch. Whoever waits in this process for what was sent before comes first. */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    queueMicrotask(() => {
+    process.nextTick(() => {
       this.#isScheduled = false;
       this.#flush();
     });
