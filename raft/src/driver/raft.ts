@@ -116,7 +116,7 @@ export class Raft {
     if (role !== 'leader') return Promise.reject(new NotLeaderError(lead || undefined));
     return new Promise((resolve, reject) => {
       const deadlineMs = this.#options.clock.now() + timeoutMs;
-      this.#proposals.add({ data: new Uint8Array(data), deadlineMs, resolve, reject });
+      this.#proposals.add({ data: Buffer.from(data), deadlineMs, resolve, reject });
       this.#wake();
     });
   }

@@ -5,16 +5,17 @@ import { PutRequest } from '../../generated/etcd/kv.ts';
 const LENGTH_BYTES = 4;
 
 export class KeyValues implements StateMachine {
-  readonly #values = new Map<string, { readonly value: Buffer; readonly index: number }>();
+  /** Both in Latin-1, a byte a letter: strings lie in the heap, where a Buffer for each value would cost twice its size. */
+  readonly #values = new Map<string, { readonly value: string; readonly index: number }>();
 
   get(key: Buffer): { readonly value: Buffer; readonly index: number } | undefined {
-    return this.#values.get(key.toString('latin1'));
+    const found = this.#values.get(key.toString('latin1'));
+    return found === undefined ? undefined : { value: Buffer.from(found.value, 'latin1'), index: found.index };
   }
 
   apply({ data, index }: CommittedEntry): number {
     const { key, value } = PutRequest.decode(data);
-    // A slice of the entry would keep the whole message alive in which it came.
-    this.#values.set(key.toString('latin1'), { value: Buffer.from(value), index });
+    this.#values.set(key.toString('latin1'), { value: value.toString('latin1'), index });
     return index;
   }
 
@@ -25,7 +26,7 @@ export class KeyValues implements StateMachine {
       sizes.writeUInt32LE(key.length, 0);
       sizes.writeUInt32LE(value.length, LENGTH_BYTES);
       sizes.writeDoubleLE(index, 2 * LENGTH_BYTES);
-      parts.push(sizes, Buffer.from(key, 'latin1'), value);
+      parts.push(sizes, Buffer.from(key + value, 'latin1'));
     }
     return Buffer.concat(parts);
   }
@@ -38,7 +39,7 @@ export class KeyValues implements StateMachine {
       const end = keyEnd + buffer.readUInt32LE(at + LENGTH_BYTES);
       const index = buffer.readDoubleLE(at + 2 * LENGTH_BYTES);
       const key = buffer.toString('latin1', at + 2 * LENGTH_BYTES + 8, keyEnd);
-      this.#values.set(key, { value: Buffer.from(buffer.subarray(keyEnd, end)), index });
+      this.#values.set(key, { value: buffer.toString('latin1', keyEnd, end), index });
       at = end;
     }
   }

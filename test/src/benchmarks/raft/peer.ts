@@ -35,9 +35,6 @@ const raft = await Raft.open({
   random: Math.random,
   transport,
   stateMachine: keyValues,
-  // As etcd's --snapshot-count.
-  snapshotEveryEntries: 100_000,
-  trailingEntries: 5_000,
   onFatal: (error) => {
     process.stderr.write(`${error.stack}\n`);
     process.exit(1);
