@@ -9,7 +9,7 @@ import type { ClientQuestion } from './raft/client.ts';
 import { directly, type Reach } from './raft/cluster.ts';
 import type { ProxyQuestion, ProxyStart } from './raft/delay-proxy.ts';
 import { EtcdCluster, etcdVersion, findEtcd } from './raft/etcd-cluster.ts';
-import { bars, type FigureName, rowOf } from './raft/figures.ts';
+import { type FigureName, figures, rowOf } from './raft/figures.ts';
 import { RaftCluster } from './raft/raft-cluster.ts';
 import { type Contest, failoverRounds, loadRounds, type Results, type Scale, wideRounds } from './raft/rounds.ts';
 import type { BenchmarkResult } from './result.ts';
@@ -47,7 +47,7 @@ export async function run(): Promise<BenchmarkResult> {
   } finally {
     await proxy.kill();
   }
-  const names = Object.keys(bars) as FigureName[];
+  const names = Object.keys(figures) as FigureName[];
   const rows = names.map((name) => rowOf(name, results[name] ?? [], ROUND_TRIP_MS));
   const missed = rows.filter(({ verdict }) => verdict === 'missed').map(({ figure }) => `${figure}: missed`);
   const notes = {

@@ -2,7 +2,7 @@
 // its own; the median over the rounds counts.
 import { type Cell, type Measure, medianAndSpread } from '../result.ts';
 
-export interface Bar {
+interface Bar {
   readonly better: 'higher' | 'lower';
   readonly bar: number;
   readonly goal: number;
@@ -10,7 +10,10 @@ export interface Bar {
   readonly of: 'etcd' | 'round trip';
 }
 
-export const bars = {
+/** Without a bar it is only told. */
+type Figure = Bar | Pick<Bar, 'of'>;
+
+export const figures = {
   'proposals in process, 64 in flight (etcd: puts), 1/s': { better: 'higher', bar: 2, goal: 5, of: 'etcd' },
   'proposals in process, 256 in flight (etcd: puts), 1/s': { better: 'higher', bar: 2, goal: 5, of: 'etcd' },
   'puts over gRPC, 64 clients, 1/s': { better: 'higher', bar: 0.5, goal: 0.9, of: 'etcd' },
@@ -20,15 +23,17 @@ export const bars = {
   'resident memory after the load, three processes, MiB': { better: 'lower', bar: 2, goal: 1.2, of: 'etcd' },
   'leader killed to first put, ms': { better: 'lower', bar: 1.15, goal: 0.9, of: 'etcd' },
   'round trip of 40 ms: put p50, one client, ms': { better: 'lower', bar: 1.15, goal: 1.1, of: 'round trip' },
-  'round trip of 40 ms: linearizable read p50, 256 in flight, ms': {
+  'round trip of 40 ms: linearizable read p50 in process, 256 in flight (etcd: clients), ms': {
     better: 'lower',
     bar: 1.5,
     goal: 1.2,
     of: 'round trip',
   },
-} as const satisfies Record<string, Bar>;
+  // With so many clients this tells how many calls a second the processors take, not how long a read waits.
+  'round trip of 40 ms: linearizable read p50, 256 clients, ms': { of: 'round trip' },
+} as const satisfies Record<string, Figure>;
 
-export type FigureName = keyof typeof bars;
+export type FigureName = keyof typeof figures;
 
 /** One round of one figure. */
 export interface Pair {
@@ -38,18 +43,20 @@ export interface Pair {
 
 /** A row of the table; `unit` is the length of a round trip, for the bars that count those. */
 export function rowOf(name: FigureName, pairs: readonly Pair[], roundTripMs: number): Record<string, Cell> {
-  const { of } = bars[name];
+  const { of } = figures[name];
   const ratio = medianAndSpread(pairs.map(({ ours, theirs }) => (of === 'etcd' ? ours / theirs : ours / roundTripMs)));
   return {
     figure: name,
     raft_ts: medianAndSpread(pairs.map(({ ours }) => ours)),
     etcd: medianAndSpread(pairs.map(({ theirs }) => theirs)),
     ratio,
-    ...verdictOf(bars[name], ratio),
+    ...verdictOf(figures[name], ratio),
   };
 }
 
-export function verdictOf({ better, bar, goal, of }: Bar, { median }: Measure): { bar: string; verdict: string } {
+export function verdictOf(figure: Figure, { median }: Measure): { bar: string; verdict: string } {
+  if (!('bar' in figure)) return { bar: '', verdict: '' };
+  const { better, bar, goal, of } = figure;
   const reaches = (limit: number) => (better === 'higher' ? median >= limit : median <= limit);
   const times = of === 'etcd' ? '×' : ' RTT';
   const most = better === 'higher' ? 'at least' : 'at most';

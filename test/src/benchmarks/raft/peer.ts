@@ -6,7 +6,7 @@ import { GrpcTransport, NotLeaderError, type PeerAddress, Raft, systemClock } fr
 import { type KVServer, KVService, PutRequest, type PutResponse, type RangeResponse } from '../../generated/etcd/kv.ts';
 import { answerParent, startArgument } from './child.ts';
 import { closedLoop, type LoopResult, type LoopTimes } from './closed-loop.ts';
-import { KeyValues, sampleRequest } from './key-values.ts';
+import { KeyValues, sampleKey, sampleRequest } from './key-values.ts';
 
 export interface PeerStart {
   readonly id: number;
@@ -17,8 +17,9 @@ export interface PeerStart {
 
 export type PeerQuestion =
   | { readonly type: 'is-leader' }
-  /** Proposals made in this process, which leads. */
-  | { readonly type: 'propose'; readonly loop: LoopTimes; readonly valueBytes: number };
+  /** Proposals, or linearizable reads, made in this process, which leads. */
+  | { readonly type: 'propose'; readonly loop: LoopTimes; readonly valueBytes: number }
+  | { readonly type: 'read'; readonly loop: LoopTimes };
 
 const start = startArgument<PeerStart>();
 const keyValues = new KeyValues();
@@ -79,7 +80,12 @@ function propose(loop: LoopTimes, valueBytes: number): Promise<LoopResult> {
   return closedLoop(loop, (count) => raft.propose(PutRequest.encode(sampleRequest(count, valueBytes)).finish()));
 }
 
+function read(loop: LoopTimes): Promise<LoopResult> {
+  return closedLoop(loop, (count) => range({ key: sampleKey(count), serializable: false }));
+}
+
 answerParent<PeerQuestion>(async (question) => {
+  if (question.type === 'read') return read(question.loop);
   if (question.type === 'propose') return propose(question.loop, question.valueBytes);
   return raft.status().isEstablishedLeader;
 });

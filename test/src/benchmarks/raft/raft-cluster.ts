@@ -39,6 +39,11 @@ export class RaftCluster implements Cluster {
     return this.#peer(member).ask({ type: 'propose', loop, valueBytes });
   }
 
+  /** Linearizable reads that are made in the process of `member`. */
+  read(member: number, loop: LoopTimes): Promise<LoopResult> {
+    return this.#peer(member).ask({ type: 'read', loop });
+  }
+
   async kill(member: number): Promise<void> {
     await this.#peer(member).kill();
   }

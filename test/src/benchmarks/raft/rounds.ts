@@ -5,6 +5,7 @@ import type { ClientQuestion } from './client.ts';
 import type { LoopResult, LoopTimes } from './closed-loop.ts';
 import type { Cluster } from './cluster.ts';
 import type { FigureName, Pair } from './figures.ts';
+import type { RaftCluster } from './raft-cluster.ts';
 
 export interface Scale {
   readonly rounds: number;
@@ -14,8 +15,7 @@ export interface Scale {
 }
 
 export interface Contest {
-  /** Its processes can propose as well. */
-  readonly ours: Cluster & { propose(member: number, loop: LoopTimes, valueBytes: number): Promise<LoopResult> };
+  readonly ours: RaftCluster;
   readonly theirs: Cluster;
   readonly client: Child<ClientQuestion>;
   readonly scale: Scale;
@@ -64,7 +64,12 @@ export async function wideRounds(contest: Contest): Promise<Results> {
     const puts = await inTurns(round, (side) => drive(contest, side, 'put', 1));
     add(results, 'round trip of 40 ms: put p50, one client, ms', p50(puts));
     const reads = await inTurns(round, (side) => drive(contest, side, 'range', 256));
-    add(results, 'round trip of 40 ms: linearizable read p50, 256 in flight, ms', p50(reads));
+    add(results, 'round trip of 40 ms: linearizable read p50, 256 clients, ms', p50(reads));
+    const inProcess = await read(contest, 256);
+    add(results, 'round trip of 40 ms: linearizable read p50 in process, 256 in flight (etcd: clients), ms', {
+      ours: inProcess.p50Ms,
+      theirs: reads.theirs.p50Ms,
+    });
   }
   return results;
 }
@@ -107,6 +112,11 @@ async function propose(contest: Contest, inFlight: number): Promise<LoopResult> 
   const { ours, scale } = contest;
   const result = await ours.propose(await ours.leader(), loopOf(scale, inFlight), VALUE_BYTES);
   return checked(contest, 'proposals in process', result);
+}
+
+async function read(contest: Contest, inFlight: number): Promise<LoopResult> {
+  const { ours, scale } = contest;
+  return checked(contest, 'reads in process', await ours.read(await ours.leader(), loopOf(scale, inFlight)));
 }
 
 function loopOf({ warmUpMs, measureMs }: Scale, inFlight: number): LoopTimes {
