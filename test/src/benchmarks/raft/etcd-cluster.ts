@@ -21,7 +21,7 @@ export async function findEtcd(directory: string, progress: (sentence: string) =
   try {
     const tree = join(temporary, 'tree');
     const context = { isRoot: process.getuid?.() === 0, progress };
-    await unpackPackages(['etcd-server'], { tree, temporary, context });
+    await unpackPackages(tree, { packages: ['etcd-server'], temporary }, context);
     await rename(tree, place).catch((error: NodeJS.ErrnoException) => {
       // Somebody else was quicker; theirs is as good.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
