@@ -7,7 +7,6 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const source = join(root, 'proto');
 const options = [
   'env=node',
   'esModuleInterop=true',
@@ -25,14 +24,16 @@ const options = [
 
 // raft-ts imports nothing of ours, so its language is generated into its own folder.
 const targets = [
-  { folder: 'argosy', output: join(root, 'proto/src/generated') },
-  { folder: 'raft', output: join(root, 'raft/src/generated') },
+  { source: join(root, 'proto'), folder: 'argosy', output: join(root, 'proto/src/generated') },
+  { source: join(root, 'proto'), folder: 'raft', output: join(root, 'raft/src/generated') },
+  // etcd's language, for the benchmarks against it.
+  { source: join(root, 'test/proto'), folder: 'etcd', output: join(root, 'test/src/generated') },
 ];
 
 const require = createRequire(import.meta.url);
 const packageFolder = (name) => dirname(require.resolve(`${name}/package.json`));
 
-function protoFiles(folder) {
+function protoFiles(source, folder) {
   return readdirSync(join(source, folder), { recursive: true })
     .filter((name) => name.endsWith('.proto'))
     .map((name) => join(source, folder, name))
@@ -40,8 +41,8 @@ function protoFiles(folder) {
 }
 
 export function generate() {
-  for (const { folder, output } of targets) {
-    const inputs = protoFiles(folder);
+  for (const { source, folder, output } of targets) {
+    const inputs = protoFiles(source, folder);
     const stamp = join(output, '.stamp');
     const newest = Math.max(...[...inputs, fileURLToPath(import.meta.url)].map((file) => statSync(file).mtimeMs));
     if (existsSync(stamp) && statSync(stamp).mtimeMs > newest) continue;

@@ -116,7 +116,7 @@ export class Raft {
     if (role !== 'leader') return Promise.reject(new NotLeaderError(lead || undefined));
     return new Promise((resolve, reject) => {
       const deadlineMs = this.#options.clock.now() + timeoutMs;
-      this.#proposals.add({ data: new Uint8Array(data), deadlineMs, resolve, reject });
+      this.#proposals.add({ data: Buffer.from(data), deadlineMs, resolve, reject });
       this.#wake();
     });
   }
@@ -267,15 +267,21 @@ export class Raft {
   #wake(): void {
     if (this.#isWriting && !this.#isMeanwhileDue) {
       this.#isMeanwhileDue = true;
-      queueMicrotask(() => this.#meanwhile());
+      this.#defer(() => this.#meanwhile());
     }
-    this.#turning ??= Promise.resolve()
+    this.#turning ??= new Promise<void>((resolve) => this.#defer(resolve))
       .then(() => this.#turn())
       .catch((error: Error) => this.#fatal(error))
       .finally(() => {
         this.#turning = undefined;
         if (!this.#isClosed && this.#hasWork()) this.#wake();
       });
+  }
+
+  #defer(callback: () => void): void {
+    const { clock } = this.#options;
+    if (clock.defer === undefined) queueMicrotask(callback);
+    else clock.defer(callback);
   }
 
   #hasWork(): boolean {

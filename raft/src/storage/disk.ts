@@ -1,6 +1,6 @@
 // The file system as the log needs it. Real and simulated disks are siblings behind this interface; a disk promises
 // nothing until `sync` (for a file's content) or `syncDirectory` (for names) has returned.
-import { constants } from 'node:fs';
+import { constants, writeSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
@@ -32,6 +32,12 @@ export interface Disk {
   lock(directory: string): Promise<DirectoryLock>;
 }
 
+/**
+ * Up to so many bytes a write only copies into the system's cache, in a few microseconds; to have a thread do that takes
+ * longer, twice as long as the write and its sync when the processors are busy. The sync never happens in the foreground.
+ */
+const foregroundBytes = 64 * 1024;
+
 class RealFile implements DiskFile {
   readonly #handle: FileHandle;
 
@@ -41,6 +47,9 @@ class RealFile implements DiskFile {
 
   async write(data: Uint8Array, position: number): Promise<void> {
     let written = 0;
+    while (written < data.length && data.length <= foregroundBytes) {
+      written += writeSync(this.#handle.fd, data, written, data.length - written, position + written);
+    }
     while (written < data.length) {
       const { bytesWritten } = await this.#handle.write(data, written, data.length - written, position + written);
       written += bytesWritten;

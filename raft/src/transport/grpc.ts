@@ -1,16 +1,23 @@
 // Peers over gRPC. The caller owns the server (it may serve other services on the same port), the credentials of both
 // directions, and the decision who is a peer; this file only moves messages.
-import { type ChannelCredentials, Metadata, type Server, type ServerReadableStream, status } from '@grpc/grpc-js';
-import type { Message } from '../core/messages.ts';
 import {
-  type DeliverRequest,
-  type DeliverResponse,
-  type RaftServiceServer,
-  RaftServiceService,
-} from '../generated/raft/v1/raft.ts';
+  type ChannelCredentials,
+  type handleClientStreamingCall,
+  Metadata,
+  type Server,
+  type ServerReadableStream,
+  status,
+} from '@grpc/grpc-js';
+import type { Message } from '../core/messages.ts';
+import { type DeliverResponse, RaftServiceService } from '../generated/raft/v1/raft.ts';
 import { maxMessageBytes, PeerStream, peerKey } from './peer-stream.ts';
+import { DecodeError } from './protobuf.ts';
 import type { Transport, TransportStart } from './transport.ts';
-import { decodeMessage, fromWire } from './wire.ts';
+import { type Batch, decodeBatch, decodeMessage, encodeBatch } from './wire.ts';
+
+const service = {
+  deliver: { ...RaftServiceService.deliver, requestSerialize: encodeBatch, requestDeserialize: decodeBatch },
+};
 
 /** A peer's call, as grpc-js shows it: `getAuthContext()` has the certificate, `metadata` what the caller says of itself. */
 export type PeerCall = ServerReadableStream<unknown, unknown>;
@@ -28,7 +35,7 @@ export interface GrpcTransportOptions {
 export class GrpcTransport implements Transport {
   readonly #options: GrpcTransportOptions;
   readonly #streams = new Map<number, PeerStream>();
-  readonly #calls = new Set<ServerReadableStream<DeliverRequest, DeliverResponse>>();
+  readonly #calls = new Set<ServerReadableStream<Batch, DeliverResponse>>();
   #started: TransportStart | undefined;
   #isClosed = false;
 
@@ -38,8 +45,8 @@ export class GrpcTransport implements Transport {
 
   /** Adds the peers' service to the caller's server. What arrives before `Raft.open` is refused. */
   addTo(server: Server): void {
-    const implementation: RaftServiceServer = { deliver: (call, callback) => this.#deliver(call, callback) };
-    server.addService(RaftServiceService, implementation);
+    const deliver: handleClientStreamingCall<Batch, DeliverResponse> = (call, done) => this.#deliver(call, done);
+    server.addService(service, { deliver });
   }
 
   start(options: TransportStart): void {
@@ -62,7 +69,7 @@ export class GrpcTransport implements Transport {
   }
 
   #deliver(
-    call: ServerReadableStream<DeliverRequest, DeliverResponse>,
+    call: ServerReadableStream<Batch, DeliverResponse>,
     callback: (error: { code: number; details: string } | null, value?: DeliverResponse) => void,
   ): void {
     const refuse = (code: number, details: string) => callback({ code, details });
@@ -82,8 +89,8 @@ export class GrpcTransport implements Transport {
     // The sender's pauses begin anew when it sees that it was let in.
     call.sendMetadata(new Metadata());
     const assembler = new Assembler();
-    call.on('data', (request: DeliverRequest) => {
-      const messages = assembler.take(request);
+    call.on('data', (batch: Batch) => {
+      const messages = assembler.take(batch);
       if (messages === undefined) call.destroy(new Error('A message does not decode.'));
       for (const message of messages ?? []) {
         // Who was let in as one peer must not speak as another.
@@ -102,20 +109,24 @@ class Assembler {
   #bytes = 0;
 
   /** The messages that are complete; undefined when one does not decode. */
-  take(request: DeliverRequest): Message[] | undefined {
-    const wires = [...request.messages];
-    if (request.chunk.length > 0) {
-      this.#bytes += request.chunk.length;
-      if (this.#bytes <= maxMessageBytes) this.#chunks.push(request.chunk);
+  take({ messages, chunk, lastChunk }: Batch): readonly Message[] | undefined {
+    if (chunk.length > 0) {
+      this.#bytes += chunk.length;
+      if (this.#bytes <= maxMessageBytes) this.#chunks.push(chunk);
       else this.#chunks = [];
     }
-    if (request.lastChunk) {
-      const wire = this.#bytes <= maxMessageBytes ? decodeMessage(Buffer.concat(this.#chunks)) : undefined;
-      if (wire === undefined && this.#chunks.length > 0) return undefined;
-      if (wire !== undefined) wires.push(wire);
-      this.#chunks = [];
-      this.#bytes = 0;
+    if (!lastChunk) return messages;
+    const chunks = this.#chunks;
+    const isTooLarge = this.#bytes > maxMessageBytes;
+    this.#chunks = [];
+    this.#bytes = 0;
+    if (isTooLarge || chunks.length === 0) return messages;
+    try {
+      const message = decodeMessage(Buffer.concat(chunks));
+      return message === undefined ? messages : [...messages, message];
+    } catch (error) {
+      if (error instanceof DecodeError) return undefined;
+      throw error;
     }
-    return wires.map(fromWire).filter((message) => message !== undefined);
   }
 }

@@ -1,13 +1,12 @@
 // The sending half towards one peer: a bounded queue, a stream that is opened again with growing pauses, and batches
 // as large as the stream takes them. What does not fit is dropped from the old end, for a late message
 // is worth less than a new one and Raft sends again what mattered.
-import type { ChannelCredentials, ClientWritableStream } from '@grpc/grpc-js';
-import { Metadata } from '@grpc/grpc-js';
+import { type ChannelCredentials, Client, type ClientWritableStream, Metadata } from '@grpc/grpc-js';
 import type { Message } from '../core/messages.ts';
 import { payloadBytes } from '../core/messages.ts';
-import { type DeliverRequest, RaftServiceClient } from '../generated/raft/v1/raft.ts';
+import { RaftServiceService } from '../generated/raft/v1/raft.ts';
 import type { PeerAddress } from './transport.ts';
-import { encodeMessage, toWire } from './wire.ts';
+import { type Batch, encodeBatch, encodeMessage } from './wire.ts';
 
 /** Messages that wait for one peer; older ones are dropped. */
 export const maxQueuedMessages = 4096;
@@ -29,9 +28,11 @@ const channelDefaults = {
   // A peer whose machine vanished answers nothing, not even a reset.
   'grpc.keepalive_time_ms': 5_000,
   'grpc.keepalive_timeout_ms': 3_000,
+  // What it counts of each message costs more than it tells; the server's owner has it on the other end.
+  'grpc.enable_channelz': 0,
 } as const;
 
-type Stream = ClientWritableStream<DeliverRequest>;
+type Stream = ClientWritableStream<Batch>;
 
 interface Queued {
   readonly message: Message;
@@ -39,11 +40,11 @@ interface Queued {
 }
 
 export class PeerStream {
-  readonly #client: RaftServiceClient;
+  readonly #client: Client;
   readonly #id: number;
   #queue: Queued[] = [];
   #queuedBytes = 0;
-  #chunks: DeliverRequest[] = [];
+  #chunks: Batch[] = [];
   #stream: Stream | undefined;
   #isWritable = false;
   #isScheduled = false;
@@ -53,7 +54,7 @@ export class PeerStream {
 
   constructor(id: number, peer: PeerAddress, credentials: ChannelCredentials) {
     this.#id = id;
-    this.#client = new RaftServiceClient(peer.address, credentials, { ...channelDefaults, ...peer.channelOptions });
+    this.#client = new Client(peer.address, credentials, { ...channelDefaults, ...peer.channelOptions });
   }
 
   send(message: Message): void {
@@ -76,11 +77,11 @@ export class PeerStream {
     this.#chunks = [];
   }
 
-  /** All messages of one turn of the event loop become one batch. */
+  /** What is sent in one go becomes one batch. Whoever waits in this process for what was sent before comes first. */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    setImmediate(() => {
+    process.nextTick(() => {
       this.#isScheduled = false;
       this.#flush();
     });
@@ -103,8 +104,8 @@ export class PeerStream {
     }
   }
 
-  #takeBatch(): DeliverRequest['messages'] {
-    const batch: DeliverRequest['messages'] = [];
+  #takeBatch(): readonly Message[] {
+    const batch: Message[] = [];
     for (let bytes = 0; bytes < batchBytes; ) {
       const next = this.#queue[0];
       if (next === undefined) break;
@@ -113,7 +114,7 @@ export class PeerStream {
       this.#queue.shift();
       this.#queuedBytes -= next.bytes;
       if (isLarge) this.#chunks = cutIntoChunks(next.message);
-      else batch.push(toWire(next.message));
+      else batch.push(next.message);
       bytes += isLarge ? 0 : next.bytes;
     }
     return batch;
@@ -122,7 +123,9 @@ export class PeerStream {
   #connect(): Stream {
     const metadata = new Metadata();
     metadata.set(peerKey, String(this.#id));
-    const stream = this.#client.deliver(metadata, () => this.#lost(stream));
+    const { path, responseDeserialize } = RaftServiceService.deliver;
+    const ended = () => this.#lost(stream);
+    const stream = this.#client.makeClientStreamRequest(path, encodeBatch, responseDeserialize, metadata, ended);
     // The callback tells of every end; without a listener an error event would end the process.
     stream.on('error', () => undefined);
     stream.on('metadata', () => {
@@ -153,10 +156,10 @@ export class PeerStream {
   }
 }
 
-function cutIntoChunks(message: Message): DeliverRequest[] {
-  const bytes = encodeMessage(toWire(message));
+function cutIntoChunks(message: Message): Batch[] {
+  const bytes = encodeMessage(message);
   if (bytes.length > maxMessageBytes) return [];
-  const chunks: DeliverRequest[] = [];
+  const chunks: Batch[] = [];
   for (let at = 0; at < bytes.length; at += batchBytes) {
     const end = Math.min(at + batchBytes, bytes.length);
     chunks.push({ messages: [], chunk: bytes.subarray(at, end), lastChunk: end === bytes.length });
