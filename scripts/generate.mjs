@@ -25,23 +25,25 @@ const options = [
 
 // raft-ts imports nothing of ours, so its language is generated into its own folder.
 const targets = [
-  { folder: 'argosy', output: join(root, 'proto/src/generated') },
-  { folder: 'raft', output: join(root, 'raft/src/generated') },
+  { folders: ['argosy', 'google'], output: join(root, 'proto/src/generated') },
+  { folders: ['raft'], output: join(root, 'raft/src/generated') },
 ];
 
 const require = createRequire(import.meta.url);
 const packageFolder = (name) => dirname(require.resolve(`${name}/package.json`));
 
-function protoFiles(folder) {
-  return readdirSync(join(source, folder), { recursive: true })
+function protoFiles(folders) {
+  return folders
+    .flatMap((folder) =>
+      readdirSync(join(source, folder), { recursive: true }).map((name) => join(source, folder, name)),
+    )
     .filter((name) => name.endsWith('.proto'))
-    .map((name) => join(source, folder, name))
     .sort();
 }
 
 export function generate() {
-  for (const { folder, output } of targets) {
-    const inputs = protoFiles(folder);
+  for (const { folders, output } of targets) {
+    const inputs = protoFiles(folders);
     const stamp = join(output, '.stamp');
     const newest = Math.max(...[...inputs, fileURLToPath(import.meta.url)].map((file) => statSync(file).mtimeMs));
     if (existsSync(stamp) && statSync(stamp).mtimeMs > newest) continue;

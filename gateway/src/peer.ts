@@ -5,18 +5,19 @@ import type { Server as HttpServer } from 'node:http';
 import { datastores } from '@argosy/datastores';
 import {
   accessControl,
+  addIntrospection,
   type Clock,
   type Credentials,
   callerIdentity,
   channelCredentials,
   channelOptions,
   type HeardMember,
+  INTROSPECTION_METHODS,
   PeerServiceService,
   serverCredentials,
   serverName,
 } from '@argosy/proto';
 import * as grpc from '@grpc/grpc-js';
-import { HealthImplementation } from 'grpc-health-check';
 import {
   GrpcTransport,
   NoLeaderError,
@@ -280,8 +281,7 @@ export class GatewayPeer {
       '/raft.v1.RaftService/Deliver': isPeer,
       [PeerServiceService.forward.path]: isPeer,
       [PeerServiceService.hear.path]: isPeer,
-      '/grpc.health.v1.Health/Check': isPeer,
-      '/grpc.health.v1.Health/Watch': isPeer,
+      ...Object.fromEntries(INTROSPECTION_METHODS.map((path) => [path, isPeer])),
     };
     const server = new grpc.Server({ interceptors: [accessControl(table)] });
     transport.addTo(server);
@@ -291,7 +291,7 @@ export class GatewayPeer {
     };
     const heard = (clusterIds: readonly string[]): HeardMember[] => this.#leadership?.heard(clusterIds) ?? [];
     server.addService(PeerServiceService, peerService(this.#routes, execute, heard));
-    new HealthImplementation({ '': 'SERVING' }).addToServer(server);
+    addIntrospection(server, ['argosy.gateway.v1.PeerService', 'raft.v1.RaftService']);
     this.#grpc = server;
     await new Promise<void>((resolve, reject) => {
       const { address, port } = config.grpc;
