@@ -56,7 +56,7 @@ export {
   type Zone,
 } from './generated/argosy/region/v1/executor.ts';
 export {
-  ClusterServiceClient,
+  ClusterServiceService,
   ClusterStatus,
   DurabilityMode,
   MemberRole as ClusterMemberRole,
@@ -64,11 +64,11 @@ export {
   Survive,
 } from './generated/argosy/v2/clusters.ts';
 export { Consistency } from './generated/argosy/v2/consistency.ts';
-export { DatastoreServiceClient } from './generated/argosy/v2/datastores.ts';
-export { EventServiceClient, type WatchResponse } from './generated/argosy/v2/events.ts';
-export { OperationServiceClient, OperationStatus } from './generated/argosy/v2/operations.ts';
-export { QuotaServiceClient } from './generated/argosy/v2/quotas.ts';
-export { RegionServiceClient } from './generated/argosy/v2/regions.ts';
+export { DatastoreServiceService } from './generated/argosy/v2/datastores.ts';
+export { EventServiceService, type WatchRequest, type WatchResponse } from './generated/argosy/v2/events.ts';
+export { OperationServiceService, OperationStatus } from './generated/argosy/v2/operations.ts';
+export { QuotaServiceService } from './generated/argosy/v2/quotas.ts';
+export { RegionServiceService } from './generated/argosy/v2/regions.ts';
 export { BadRequest, ErrorInfo, RequestInfo, RetryInfo } from './generated/google/rpc/error_details.ts';
 export { Status as RpcStatus } from './generated/google/rpc/status.ts';
 export { addIntrospection, type Health, INTROSPECTION_METHODS } from './introspection.ts';

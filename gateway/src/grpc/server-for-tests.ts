@@ -2,32 +2,33 @@
 import {
   BadRequest,
   ClusterPlan,
-  ClusterServiceClient,
-  DatastoreServiceClient,
+  ClusterServiceService,
   ErrorInfo,
-  EventServiceClient,
-  OperationServiceClient,
-  QuotaServiceClient,
-  RegionServiceClient,
+  EventServiceService,
   RequestInfo,
   RetryInfo,
   RpcStatus,
+  type WatchRequest,
+  type WatchResponse,
 } from '@argosy/proto';
 import * as grpc from '@grpc/grpc-js';
 import type { ExecutionContext } from 'ava';
 import { type Served, type ServeOptions, serve } from '../rest/server-for-tests.ts';
 import { GrpcServer, type GrpcServerOptions } from './server.ts';
 
+const NOW = '2026-01-01T00:00:00.000Z';
 const DEADLINE_MS = 20_000;
 const PREFIX = 'type.googleapis.com/';
 
-type Callback<Response> = (error: grpc.ServiceError | null, response: Response) => void;
-type Unary<Request, Response> = (
-  request: Request,
-  metadata: grpc.Metadata,
-  options: Partial<grpc.CallOptions>,
-  callback: Callback<Response>,
-) => grpc.ClientUnaryCall;
+/** The methods that the tests call, by service. */
+export {
+  ClusterServiceService as clusters,
+  DatastoreServiceService as datastores,
+  EventServiceService as events,
+  OperationServiceService as operations,
+  QuotaServiceService as quotas,
+  RegionServiceService as regions,
+} from '@argosy/proto';
 
 export interface Answered<Response> {
   readonly code: keyof typeof grpc.status;
@@ -51,19 +52,14 @@ export interface Details {
 export interface ServedGrpc extends Served {
   readonly server: GrpcServer;
   readonly address: string;
-  readonly clusters: ClusterServiceClient;
-  readonly operations: OperationServiceClient;
-  readonly regions: RegionServiceClient;
-  readonly datastores: DatastoreServiceClient;
-  readonly quotas: QuotaServiceClient;
-  readonly eventService: EventServiceClient;
-  /** Calls a method of one of the clients. What is not given of the request is left at its default. */
+  /** Calls a method. What is not given of the request is left at its default. */
   readonly ask: <Request extends object, Response>(
-    client: grpc.Client,
-    method: Unary<Request, Response>,
+    method: grpc.MethodDefinition<Request, Response>,
     request: Partial<Request>,
     options?: AskOptions,
   ) => Promise<Answered<Response>>;
+  /** Begins a watch. */
+  readonly watch: (request: Partial<WatchRequest>, token?: string) => grpc.ClientReadableStream<WatchResponse>;
 }
 
 export interface AskOptions {
@@ -91,32 +87,41 @@ export async function serveGrpc(
     },
   );
   const address = `127.0.0.1:${server.port}`;
-  const credentials = grpc.credentials.createInsecure();
-  const clients = {
-    clusters: new ClusterServiceClient(address, credentials),
-    operations: new OperationServiceClient(address, credentials),
-    regions: new RegionServiceClient(address, credentials),
-    datastores: new DatastoreServiceClient(address, credentials),
-    quotas: new QuotaServiceClient(address, credentials),
-    eventService: new EventServiceClient(address, credentials),
-  };
+  const client = new grpc.Client(address, grpc.credentials.createInsecure());
   t.teardown(async () => {
-    for (const client of Object.values(clients)) client.close();
+    client.close();
     served.events.close();
     await server.close();
   });
-  return { ...served, ...clients, server, address, ask };
+  const watch: ServedGrpc['watch'] = (request, token = 'demo') => {
+    const { path, requestSerialize, responseDeserialize } = EventServiceService.watch;
+    const message = withDefaults(EventServiceService.watch, request);
+    return client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, message, metadataOf({ token }));
+  };
+  return { ...served, server, address, watch, ask: (...call) => ask(client, ...call) };
 }
 
 /** A server over a cluster that was made. */
 export async function madeGrpc(t: ExecutionContext, options: ServeGrpcOptions = {}): Promise<ServedGrpc> {
   const served = await serveGrpc(t, options);
-  const { world, clusters } = served;
+  const { world } = served;
   world.elect();
-  const { response } = await ask(clusters, clusters.createCluster, { cluster: wish('orders') });
+  const { response } = await served.ask(ClusterServiceService.createCluster, { cluster: wish('orders') });
   const id = response?.operation?.id ?? '';
   await world.until(() => world.federation.operation(id)?.status === 'DONE');
   return served;
+}
+
+/** The world hears of a region. */
+export function hear(
+  { world, events: served }: Pick<Served, 'world' | 'events'>,
+  status: 'UP' | 'UNREACHABLE',
+  detail = '',
+): void {
+  const region = { name: 'north', provider: 'aurora', jurisdiction: 'EU', status, detail, updatedAt: NOW };
+  const flavors = [{ name: 'small', vcpus: 1, memoryMib: 512 }];
+  world.commit({ kind: 'region.observed', region: { ...region, zones: [{ name: 'a', freeMembers: 3 }], flavors } });
+  served.applied();
 }
 
 /** A cluster with nothing but what has no default. */
@@ -137,20 +142,33 @@ export function metadataOf({ metadata, ...options }: AskOptions): grpc.Metadata 
 
 function ask<Request extends object, Response>(
   client: grpc.Client,
-  method: Unary<Request, Response>,
+  method: grpc.MethodDefinition<Request, Response>,
   request: Partial<Request>,
   options: AskOptions = {},
 ): Promise<Answered<Response>> {
+  const { path, requestSerialize, responseDeserialize } = method;
+  const message = withDefaults(method, request);
+  const deadline = Date.now() + (options.deadlineMs ?? DEADLINE_MS);
   return new Promise((resolve) => {
     let requestId: string | undefined;
-    const deadline = Date.now() + (options.deadlineMs ?? DEADLINE_MS);
-    const call = method.call(client, request as Request, metadataOf(options), { deadline }, (error, response) =>
-      resolve(error === null ? { code: 'OK', response, details: {}, requestId } : { ...readError(error), requestId }),
-    );
-    call.on('metadata', (metadata) => {
-      requestId = metadata.get('x-openstack-request-id')[0]?.toString();
-    });
+    const told = (error: grpc.ServiceError | null, response?: Response): void => {
+      if (error !== null) resolve({ ...readError(error), requestId });
+      else if (response !== undefined) resolve({ code: 'OK', response, details: {}, requestId });
+    };
+    const metadata = metadataOf(options);
+    client
+      .makeUnaryRequest(path, requestSerialize, responseDeserialize, message, metadata, { deadline }, told)
+      .on('metadata', (answered: grpc.Metadata) => {
+        requestId = answered.get('x-openstack-request-id')[0]?.toString();
+      });
   });
+}
+
+function withDefaults<Request extends object>(
+  { requestDeserialize }: Pick<grpc.MethodDefinition<Request, never>, 'requestDeserialize'>,
+  request: Partial<Request>,
+): Request {
+  return { ...requestDeserialize(Buffer.alloc(0)), ...request };
 }
 
 /** An error as a client sees it. */

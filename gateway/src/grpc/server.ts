@@ -30,8 +30,10 @@ export interface GrpcServerOptions extends AnsweringOptions {
   readonly measure: (call: RpcMeasure) => void;
 }
 
-/** What a call asks: a message's parts, or `undefined` for bytes that are no message. */
-type Request = Parts | undefined;
+interface Request {
+  /** Absent for bytes that are no message. */
+  readonly parts?: Parts;
+}
 
 export class GrpcServer {
   readonly #options: GrpcServerOptions;
@@ -100,13 +102,13 @@ export class GrpcServer {
     const isStream = description.methodKind === 'server_streaming';
     const definition = {
       ...{ path, requestStream: false, responseStream: isStream },
-      requestSerialize: (parts: Request) => encode(description.input, { ...parts?.body }),
+      requestSerialize: ({ parts }: Request) => encode(description.input, { ...parts?.body }),
       // What is thrown here would be told as a fault of ours.
       requestDeserialize: (bytes: Buffer): Request => {
         try {
-          return partsOf(route, decode(description.input, bytes));
+          return { parts: partsOf(route, decode(description.input, bytes)) };
         } catch {
-          return undefined;
+          return {};
         }
       },
       responseSerialize: (bytes: Buffer) => bytes,
@@ -161,13 +163,14 @@ export class GrpcServer {
     accept: string,
   ): Promise<RouteResponse> {
     const { requestId, signal, onCaller } = exchange;
+    const { parts } = request;
     const asked = {
       ...{ requestId, signal, onCaller, accept },
       token: metadata.get('x-auth-token').join(', '),
-      parameters: request?.parameters ?? {},
-      query: request?.query ?? {},
-      header: (name: string) => request?.headers[name] ?? '',
-      body: () => (request === undefined ? refuseMessage(method) : readParts(method.route, request)),
+      parameters: parts?.parameters ?? {},
+      query: parts?.query ?? {},
+      header: (name: string) => parts?.headers[name] ?? '',
+      body: () => (parts === undefined ? refuseMessage(method) : readParts(method.route, parts)),
     };
     return answerRequest(method.route, asked, this.#options);
   }
