@@ -135,8 +135,8 @@ export class EventFeed extends Readable {
   }
 
   #letGo(reason: string): void {
-    const place = `Go on after event ${this.#last}.`;
-    this.destroy(new ApiError('events.too_slow', `This watcher reads too slowly: ${reason}. ${place}`));
+    const advice = 'Go on after the last event that was seen.';
+    this.destroy(new ApiError('events.too_slow', `This watcher reads too slowly: ${reason}. ${advice}`));
   }
 }
 
