@@ -163,7 +163,10 @@ export class GatewayPeer {
       stateMachine: {
         apply: ({ data }) => this.#apply(data),
         snapshot: () => this.#federation.snapshot(),
-        restore: (data) => this.#federation.restore(data),
+        restore: (data) => {
+          this.#federation.restore(data);
+          this.#tellHealth();
+        },
       },
       log: (event) => this.#logRaft(event),
       onFatal,
