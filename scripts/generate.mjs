@@ -24,25 +24,27 @@ const options = [
 
 // raft-ts imports nothing of ours, so its language is generated into its own folder.
 const targets = [
-  { source: join(root, 'proto'), folder: 'argosy', output: join(root, 'proto/src/generated') },
-  { source: join(root, 'proto'), folder: 'raft', output: join(root, 'raft/src/generated') },
+  { source: join(root, 'proto'), folders: ['argosy', 'google'], output: join(root, 'proto/src/generated') },
+  { source: join(root, 'proto'), folders: ['raft'], output: join(root, 'raft/src/generated') },
   // etcd's language, for the benchmarks against it.
-  { source: join(root, 'test/proto'), folder: 'etcd', output: join(root, 'test/src/generated') },
+  { source: join(root, 'test/proto'), folders: ['etcd'], output: join(root, 'test/src/generated') },
 ];
 
 const require = createRequire(import.meta.url);
 const packageFolder = (name) => dirname(require.resolve(`${name}/package.json`));
 
-function protoFiles(source, folder) {
-  return readdirSync(join(source, folder), { recursive: true })
+function protoFiles(source, folders) {
+  return folders
+    .flatMap((folder) =>
+      readdirSync(join(source, folder), { recursive: true }).map((name) => join(source, folder, name)),
+    )
     .filter((name) => name.endsWith('.proto'))
-    .map((name) => join(source, folder, name))
     .sort();
 }
 
 export function generate() {
-  for (const { source, folder, output } of targets) {
-    const inputs = protoFiles(source, folder);
+  for (const { source, folders, output } of targets) {
+    const inputs = protoFiles(source, folders);
     const stamp = join(output, '.stamp');
     const newest = Math.max(...[...inputs, fileURLToPath(import.meta.url)].map((file) => statSync(file).mtimeMs));
     if (existsSync(stamp) && statSync(stamp).mtimeMs > newest) continue;

@@ -133,6 +133,7 @@ export function gatewayConfiguration(plan: FederationPlan, region: RegionLayout)
     peer: { id: region.number, name: peerName(region) },
     grpc: region.gateway,
     rest: region.rest,
+    clientGrpc: region.clientGrpc,
     peers: regions.map((other) => ({ id: other.number, name: peerName(other), address: endpointText(other.gateway) })),
     dataDirectory: join(paths.peers, peerName(region)),
     ...leafFiles(paths, gatewayName(region)),

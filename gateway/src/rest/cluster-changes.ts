@@ -7,7 +7,7 @@ import { type AdminUser, type Cluster, type Member, memberOf, wantedMembers } fr
 import type { ClusterSpec, MemberKind, Site, WantedMember } from '../state/spec.ts';
 import { changeSpec } from './changed-cluster.ts';
 import { type Change, type ChangesOptions, memberNames } from './changes.ts';
-import { ApiError } from './errors.ts';
+import { ApiError, invalidField } from './errors.ts';
 import { readNewCluster } from './new-cluster.ts';
 import { emptyBody, readObject } from './objects.ts';
 import type { RouteRequest } from './route.ts';
@@ -240,10 +240,7 @@ function definitionOf({ datastore }: ClusterSpec, { datastores }: ClusterChanges
 function demandFlavor({ flavor }: ClusterSpec, { federation }: ClusterChangesOptions): void {
   const known = new Set(federation.regions().flatMap(({ flavors }) => flavors.map(({ name }) => name)));
   if (known.size > 0 && !known.has(flavor)) {
-    throw new ApiError(
-      'request.invalid',
-      `cluster.flavor: no region has a flavor "${flavor}"; there are ${[...known].join(', ')}.`,
-    );
+    throw invalidField('cluster.flavor', `no region has a flavor "${flavor}"; there are ${[...known].join(', ')}`);
   }
 }
 
@@ -251,6 +248,5 @@ function demandRegions({ placement }: ClusterSpec, { federation }: ClusterChange
   const known = federation.regions().map(({ name }) => name);
   const unknown = placement.regions.find((name) => !known.includes(name));
   if (unknown === undefined || known.length === 0) return;
-  const message = `cluster.placement.regions: there is no region "${unknown}"; there are ${known.join(', ')}.`;
-  throw new ApiError('request.invalid', message);
+  throw invalidField('cluster.placement.regions', `there is no region "${unknown}"; there are ${known.join(', ')}`);
 }

@@ -29,10 +29,20 @@ export interface RequestMeasure {
   readonly seconds: number;
 }
 
+/** A call of the clients' gRPC API. */
+export interface RpcMeasure {
+  /** `package.Service/Method` */
+  readonly method: string;
+  readonly code: string;
+  readonly seconds: number;
+}
+
 export class Metrics {
   readonly #registry = new Registry();
   readonly #requests: Counter<'route' | 'method' | 'status'>;
   readonly #durations: Histogram<'route' | 'method'>;
+  readonly #calls: Counter<'method' | 'code'>;
+  readonly #callDurations: Histogram<'method'>;
   readonly #failures: Counter<'kind' | 'class'>;
 
   constructor(options: MetricsOptions) {
@@ -46,6 +56,15 @@ export class Metrics {
       labelNames: ['route', 'method'],
       buckets: DURATION_BUCKETS_SECONDS,
     });
+    this.#calls = new Counter({
+      ...{ name: 'argosy_grpc_requests_total', help: 'Calls of clients that have ended.', registers },
+      labelNames: ['method', 'code'],
+    });
+    this.#callDurations = new Histogram({
+      ...{ name: 'argosy_grpc_request_duration_seconds', help: 'From the call to its end.', registers },
+      labelNames: ['method'],
+      buckets: DURATION_BUCKETS_SECONDS,
+    });
     this.#failures = new Counter({
       ...{ name: 'argosy_steps_failed_total', help: 'Failures of steps that this peer saw as the leader.', registers },
       labelNames: ['kind', 'class'],
@@ -57,6 +76,11 @@ export class Metrics {
   requestEnded({ route, method, status, seconds }: RequestMeasure): void {
     this.#requests.inc({ route, method, status: String(status) });
     this.#durations.observe({ route, method }, seconds);
+  }
+
+  callEnded({ method, code, seconds }: RpcMeasure): void {
+    this.#calls.inc({ method, code });
+    this.#callDurations.observe({ method }, seconds);
   }
 
   stepFailed(kind: string, failureClass: string): void {

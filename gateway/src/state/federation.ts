@@ -70,8 +70,12 @@ export class Federation {
 
   /** Those after the event of that number, oldest first. */
   eventsAfter(id: number): readonly FederationEvent[] {
-    const oldest = this.#events[0]?.id ?? 1;
-    return this.#events.slice(Math.max(0, id + 1 - oldest));
+    return this.#events.slice(Math.max(0, id + 1 - this.eventRange().oldest));
+  }
+
+  /** The numbers of the events that are kept; none: the oldest is beyond the newest. */
+  eventRange(): { readonly oldest: number; readonly newest: number } {
+    return { oldest: this.#events[0]?.id ?? 1, newest: this.#events.at(-1)?.id ?? 0 };
   }
 
   snapshot(): Uint8Array {

@@ -145,7 +145,7 @@ export class Tenant {
 
   /** What it asks with. */
   async token(): Promise<string> {
-    this.#token ??= await this.#logIn();
+    this.#token ??= await logIn(this.#home);
     return this.#token;
   }
 
@@ -164,27 +164,28 @@ export class Tenant {
     const text = await answer.text();
     return { status: answer.status, body: text === '' ? undefined : (JSON.parse(text) as unknown) };
   }
+}
 
-  async #logIn(): Promise<string> {
-    const script = readFileSync(join(this.#home, 'openrc'), 'utf8');
-    const password = /^\s*demo\) OS_USERNAME=demo OS_PASSWORD=(\S+)/m.exec(script)?.[1] ?? '';
-    const domain = { name: 'Default' };
-    const auth = {
-      identity: { methods: ['password'], password: { user: { name: 'demo', domain, password } } },
-      scope: { project: { name: 'demo', domain } },
-    };
-    for (const { identity } of readFederation(this.#home).regions) {
-      const answer = await fetch(`${identity}/auth/tokens`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ auth }),
-      }).catch(() => undefined);
-      const token = answer?.headers.get('x-subject-token') ?? undefined;
-      await answer?.arrayBuffer();
-      if (token !== undefined) return token;
-    }
-    throw new Error('No Keystone lets the tenant in.');
+/** A token of the user `demo`, from any region's Keystone. @throws Error when none lets it in */
+export async function logIn(home: string): Promise<string> {
+  const script = readFileSync(join(home, 'openrc'), 'utf8');
+  const password = /^\s*demo\) OS_USERNAME=demo OS_PASSWORD=(\S+)/m.exec(script)?.[1] ?? '';
+  const domain = { name: 'Default' };
+  const auth = {
+    identity: { methods: ['password'], password: { user: { name: 'demo', domain, password } } },
+    scope: { project: { name: 'demo', domain } },
+  };
+  for (const { identity } of readFederation(home).regions) {
+    const answer = await fetch(`${identity}/auth/tokens`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ auth }),
+    }).catch(() => undefined);
+    const token = answer?.headers.get('x-subject-token') ?? undefined;
+    await answer?.arrayBuffer();
+    if (token !== undefined) return token;
   }
+  throw new Error('No Keystone lets the tenant in.');
 }
 
 /** An operation that has just ended may not be known as such on the peer that is asked. */
