@@ -66,7 +66,8 @@ export interface AskOptions {
   /** `demo` unless it is given; undefined for none. */
   readonly token?: string | undefined;
   readonly metadata?: Readonly<Record<string, string>>;
-  readonly deadlineMs?: number;
+  /** To cancel it by. */
+  readonly onCall?: (call: grpc.ClientUnaryCall) => void;
 }
 
 export type ServeGrpcOptions = ServeOptions & Partial<GrpcServerOptions>;
@@ -148,7 +149,7 @@ function ask<Request extends object, Response>(
 ): Promise<Answered<Response>> {
   const { path, requestSerialize, responseDeserialize } = method;
   const message = withDefaults(method, request);
-  const deadline = Date.now() + (options.deadlineMs ?? DEADLINE_MS);
+  const deadline = Date.now() + DEADLINE_MS;
   return new Promise((resolve) => {
     let requestId: string | undefined;
     const told = (error: grpc.ServiceError | null, response?: Response): void => {
@@ -156,11 +157,20 @@ function ask<Request extends object, Response>(
       else if (response !== undefined) resolve({ code: 'OK', response, details: {}, requestId });
     };
     const metadata = metadataOf(options);
-    client
-      .makeUnaryRequest(path, requestSerialize, responseDeserialize, message, metadata, { deadline }, told)
-      .on('metadata', (answered: grpc.Metadata) => {
-        requestId = answered.get('x-openstack-request-id')[0]?.toString();
-      });
+    const callOptions = { deadline };
+    const call = client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      message,
+      metadata,
+      callOptions,
+      told,
+    );
+    call.on('metadata', (answered: grpc.Metadata) => {
+      requestId = answered.get('x-openstack-request-id')[0]?.toString();
+    });
+    options.onCall?.(call);
   });
 }
 
