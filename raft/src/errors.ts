@@ -26,7 +26,64 @@ export class ProposalUnknownError extends Error {
 
 /** Too much waits to be committed, or the proposal is too large. It was surely not appended. */
 export class ProposalRefusedError extends Error {
-  override readonly name = 'ProposalRefusedError';
+  override readonly name: string = 'ProposalRefusedError';
+}
+
+/** Not every member has said that it can apply such entries. The proposal was surely not appended. */
+export class KindNotAnnouncedError extends ProposalRefusedError {
+  override readonly name = 'KindNotAnnouncedError';
+  readonly kind: string;
+  /** Who has not said so: they are down, not reached yet, or of an earlier version. */
+  readonly peers: readonly number[];
+
+  constructor(kind: string, peers: readonly number[]) {
+    super(
+      `Peer ${peers.join(', ')} has not announced that it can apply entries of the kind ${kind}. ` +
+        'Bring every peer to the version that knows it, or remove the peer.',
+    );
+    this.kind = kind;
+    this.peers = peers;
+  }
+}
+
+/** The log has entries that this version cannot apply. The peer must be brought to a version that announces them. */
+export class UnknownKindError extends Error {
+  override readonly name = 'UnknownKindError';
+
+  constructor(kinds: readonly string[]) {
+    super(`The log has entries of the kind ${kinds.join(', ')}, which this version of the peer cannot apply.`);
+  }
+}
+
+export type SessionErrorCode =
+  /** The session is gone: it was idle for too long, or closed. */
+  | 'session.expired'
+  /** The time ran out. */
+  | 'session.unknown'
+  /** The command was applied, once, but what it answered is not kept. */
+  | 'session.answer_lost'
+  /** No session was opened. */
+  | 'session.unavailable';
+
+const sessionMessages: Record<SessionErrorCode, string> = {
+  'session.expired': 'The session has expired. Whether the command was applied before is not known.',
+  'session.unknown': 'The time ran out. Repeat the command with the same serial number, and it is applied only once.',
+  'session.answer_lost': 'The command was applied, but its answer is not kept any more.',
+  'session.unavailable': 'No leader opened the session in time, or not every member is of a version with sessions.',
+};
+
+/** A session cannot say what a command was answered. Only `session.unknown` is worth a repeat, with its serial number. */
+export class SessionError extends Error {
+  override readonly name = 'SessionError';
+  readonly code: SessionErrorCode;
+  /** The command's; 0 when there is none. */
+  readonly serial: number;
+
+  constructor(code: SessionErrorCode, serial = 0, cause?: Error) {
+    super(sessionMessages[code], cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.serial = serial;
+  }
 }
 
 /** No leader confirmed the read in time. Nothing was read. */

@@ -41,10 +41,12 @@ export {
   type SoftState,
 } from './core/raw-node.ts';
 export { type Clock, systemClock } from './driver/clock.ts';
+export { maxProposalBytes, maxWaiting } from './driver/config.ts';
 export type { Membership } from './driver/members.ts';
 export type {
   Applied,
   CommittedEntry,
+  ProposeEntryOptions,
   ProposeOptions,
   RaftEvent,
   RaftOptions,
@@ -52,16 +54,22 @@ export type {
   ReadIndexOptions,
   StateMachine,
 } from './driver/options.ts';
-export { maxProposalBytes, maxWaiting, Raft } from './driver/raft.ts';
+export { Raft } from './driver/raft.ts';
+export { maxSessions, maxSessionWindow } from './driver/session-table.ts';
+export type { Session, SessionApplied, SessionProposeOptions } from './driver/sessions.ts';
 export {
   ClosedError,
   DirectoryLockedError,
+  KindNotAnnouncedError,
   LogDamagedError,
   NoLeaderError,
   NotLeaderError,
   ProposalRefusedError,
   ProposalUnknownError,
+  SessionError,
+  type SessionErrorCode,
   StorageFailedError,
+  UnknownKindError,
 } from './errors.ts';
 export type { DirectoryLock } from './storage/directory-lock.ts';
 export { type Disk, type DiskFile, realDisk } from './storage/disk.ts';

@@ -78,15 +78,16 @@ export class RawNode {
   /** Appends to the log if this peer leads, one entry each. The index is that of the first entry. */
   propose(data: readonly Uint8Array[]): ProposeResult {
     assert(data.length > 0, 'a proposal has data');
-    return this.#propose(data.map((bytes) => ({ data: bytes })));
+    return this.proposeEntries(data.map((bytes) => ({ data: bytes })));
   }
 
   /** A change that cannot be made now is appended as an empty entry: look at what is applied at its index. */
   proposeConfChange(change: ConfChange): ProposeResult {
-    return this.#propose([encodeConfChange(change)]);
+    return this.proposeEntries([encodeConfChange(change)]);
   }
 
-  #propose(content: readonly Pick<Entry, 'type' | 'data'>[]): ProposeResult {
+  /** As `propose`, for entries of any type. */
+  proposeEntries(content: readonly Pick<Entry, 'type' | 'data'>[]): ProposeResult {
     const raft = this.#raft;
     const { role, lead } = raft;
     const index = raft.log.lastIndex + 1;

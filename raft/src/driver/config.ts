@@ -8,6 +8,7 @@ export const defaults = {
   snapshotEveryEntries: 10_000,
   trailingEntries: 1_000,
   timeoutMs: 5_000,
+  sessionTimeoutMs: 600_000,
 } as const;
 
 /** Election timeouts after which a snapshot that nobody acknowledged is sent again. */
@@ -21,6 +22,11 @@ const limits = {
   maxUncommittedBytes: 64 * 1024 * 1024,
   maxAppliedBytesPerReady: 1024 * 1024,
 } as const;
+
+/** One proposal's data. Larger things belong elsewhere, with their address in the log. */
+export const maxProposalBytes = 1024 * 1024;
+/** Proposals, reads or commands of sessions that wait on one peer; beyond it they are refused. */
+export const maxWaiting = 100_000;
 
 export function coreConfig(options: RaftOptions): CoreConfig {
   const electionTicks = options.electionTicks ?? defaults.electionTicks;

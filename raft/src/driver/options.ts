@@ -64,6 +64,13 @@ export interface RaftOptions {
   readonly trailingEntries?: number;
   /** Default 16 MiB. */
   readonly segmentBytes?: number;
+  /**
+   * Kinds of entries that this peer's state machine can apply, beyond what all versions of it can. Whoever proposes an
+   * entry of such a kind names it, and is refused until every member has announced it.
+   */
+  readonly kinds?: readonly string[];
+  /** Default 10 minutes. A session that was not used for so long is closed by the leader. */
+  readonly sessionTimeoutMs?: number;
   readonly log?: (event: RaftEvent) => void;
   /** Called once, when this peer can no longer keep its word. The process must end; nothing may be tried again. */
   readonly onFatal: (error: Error) => void;
@@ -91,6 +98,11 @@ export interface RaftStatus {
 export interface ProposeOptions {
   /** Default 5,000. */
   readonly timeoutMs?: number;
+}
+
+export interface ProposeEntryOptions extends ProposeOptions {
+  /** The entry's kind, when not all versions of the state machine can apply it: one of `RaftOptions.kinds`. */
+  readonly kind?: string;
 }
 
 export interface ReadIndexOptions {

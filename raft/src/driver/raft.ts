@@ -10,22 +10,31 @@ import { realDisk } from '../storage/disk.ts';
 import { DurableLog } from '../storage/durable-log.ts';
 import type { Recovered } from '../storage/recovery.ts';
 import { Announcer } from './announcer.ts';
-import { coreConfig, defaults } from './config.ts';
+import { coreConfig, defaults, maxProposalBytes, maxWaiting } from './config.ts';
+import { ownKinds } from './kinds.ts';
 import { Members, type Membership } from './members.ts';
-import type { Applied, ProposeOptions, RaftOptions, RaftStatus, ReadIndexOptions } from './options.ts';
+import type {
+  Applied,
+  ProposeEntryOptions,
+  ProposeOptions,
+  RaftOptions,
+  RaftStatus,
+  ReadIndexOptions,
+} from './options.ts';
+import { checkData, OwnEntries } from './own-entries.ts';
 import { groupsOf, Proposals, refusal } from './proposals.ts';
 import { Reads } from './reads.ts';
+import { Replicated } from './replicated.ts';
+import type { LogEntry, Session } from './sessions.ts';
 import { Snapshots } from './snapshots.ts';
-
-/** One proposal's data. Larger things belong elsewhere, with their address in the log. */
-export const maxProposalBytes = 1024 * 1024;
-/** Proposals or reads that wait on one peer; beyond it they are refused. */
-export const maxWaiting = 100_000;
+import { statusOf } from './status.ts';
 
 export class Raft {
   readonly #options: RaftOptions;
   readonly #core: RawNode;
   readonly #log: DurableLog;
+  readonly #replicated: Replicated;
+  readonly #ownEntries: OwnEntries;
   readonly #proposals = new Proposals();
   readonly #reads: Reads;
   readonly #members: Members;
@@ -34,6 +43,7 @@ export class Raft {
   readonly #tickMs: number;
   #timer: unknown;
   #lastTickMs: number;
+  #ticks = 0;
   #appliedIndex: number;
   #appliedTerm = 0;
   #turning: Promise<void> | undefined;
@@ -42,15 +52,28 @@ export class Raft {
   #isClosed = false;
   #isFatal = false;
 
-  private constructor(options: RaftOptions, log: DurableLog, recovered: Recovered) {
+  private constructor(options: RaftOptions, log: DurableLog, recovered: Recovered, replicated: Replicated) {
     this.#options = options;
     this.#log = log;
+    this.#replicated = replicated;
     this.#core = new RawNode(coreConfig(options), recovered);
     this.#reads = new Reads(options.id, options.random);
     this.#members = new Members(this.#core, options.peers, () => this.#appliedIndex);
     this.#tickMs = options.tickMs ?? defaults.tickMs;
     this.#appliedIndex = recovered.snapshot?.metadata.index ?? 0;
-    this.#snapshots = new Snapshots(options, this.#core, log, this.#appliedIndex);
+    this.#snapshots = new Snapshots(options, this.#core, log, replicated, this.#appliedIndex);
+    this.#ownEntries = new OwnEntries(
+      {
+        options,
+        core: this.#core,
+        isClosed: () => this.#isClosed,
+        send: (messages) => options.transport.send(messages),
+        newKey: () => this.#reads.newName(),
+        submit: (entry, timeoutMs, kind) => this.#submit(entry, timeoutMs, kind),
+        feed: () => this.#feed(),
+      },
+      replicated,
+    );
     this.#lastTickMs = options.clock.now();
     this.#announcer = new Announcer(this.status());
     if (options.log !== undefined) this.onStatus((status) => options.log?.({ type: 'status', status }));
@@ -58,7 +81,7 @@ export class Raft {
 
   /**
    * Reads the directory, restores the state machine and joins the peers. Entries that are known to be committed are
-   * applied before it returns. Throws DirectoryLockedError and LogDamagedError.
+   * applied before it returns. Throws DirectoryLockedError, LogDamagedError and UnknownKindError.
    */
   static async open(options: RaftOptions): Promise<Raft> {
     const config = coreConfig(options);
@@ -76,8 +99,9 @@ export class Raft {
       onFatal: (error) => onFatal(error),
     });
     try {
-      if (recovered.snapshot !== undefined) options.stateMachine.restore(recovered.snapshot.data);
-      const raft = new Raft(options, log, recovered);
+      const replicated = new Replicated(options.stateMachine, ownKinds(options.kinds));
+      if (recovered.snapshot !== undefined) replicated.restore(recovered.snapshot.data);
+      const raft = new Raft(options, log, recovered, replicated);
       onFatal = (error) => raft.#fatal(error);
       await raft.#start();
       return raft;
@@ -103,20 +127,29 @@ export class Raft {
    * Throws what was surely not appended as NotLeaderError, ProposalRefusedError or ClosedError, and
    * ProposalUnknownError when the proposal may yet be committed.
    */
-  propose(data: Uint8Array, { timeoutMs = defaults.timeoutMs }: ProposeOptions = {}): Promise<Applied> {
-    if (this.#isClosed) return Promise.reject(new ClosedError());
-    if (data.length === 0) return Promise.reject(new ProposalRefusedError('A proposal has at least one byte.'));
-    if (data.length > maxProposalBytes) {
-      return Promise.reject(new ProposalRefusedError(`A proposal has at most ${maxProposalBytes} bytes.`));
-    }
-    if (this.#proposals.count >= maxWaiting) {
-      return Promise.reject(new ProposalRefusedError('Too many proposals wait.'));
-    }
-    const { role, lead } = this.#core.basicStatus();
-    if (role !== 'leader') return Promise.reject(new NotLeaderError(lead || undefined));
+  async propose(
+    data: Uint8Array,
+    { timeoutMs = defaults.timeoutMs, kind }: ProposeEntryOptions = {},
+  ): Promise<Applied> {
+    checkData(data);
+    return this.#submit({ data: new Uint8Array(data) }, timeoutMs, kind);
+  }
+
+  /**
+   * A session, on any peer: each of its commands is applied once, however often it is tried. Throws SessionError
+   * (`session.unavailable`) and ClosedError.
+   */
+  async openSession({ timeoutMs = defaults.timeoutMs }: ProposeOptions = {}): Promise<Session> {
+    return this.#ownEntries.openSession(timeoutMs);
+  }
+
+  /** Throws at once what is refused; resolves when the entry is applied here. */
+  #submit(entry: LogEntry, timeoutMs: number, kind?: string): Promise<Applied> {
+    this.#demandLeadership();
+    if (this.#proposals.count >= maxWaiting) throw new ProposalRefusedError('Too many proposals wait.');
+    if (kind !== undefined) this.#ownEntries.enable(kind);
     return new Promise((resolve, reject) => {
-      const deadlineMs = this.#options.clock.now() + timeoutMs;
-      this.#proposals.add({ data: new Uint8Array(data), deadlineMs, resolve, reject });
+      this.#proposals.add({ entry, deadlineMs: this.#deadline(timeoutMs), resolve, reject });
       this.#wake();
     });
   }
@@ -141,6 +174,7 @@ export class Raft {
    */
   async changeMembership(target: Membership, { timeoutMs = defaults.timeoutMs }: ProposeOptions = {}): Promise<void> {
     this.#demandLeadership();
+    this.#ownEntries.demandOf(target);
     const changed = this.#members.change(target, this.#deadline(timeoutMs));
     this.#wake();
     await changed;
@@ -168,22 +202,12 @@ export class Raft {
   }
 
   status(): RaftStatus {
-    const core = this.#core.status();
-    const isLeader = core.role === 'leader';
-    return {
-      id: core.id,
-      term: core.term,
-      role: core.role,
-      ...(core.lead > 0 ? { leaderId: core.lead } : {}),
-      isEstablishedLeader: isLeader && this.#appliedTerm === core.term,
-      commitIndex: core.commit,
+    return statusOf(this.#core.status(), {
       appliedIndex: this.#appliedIndex,
-      firstIndex: core.firstIndex,
-      lastIndex: core.lastIndex,
+      appliedTerm: this.#appliedTerm,
       snapshotIndex: this.#snapshots.index,
       membership: this.#members.confState,
-      ...(isLeader ? { peers: core.progress } : {}),
-    };
+    });
   }
 
   /**
@@ -208,6 +232,7 @@ export class Raft {
     this.#options.clock.clearInterval(this.#timer);
     this.#proposals.close(cause);
     this.#reads.close();
+    this.#ownEntries.close();
     this.#members.close();
     void this.#options.transport.close();
   }
@@ -231,14 +256,19 @@ export class Raft {
   }
 
   #receive(message: Message): void {
-    this.#guarded(() => this.#core.step(message));
+    this.#guarded(() => {
+      if (message.type === 'MsgHello') this.#ownEntries.hear(message);
+      else if (message.type === 'MsgProp') this.#ownEntries.receiveForwarded(message);
+      else this.#core.step(message);
+    });
   }
 
   #tick(): void {
     const now = this.#options.clock.now();
     const lateMs = now - this.#lastTickMs - this.#tickMs;
     this.#lastTickMs = now;
-    const electionMs = (this.#options.electionTicks ?? defaults.electionTicks) * this.#tickMs;
+    const electionTicks = this.#options.electionTicks ?? defaults.electionTicks;
+    const electionMs = electionTicks * this.#tickMs;
     this.#guarded(() => {
       if (lateMs > electionMs / 2) {
         // The leader's heartbeats may lie unread in the sockets; that we heard nothing is our own fault.
@@ -248,7 +278,10 @@ export class Raft {
       this.#core.tick();
       this.#proposals.expire(now);
       this.#reads.tick(now);
+      this.#ownEntries.tick(now);
       this.#members.look(now);
+      this.#ticks += 1;
+      if (this.#ticks % electionTicks === 0) this.#ownEntries.tickSlowly(now);
     });
   }
 
@@ -297,7 +330,7 @@ export class Raft {
 
   #feed(): void {
     for (const group of groupsOf(this.#proposals.takeQueued(), maxProposalBytes)) {
-      const answer = this.#core.propose(group.map(({ data }) => data));
+      const answer = this.#core.proposeEntries(group.map(({ entry }) => entry));
       if (answer.isAccepted) this.#proposals.appended(group, answer.index, answer.term);
       else for (const { reject } of group) reject(refusal(answer));
     }
@@ -329,6 +362,7 @@ export class Raft {
 
   #leadershipChanged({ role, lead }: BasicStatus): void {
     if (role !== 'leader') this.#proposals.lostLeadership(lead || undefined);
+    this.#ownEntries.leadershipChanged(role === 'leader');
     this.#reads.retryAll();
     // Who acts as the leader must hear at once that it is none, and not after a slow disk's write.
     this.#announcer.announce(this.status());
@@ -341,7 +375,7 @@ export class Raft {
       if (change !== undefined) this.#members.apply(change, entry);
       // An entry without data is a new leader's first, or a change of membership that came too early.
       const isCommand = change === undefined && entry.data.length > 0;
-      const result = isCommand ? this.#options.stateMachine.apply(entry) : undefined;
+      const result = isCommand ? this.#replicated.apply(entry) : undefined;
       this.#appliedIndex = entry.index;
       this.#appliedTerm = entry.term;
       this.#proposals.applied(entry.index, entry.term, result);
@@ -356,7 +390,7 @@ export class Raft {
     await this.#log.saveSnapshot(snapshot);
     await this.#log.save({ ...ready, reset: snapshot.metadata });
     if (this.#isClosed) return;
-    this.#options.stateMachine.restore(snapshot.data);
+    this.#replicated.restore(snapshot.data);
     this.#appliedIndex = snapshot.metadata.index;
     this.#appliedTerm = snapshot.metadata.term;
     this.#members.installed(snapshot.metadata.confState);

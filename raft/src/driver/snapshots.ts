@@ -6,6 +6,7 @@ import type { DurableLog } from '../storage/durable-log.ts';
 import { maxMessageBytes } from '../transport/peer-stream.ts';
 import { defaults } from './config.ts';
 import type { RaftOptions } from './options.ts';
+import type { Replicated } from './replicated.ts';
 
 /** What a snapshot's message holds beside its data. */
 const overheadBytes = 1024;
@@ -14,14 +15,16 @@ export class Snapshots {
   readonly #options: RaftOptions;
   readonly #core: RawNode;
   readonly #log: DurableLog;
+  readonly #replicated: Replicated;
   /** The last entry that a durable snapshot covers; 0 when there is none. */
   index: number;
   #underWay: Promise<void> | undefined;
 
-  constructor(options: RaftOptions, core: RawNode, log: DurableLog, index: number) {
+  constructor(options: RaftOptions, core: RawNode, log: DurableLog, replicated: Replicated, index: number) {
     this.#options = options;
     this.#core = core;
     this.#log = log;
+    this.#replicated = replicated;
     this.index = index;
   }
 
@@ -40,7 +43,7 @@ export class Snapshots {
   maybeTake(applied: SnapshotMetadata, onFatal: (error: Error) => void): void {
     const every = this.#options.snapshotEveryEntries ?? defaults.snapshotEveryEntries;
     if (this.#underWay !== undefined || applied.index - this.index < every) return;
-    const data = this.#options.stateMachine.snapshot();
+    const data = this.#replicated.snapshot();
     this.#underWay = this.#take({ metadata: applied, data })
       .catch(onFatal)
       .finally(() => {

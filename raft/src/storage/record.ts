@@ -14,12 +14,13 @@ export const segmentHeaderBytes = 28;
 export const maxFrameBytes = 256 * 1024 * 1024;
 
 const segmentMagic = Buffer.from('RAFTLOG1');
-const kinds = { hardState: 1, entry: 2, reset: 3, confChange: 4, confChangeV2: 5 } as const;
+const kinds = { hardState: 1, entry: 2, reset: 3, confChange: 4, confChangeV2: 5, wrapped: 6 } as const;
 /** All entries look alike; their type is their record's kind. */
 const entryKinds: Record<EntryType, number> = {
   EntryNormal: kinds.entry,
   EntryConfChange: kinds.confChange,
   EntryConfChangeV2: kinds.confChangeV2,
+  EntryWrapped: kinds.wrapped,
 };
 const entryTypes = new Map(Object.entries(entryKinds).map(([type, kind]) => [kind, type as EntryType]));
 

@@ -24,12 +24,14 @@ const wireTypes = {
   MsgReadIndexResp: WireType.MSG_READ_INDEX_RESP,
   MsgTransferLeader: WireType.MSG_TRANSFER_LEADER,
   MsgTimeoutNow: WireType.MSG_TIMEOUT_NOW,
+  MsgHello: WireType.MSG_HELLO,
 } as const;
 
 const wireEntryTypes = {
   EntryNormal: WireEntryType.UNSPECIFIED,
   EntryConfChange: WireEntryType.CONF_CHANGE,
   EntryConfChangeV2: WireEntryType.CONF_CHANGE_V2,
+  EntryWrapped: WireEntryType.WRAPPED,
 } as const;
 
 const coreEntryTypes = new Map<number, EntryType>(
