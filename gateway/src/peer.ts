@@ -278,6 +278,7 @@ export class GatewayPeer {
     const isPeer = (caller: { kind: string }): boolean => caller.kind === 'gateway';
     const table = {
       '/raft.v1.RaftService/Deliver': isPeer,
+      '/raft.v1.RaftService/SendSnapshot': isPeer,
       [PeerServiceService.forward.path]: isPeer,
       [PeerServiceService.hear.path]: isPeer,
       '/grpc.health.v1.Health/Check': isPeer,

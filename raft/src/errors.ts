@@ -127,6 +127,12 @@ export class LogDamagedError extends Error {
   }
 }
 
+/** Whether a disk said that it has no room left. */
+export function isDiskFull(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
 /** A write or sync failed. What is durable is unknown from then on, so nothing is tried again: the process must end. */
 export class StorageFailedError extends Error {
   override readonly name = 'StorageFailedError';

@@ -157,6 +157,11 @@ export class RawNode {
     this.#raft.randomizedElectionTicks = ticks;
   }
 
+  /** The last entry of the snapshot that waits to be installed; 0 when none does. */
+  get pendingSnapshotIndex(): number {
+    return this.#raft.log.pendingSnapshot?.metadata.index ?? 0;
+  }
+
   /** Forgets entries up to `index`, which this durable snapshot of the state machine covers. */
   compact(snapshot: Snapshot, index: number): void {
     this.#raft.log.compact(snapshot, index);

@@ -1,3 +1,4 @@
+import type { Snapshot } from '../core/messages.ts';
 import type { CoreConfig } from '../core/raft.ts';
 import type { RaftOptions } from './options.ts';
 
@@ -28,7 +29,7 @@ export const maxProposalBytes = 1024 * 1024;
 /** Proposals, reads or commands of sessions that wait on one peer; beyond it they are refused. */
 export const maxWaiting = 100_000;
 
-export function coreConfig(options: RaftOptions): CoreConfig {
+export function coreConfig(options: RaftOptions, snapshotSource: () => Snapshot | undefined): CoreConfig {
   const electionTicks = options.electionTicks ?? defaults.electionTicks;
   return {
     id: options.id,
@@ -43,5 +44,6 @@ export function coreConfig(options: RaftOptions): CoreConfig {
     disableProposalForwarding: true,
     stepDownOnRemoval: true,
     limits,
+    snapshotSource,
   };
 }

@@ -19,7 +19,7 @@ export interface StateMachine {
    * that proposed. It must not throw: that is a fatal error.
    */
   apply(entry: CommittedEntry): unknown;
-  /** All of the state, as of the last applied entry. At most `maxMessageBytes` less 1 KiB travel to a slow peer. */
+  /** All of the state, as of the last applied entry. At most `maxSnapshotBytes` travel to a slow peer. */
   snapshot(): Uint8Array;
   /** Replaces all of the state. */
   restore(data: Uint8Array): void;
@@ -28,8 +28,9 @@ export interface StateMachine {
 export type RaftEvent =
   | { readonly type: 'status'; readonly status: RaftStatus }
   | { readonly type: 'snapshot-taken' | 'snapshot-installed'; readonly index: number; readonly bytes: number }
-  /** A snapshot has grown too large to travel to a peer that needs it. */
-  | { readonly type: 'snapshot-too-large'; readonly index: number; readonly bytes: number }
+  | { readonly type: 'snapshot-sending'; readonly to: number; readonly index: number; readonly bytes: number }
+  /** It is tried again, and goes on where it was left. */
+  | { readonly type: 'snapshot-send-failed'; readonly to: number; readonly why: string }
   /** The event loop stood still for so long that a silent leader proves nothing. */
   | { readonly type: 'stalled'; readonly lateMs: number };
 

@@ -2,7 +2,6 @@
 // anything. One loop turns at a time; what is proposed or received while the disk writes waits in the core, so the
 // next turn writes all of it at once (group commit). After a fatal error nothing leaves this peer any more.
 import { assert } from '../assert.ts';
-import { decodeConfChange } from '../core/conf-change.ts';
 import type { Message } from '../core/messages.ts';
 import { type BasicStatus, RawNode, type Ready } from '../core/raw-node.ts';
 import { ClosedError, NoLeaderError, NotLeaderError, ProposalRefusedError } from '../errors.ts';
@@ -10,6 +9,7 @@ import { realDisk } from '../storage/disk.ts';
 import { DurableLog } from '../storage/durable-log.ts';
 import type { Recovered } from '../storage/recovery.ts';
 import { Announcer } from './announcer.ts';
+import { Applying } from './applying.ts';
 import { coreConfig, defaults, maxProposalBytes, maxWaiting } from './config.ts';
 import { ownKinds } from './kinds.ts';
 import { Members, type Membership } from './members.ts';
@@ -26,14 +26,14 @@ import { groupsOf, Proposals, refusal } from './proposals.ts';
 import { Reads } from './reads.ts';
 import { Replicated } from './replicated.ts';
 import type { LogEntry, Session } from './sessions.ts';
-import { Snapshots } from './snapshots.ts';
+import { Snapshots, withoutData } from './snapshots.ts';
 import { statusOf } from './status.ts';
 
 export class Raft {
   readonly #options: RaftOptions;
   readonly #core: RawNode;
   readonly #log: DurableLog;
-  readonly #replicated: Replicated;
+  readonly #applying: Applying;
   readonly #ownEntries: OwnEntries;
   readonly #proposals = new Proposals();
   readonly #reads: Reads;
@@ -44,8 +44,6 @@ export class Raft {
   #timer: unknown;
   #lastTickMs: number;
   #ticks = 0;
-  #appliedIndex: number;
-  #appliedTerm = 0;
   #turning: Promise<void> | undefined;
   #isWriting = false;
   #isMeanwhileDue = false;
@@ -55,13 +53,23 @@ export class Raft {
   private constructor(options: RaftOptions, log: DurableLog, recovered: Recovered, replicated: Replicated) {
     this.#options = options;
     this.#log = log;
-    this.#replicated = replicated;
-    this.#core = new RawNode(coreConfig(options), recovered);
+    this.#applying = new Applying(replicated, this.#proposals, recovered.snapshot?.metadata);
+    const { hardState, entries, snapshot } = recovered;
+    const newest = snapshot === undefined ? {} : { snapshot: withoutData(snapshot.metadata) };
+    const source = () => this.#snapshots.newest;
+    this.#core = new RawNode(coreConfig(options, source), { hardState, entries, ...newest });
     this.#reads = new Reads(options.id, options.random);
-    this.#members = new Members(this.#core, options.peers, () => this.#appliedIndex);
+    this.#members = new Members(this.#core, options.peers, () => this.#applying.index);
     this.#tickMs = options.tickMs ?? defaults.tickMs;
-    this.#appliedIndex = recovered.snapshot?.metadata.index ?? 0;
-    this.#snapshots = new Snapshots(options, this.#core, log, replicated, this.#appliedIndex);
+    this.#snapshots = new Snapshots(
+      {
+        ...{ options, log, replicated },
+        guarded: (work) => this.#guarded(() => work(this.#core)),
+        onFatal: (error) => this.#fatal(error),
+      },
+      this.#core,
+      newest.snapshot,
+    );
     this.#ownEntries = new OwnEntries(
       {
         options,
@@ -84,11 +92,9 @@ export class Raft {
    * applied before it returns. Throws DirectoryLockedError, LogDamagedError and UnknownKindError.
    */
   static async open(options: RaftOptions): Promise<Raft> {
-    const config = coreConfig(options);
-    assert(
-      [options.id, ...config.voters].every((id) => options.peers.some((peer) => peer.id === id)),
-      'this peer and the first voters are among the peers',
-    );
+    const { id, peers, voters = peers.map((peer) => peer.id) } = options;
+    const areKnown = [id, ...voters].every((known) => peers.some((peer) => peer.id === known));
+    assert(areKnown, 'this peer and the first voters are among the peers');
     let onFatal = (_error: Error): void => undefined;
     const { log, recovered } = await DurableLog.open({
       id: options.id,
@@ -114,7 +120,11 @@ export class Raft {
   async #start(): Promise<void> {
     const { transport, clock, id, peers } = this.#options;
     await this.#turn();
-    transport.start({ id, peers, receive: (message) => this.#receive(message) });
+    transport.start({
+      ...{ id, peers },
+      receive: (message) => this.#receive(message),
+      receiveSnapshot: async (message, file) => (this.#isClosed ? undefined : this.#snapshots.receive(message, file)),
+    });
     this.#timer = clock.setInterval(() => this.#tick(), this.#tickMs);
     // Alone there is nobody to wait for.
     const { voters } = this.#core.status().confState;
@@ -203,8 +213,8 @@ export class Raft {
 
   status(): RaftStatus {
     return statusOf(this.#core.status(), {
-      appliedIndex: this.#appliedIndex,
-      appliedTerm: this.#appliedTerm,
+      appliedIndex: this.#applying.index,
+      appliedTerm: this.#applying.term,
       snapshotIndex: this.#snapshots.index,
       membership: this.#members.confState,
     });
@@ -234,6 +244,7 @@ export class Raft {
     this.#reads.close();
     this.#ownEntries.close();
     this.#members.close();
+    this.#snapshots.lostLeadership();
     void this.#options.transport.close();
   }
 
@@ -291,7 +302,7 @@ export class Raft {
     if (this.#isClosed || !this.#isWriting) return;
     try {
       this.#feed();
-      this.#options.transport.send(this.#core.takeMessages());
+      this.#send(this.#core.takeMessages());
     } catch (error) {
       this.#fatal(error as Error);
     }
@@ -341,59 +352,43 @@ export class Raft {
     const { transport } = this.#options;
     if (ready.softState !== undefined) this.#leadershipChanged(this.#core.basicStatus());
     for (const { context, index } of ready.readStates) this.#reads.confirmed(context, index);
-    transport.send(ready.messages);
-    this.#apply(ready);
+    this.#send(ready.messages);
+    this.#applying.apply(ready.committedEntries, this.#members);
     this.#isWriting = true;
-    if (ready.snapshot !== undefined) await this.#install(ready);
-    else if (ready.mustSync) await this.#log.save(ready);
+    if (ready.snapshot !== undefined) {
+      await this.#applying.install(ready.snapshot, ready, this.#snapshots, this.#members);
+    } else if (ready.mustSync) await this.#log.save(ready);
     this.#isWriting = false;
     if (!ready.mustSync && ready.hardState !== undefined) this.#log.noteCommit(ready.hardState);
     // A fatal error during the wait has stopped this peer: what it did not make durable, it must not confirm.
     if (this.#isClosed) return;
     transport.send(ready.messagesAfterAppend);
     this.#core.advance();
-    this.#reads.applied(this.#appliedIndex);
+    this.#reads.applied(this.#applying.index);
     this.#members.look(this.#options.clock.now());
     this.#announcer.announce(this.status());
     const { confState } = this.#members;
-    const applied = { index: this.#appliedIndex, term: this.#appliedTerm, confState };
-    this.#snapshots.maybeTake(applied, (error) => this.#fatal(error));
+    this.#snapshots.maybeTake({ index: this.#applying.index, term: this.#applying.term, confState });
+  }
+
+  /** Snapshots go a way of their own. */
+  #send(messages: readonly Message[]): void {
+    const isSnapshot = ({ type }: Message) => type === 'MsgSnap';
+    if (!messages.some(isSnapshot)) this.#options.transport.send(messages);
+    else {
+      this.#options.transport.send(messages.filter((message) => !isSnapshot(message)));
+      for (const message of messages.filter(isSnapshot)) this.#snapshots.send(message);
+    }
   }
 
   #leadershipChanged({ role, lead }: BasicStatus): void {
-    if (role !== 'leader') this.#proposals.lostLeadership(lead || undefined);
+    if (role !== 'leader') {
+      this.#proposals.lostLeadership(lead || undefined);
+      this.#snapshots.lostLeadership();
+    }
     this.#ownEntries.leadershipChanged(role === 'leader');
     this.#reads.retryAll();
     // Who acts as the leader must hear at once that it is none, and not after a slow disk's write.
     this.#announcer.announce(this.status());
-  }
-
-  #apply(ready: Ready): void {
-    for (const entry of ready.committedEntries) {
-      assert(entry.index === this.#appliedIndex + 1, 'entries are applied in order');
-      const change = decodeConfChange(entry);
-      if (change !== undefined) this.#members.apply(change, entry);
-      // An entry without data is a new leader's first, or a change of membership that came too early.
-      const isCommand = change === undefined && entry.data.length > 0;
-      const result = isCommand ? this.#replicated.apply(entry) : undefined;
-      this.#appliedIndex = entry.index;
-      this.#appliedTerm = entry.term;
-      this.#proposals.applied(entry.index, entry.term, result);
-    }
-  }
-
-  async #install(ready: Ready): Promise<void> {
-    const { snapshot } = ready;
-    assert(snapshot !== undefined, 'there is a snapshot to install');
-    // An own snapshot under way is older; it must not come to lie over this one.
-    await this.#snapshots.settled();
-    await this.#log.saveSnapshot(snapshot);
-    await this.#log.save({ ...ready, reset: snapshot.metadata });
-    if (this.#isClosed) return;
-    this.#replicated.restore(snapshot.data);
-    this.#appliedIndex = snapshot.metadata.index;
-    this.#appliedTerm = snapshot.metadata.term;
-    this.#members.installed(snapshot.metadata.confState);
-    this.#snapshots.installed(snapshot);
   }
 }

@@ -6,6 +6,8 @@ import { dirname, resolve } from 'node:path';
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 
 export interface DiskFile {
+  /** What is there, at most `length` bytes; fewer only at the end of the file. */
+  read(position: number, length: number): Promise<Uint8Array>;
   /** Writes all of `data` at `position`, in bytes. */
   write(data: Uint8Array, position: number): Promise<void>;
   /** Cuts the file to `length` bytes. */
@@ -37,6 +39,17 @@ class RealFile implements DiskFile {
 
   constructor(handle: FileHandle) {
     this.#handle = handle;
+  }
+
+  async read(position: number, length: number): Promise<Uint8Array> {
+    const buffer = Buffer.allocUnsafe(length);
+    let filled = 0;
+    while (filled < length) {
+      const { bytesRead } = await this.#handle.read(buffer, filled, length - filled, position + filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return buffer.subarray(0, filled);
   }
 
   async write(data: Uint8Array, position: number): Promise<void> {
@@ -80,7 +93,7 @@ export const realDisk: Disk = {
   },
   list: (path) => readdir(path),
   readFile: (path) => readFile(path),
-  createFile: async (path) => new RealFile(await open(path, 'w', 0o600)),
+  createFile: async (path) => new RealFile(await open(path, 'w+', 0o600)),
   openFile: async (path) => new RealFile(await open(path, 'r+')),
   rename,
   remove: (path) => rm(path),

@@ -104,6 +104,7 @@ test('the last record is written and synced again at the next start, for its own
     async openFile(name) {
       const file = await realDisk.openFile(name);
       return {
+        read: (position, length) => file.read(position, length),
         write(data, position) {
           const isSame = content.subarray(position, position + data.length).equals(data);
           asked.push(`write ${data.length} at ${position}${isSame ? '' : ' of something else'}`);

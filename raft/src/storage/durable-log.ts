@@ -4,13 +4,22 @@
 // is poisoned, nothing is tried again, and the process has to end.
 import { join } from 'node:path';
 import { assert } from '../assert.ts';
-import type { HardState, Snapshot } from '../core/messages.ts';
+import type { HardState, Snapshot, SnapshotMetadata } from '../core/messages.ts';
 import { ClosedError, StorageFailedError } from '../errors.ts';
 import type { DirectoryLock } from './directory-lock.ts';
 import type { Disk, DiskFile } from './disk.ts';
+import { PartialSnapshot, removePartials, type SnapshotKey } from './partial-snapshot.ts';
 import { encodeFrame, encodeSegmentHeader, type FrameContent, segmentHeaderBytes } from './record.ts';
 import { maxIndexOf, type Recovered, type RecoveredDisk, recover, type Segment, segmentName } from './recovery.ts';
-import { removeOlderSnapshots, temporarySuffix, writeSnapshot } from './snapshot-file.ts';
+import {
+  adoptSnapshot,
+  openSnapshot,
+  readNewestSnapshot,
+  removeOlderSnapshots,
+  type SnapshotSource,
+  temporarySuffix,
+  writeSnapshot,
+} from './snapshot-file.ts';
 
 /** A segment that has reached this size is not written to any more. */
 export const defaultSegmentBytes = 16 * 1024 * 1024;
@@ -41,7 +50,7 @@ export class DurableLog {
   #hardState: HardState;
   /** Whether the disk has an older commit index than `#hardState`. */
   #isCommitUnwritten = false;
-  #snapshotIndex: number;
+  #snapshot: SnapshotMetadata | undefined;
   #waiting: Save[] = [];
   #flushing: Promise<void> | undefined;
   #snapshotting: Promise<void> = Promise.resolve();
@@ -56,7 +65,7 @@ export class DurableLog {
     this.#end = recovered.end;
     this.#nextSequence = Math.max(recovered.nextSequence, 1);
     this.#hardState = recovered.hardState;
-    this.#snapshotIndex = recovered.snapshot?.metadata.index ?? 0;
+    this.#snapshot = recovered.snapshot?.metadata;
   }
 
   /**
@@ -102,35 +111,64 @@ export class DurableLog {
     this.#isCommitUnwritten = true;
   }
 
-  /**
-   * Resolves when the snapshot is durable and older ones are gone. One that is older than what the disk has
-   * is ignored. A snapshot from the leader must be followed by a save with `reset`.
-   */
-  async saveSnapshot(snapshot: Snapshot): Promise<void> {
-    const work = this.#snapshotting.then(() => this.#saveSnapshot(snapshot));
-    this.#snapshotting = work.catch(() => undefined);
-    await work;
+  get #snapshotIndex(): number {
+    return this.#snapshot?.index ?? 0;
   }
 
-  async #saveSnapshot(snapshot: Snapshot): Promise<void> {
+  /**
+   * Resolves when the snapshot is durable and older ones are gone. One that is older than what the disk has
+   * is ignored. A snapshot from the leader must be followed by a save with `reset`. One that came in pieces, as which
+   * it is on the disk already, is not written again.
+   */
+  saveSnapshot(snapshot: Snapshot, received?: PartialSnapshot): Promise<void> {
+    return this.#afterSnapshots(() => this.#saveSnapshot(snapshot, received));
+  }
+
+  async #saveSnapshot(snapshot: Snapshot, received?: PartialSnapshot): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     const { index } = snapshot.metadata;
     if (index <= this.#snapshotIndex) return;
     const { disk, directory } = this.#options;
     try {
-      await writeSnapshot(disk, directory, snapshot);
-      this.#snapshotIndex = index;
+      if (received === undefined) await writeSnapshot(disk, directory, snapshot);
+      else await adoptSnapshot(disk, directory, received.path, index);
+      this.#snapshot = snapshot.metadata;
       await removeOlderSnapshots(disk, directory, index);
+      await removePartials(disk, directory, (key) => key.index <= index);
     } catch (error) {
       throw this.#poison(error);
     }
   }
 
+  /** The newest durable snapshot, to be sent. Whoever opens it must close it. */
+  openSnapshot(): Promise<SnapshotSource | undefined> {
+    const { disk, directory } = this.#options;
+    return this.#afterSnapshots(async () => this.#snapshot && openSnapshot(disk, directory, this.#snapshot));
+  }
+
+  /** The newest durable snapshot, all of it. */
+  readSnapshot(): Promise<Snapshot | undefined> {
+    return this.#afterSnapshots(() => readNewestSnapshot(this.#options.disk, this.#options.directory));
+  }
+
+  /** Goes on with a snapshot that comes in pieces, where it was left. Pieces of others are removed. */
+  receiveSnapshot(key: SnapshotKey): Promise<PartialSnapshot> {
+    return this.#afterSnapshots(() => PartialSnapshot.open(this.#options.disk, this.#options.directory, key));
+  }
+
+  /** One thing at a time is done to snapshots. */
+  async #afterSnapshots<T>(act: () => Promise<T>): Promise<T> {
+    const work = this.#snapshotting.then(act);
+    this.#snapshotting = work.then(
+      () => undefined,
+      () => undefined,
+    );
+    return work;
+  }
+
   /** Deletes the segments that the durable snapshot covers wholly. The one with its last entry stays as its witness. */
-  async compact(): Promise<void> {
-    const work = this.#snapshotting.then(() => this.#compact());
-    this.#snapshotting = work.catch(() => undefined);
-    await work;
+  compact(): Promise<void> {
+    return this.#afterSnapshots(() => this.#compact());
   }
 
   async #compact(): Promise<void> {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Entry, HardState, Snapshot, SnapshotMetadata } from '../core/messages.ts';
 import { LogDamagedError } from '../errors.ts';
 import type { Disk } from './disk.ts';
+import { removePartials } from './partial-snapshot.ts';
 import {
   decodeFrame,
   decodeSegmentHeader,
@@ -85,6 +86,7 @@ export async function recover(disk: Disk, directory: string, id: number): Promis
   const names = await disk.list(directory);
   for (const name of names) if (name.endsWith(temporarySuffix)) await disk.remove(join(directory, name));
   const snapshot = await readNewestSnapshot(disk, directory);
+  await removePartials(disk, directory, ({ index }) => index <= (snapshot?.metadata.index ?? 0));
   const replay = new Replay();
   const segments: Segment[] = [];
   let nextSequence = 0;

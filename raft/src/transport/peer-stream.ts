@@ -7,22 +7,20 @@ import type { Message } from '../core/messages.ts';
 import { payloadBytes } from '../core/messages.ts';
 import { type DeliverRequest, RaftServiceClient } from '../generated/raft/v1/raft.ts';
 import type { PeerAddress } from './transport.ts';
-import { encodeMessage, toWire } from './wire.ts';
+import { toWire } from './wire.ts';
 
 /** Messages that wait for one peer; older ones are dropped. */
 export const maxQueuedMessages = 4096;
 /** Bytes of data that wait for one peer; older messages are dropped. */
 export const maxQueuedBytes = 128 * 1024 * 1024;
-/** A batch is closed when it has this many bytes of data; larger messages travel in chunks of this size. */
+/** A batch is closed when it has this many bytes of data. */
 export const batchBytes = 1024 * 1024;
-/** A message, so also a snapshot, may be this large at most; a larger one is never delivered. */
-export const maxMessageBytes = 64 * 1024 * 1024;
 /** The metadata key in which the sender names itself. */
 export const peerKey = 'raft-peer';
 
 const firstPauseMs = 50;
 const longestPauseMs = 2_000;
-const channelDefaults = {
+export const channelDefaults = {
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.min_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': longestPauseMs,
@@ -38,12 +36,18 @@ interface Queued {
   readonly bytes: number;
 }
 
+/** What names the sender of a call. */
+export function senderMetadata(id: number): Metadata {
+  const metadata = new Metadata();
+  metadata.set(peerKey, String(id));
+  return metadata;
+}
+
 export class PeerStream {
   readonly #client: RaftServiceClient;
   readonly #id: number;
   #queue: Queued[] = [];
   #queuedBytes = 0;
-  #chunks: DeliverRequest[] = [];
   #stream: Stream | undefined;
   #isWritable = false;
   #isScheduled = false;
@@ -58,7 +62,7 @@ export class PeerStream {
 
   send(message: Message): void {
     if (this.#isClosed) return;
-    const bytes = payloadBytes(message.entries) + (message.snapshot?.data.length ?? 0);
+    const bytes = payloadBytes(message.entries);
     this.#queue.push({ message, bytes });
     this.#queuedBytes += bytes;
     while (this.#queue.length > maxQueuedMessages || (this.#queuedBytes > maxQueuedBytes && this.#queue.length > 1)) {
@@ -73,7 +77,6 @@ export class PeerStream {
     this.#stream?.cancel();
     this.#client.close();
     this.#queue = [];
-    this.#chunks = [];
   }
 
   /** All messages of one turn of the event loop become one batch. */
@@ -89,18 +92,7 @@ export class PeerStream {
   #flush(): void {
     if (this.#isClosed || this.#pause !== undefined) return;
     const stream = this.#stream ?? this.#connect();
-    while (this.#isWritable && (this.#queue.length > 0 || this.#chunks.length > 0)) {
-      const messages = this.#takeBatch();
-      const chunk = messages.length === 0 ? this.#chunks.shift() : undefined;
-      // Between two chunks go whole messages, so that a snapshot does not hold up heartbeats.
-      const next = this.#chunks.length > 0 && messages.length > 0 ? this.#chunks.shift() : chunk;
-      if (messages.length === 0 && next === undefined) continue;
-      this.#isWritable = stream.write({
-        messages,
-        chunk: next?.chunk ?? Buffer.alloc(0),
-        lastChunk: next?.lastChunk ?? false,
-      });
-    }
+    while (this.#isWritable && this.#queue.length > 0) this.#isWritable = stream.write({ messages: this.#takeBatch() });
   }
 
   #takeBatch(): DeliverRequest['messages'] {
@@ -108,21 +100,16 @@ export class PeerStream {
     for (let bytes = 0; bytes < batchBytes; ) {
       const next = this.#queue[0];
       if (next === undefined) break;
-      const isLarge = next.bytes > batchBytes / 2;
-      if (isLarge && this.#chunks.length > 0) break;
       this.#queue.shift();
       this.#queuedBytes -= next.bytes;
-      if (isLarge) this.#chunks = cutIntoChunks(next.message);
-      else batch.push(toWire(next.message));
-      bytes += isLarge ? 0 : next.bytes;
+      batch.push(toWire(next.message));
+      bytes += next.bytes;
     }
     return batch;
   }
 
   #connect(): Stream {
-    const metadata = new Metadata();
-    metadata.set(peerKey, String(this.#id));
-    const stream = this.#client.deliver(metadata, () => this.#lost(stream));
+    const stream = this.#client.deliver(senderMetadata(this.#id), () => this.#lost(stream));
     // The callback tells of every end; without a listener an error event would end the process.
     stream.on('error', () => undefined);
     stream.on('metadata', () => {
@@ -142,8 +129,6 @@ export class PeerStream {
     if (this.#stream !== stream || this.#isClosed) return;
     this.#stream = undefined;
     this.#isWritable = false;
-    // The receiver forgot the chunks it had.
-    this.#chunks = [];
     this.#pause = setTimeout(() => {
       this.#pause = undefined;
       if (this.#queue.length > 0) this.#schedule();
@@ -151,15 +136,4 @@ export class PeerStream {
     this.#pause.unref();
     this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
   }
-}
-
-function cutIntoChunks(message: Message): DeliverRequest[] {
-  const bytes = encodeMessage(toWire(message));
-  if (bytes.length > maxMessageBytes) return [];
-  const chunks: DeliverRequest[] = [];
-  for (let at = 0; at < bytes.length; at += batchBytes) {
-    const end = Math.min(at + batchBytes, bytes.length);
-    chunks.push({ messages: [], chunk: bytes.subarray(at, end), lastChunk: end === bytes.length });
-  }
-  return chunks;
 }
