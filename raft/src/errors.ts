@@ -29,6 +29,15 @@ export class ProposalRefusedError extends Error {
   override readonly name: string = 'ProposalRefusedError';
 }
 
+/** The disk of this peer's log has no room. The proposal was surely not appended. */
+export class DiskFullError extends ProposalRefusedError {
+  override readonly name = 'DiskFullError';
+
+  constructor(directory: string, options?: ErrorOptions) {
+    super(`The disk under ${directory} is full. Make room on it: the peer goes on by itself.`, options);
+  }
+}
+
 /** Not every member has said that it can apply such entries. The proposal was surely not appended. */
 export class KindNotAnnouncedError extends ProposalRefusedError {
   override readonly name = 'KindNotAnnouncedError';

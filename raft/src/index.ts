@@ -60,6 +60,7 @@ export type { Session, SessionApplied, SessionProposeOptions } from './driver/se
 export {
   ClosedError,
   DirectoryLockedError,
+  DiskFullError,
   KindNotAnnouncedError,
   LogDamagedError,
   NoLeaderError,
@@ -73,7 +74,8 @@ export {
 } from './errors.ts';
 export type { DirectoryLock } from './storage/directory-lock.ts';
 export { type Disk, type DiskFile, realDisk } from './storage/disk.ts';
-export { DurableLog, type DurableLogOptions } from './storage/durable-log.ts';
+export { DurableLog } from './storage/durable-log.ts';
+export type { DiskSpace, DurableLogOptions } from './storage/log-options.ts';
 export type { FrameContent } from './storage/record.ts';
 export type { Recovered } from './storage/recovery.ts';
 export type { SnapshotSource } from './storage/snapshot-file.ts';

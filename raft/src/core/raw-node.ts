@@ -16,6 +16,7 @@ import {
   type MessageType,
   makeMessage,
   none,
+  type ReadState,
   type Snapshot,
 } from './messages.ts';
 import { type CoreConfig, type CoreRecovery, RaftCore, type StepRefusal } from './raft.ts';
@@ -133,6 +134,11 @@ export class RawNode {
     this.#stepLocal('MsgForgetLeader');
   }
 
+  /** A leader gives up leading, for a reason that only its caller knows. */
+  stepDown(): void {
+    if (this.#raft.role === 'leader') this.#raft.becomeFollower(this.#raft.term, none);
+  }
+
   /** What was sent to this peer last is probably lost. */
   reportUnreachable(id: number): void {
     this.#stepLocal('MsgUnreachable', { from: id });
@@ -194,6 +200,13 @@ export class RawNode {
     const { messages } = this.#raft;
     if (messages.length > 0) this.#raft.messages = [];
     return messages;
+  }
+
+  /** Reads that are confirmed, also between `ready()` and `advance()`: they depend on no disk. */
+  takeReadStates(): readonly ReadState[] {
+    const { readStates } = this.#raft;
+    if (readStates.length > 0) this.#raft.readStates = [];
+    return readStates;
   }
 
   ready(): Ready {

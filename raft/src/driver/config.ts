@@ -1,5 +1,8 @@
+import { assert } from '../assert.ts';
 import type { Snapshot } from '../core/messages.ts';
 import type { CoreConfig } from '../core/raft.ts';
+import { realDisk } from '../storage/disk.ts';
+import type { DurableLogOptions } from '../storage/log-options.ts';
 import type { RaftOptions } from './options.ts';
 
 export const defaults = {
@@ -28,6 +31,20 @@ const limits = {
 export const maxProposalBytes = 1024 * 1024;
 /** Proposals, reads or commands of sessions that wait on one peer; beyond it they are refused. */
 export const maxWaiting = 100_000;
+
+export function checkPeers({ id, peers, voters = peers.map((peer) => peer.id) }: RaftOptions): void {
+  const areKnown = [id, ...voters].every((known) => peers.some((peer) => peer.id === known));
+  assert(areKnown, 'this peer and the first voters are among the peers');
+}
+
+export function logOptions(options: RaftOptions): Omit<DurableLogOptions, 'onFatal'> {
+  const { id, directory, disk = realDisk, segmentBytes, preallocateBytes } = options;
+  return {
+    ...{ id, directory, disk },
+    ...(segmentBytes === undefined ? {} : { segmentBytes }),
+    ...(preallocateBytes === undefined ? {} : { preallocateBytes }),
+  };
+}
 
 export function coreConfig(options: RaftOptions, snapshotSource: () => Snapshot | undefined): CoreConfig {
   const electionTicks = options.electionTicks ?? defaults.electionTicks;

@@ -121,7 +121,7 @@ function changesTowards({ voters, learners = [] }: Membership, now: ConfState): 
 }
 
 /** The voter that would take over soonest: heard of lately, and with the most of the log. */
-function successorOf({ id, progress, confState }: CoreStatus): number | undefined {
+export function successorOf({ id, progress, confState }: CoreStatus): number | undefined {
   const candidates = [...progress].filter(
     ([peer, { isRecentlyActive }]) => peer !== id && isRecentlyActive && confState.voters.includes(peer),
   );

@@ -1,6 +1,7 @@
 import type { ConfState, Role } from '../core/messages.ts';
 import type { PeerProgress } from '../core/raw-node.ts';
 import type { Disk } from '../storage/disk.ts';
+import type { DiskSpace } from '../storage/log-options.ts';
 import type { PeerAddress, Transport } from '../transport/transport.ts';
 import type { Clock } from './clock.ts';
 
@@ -31,6 +32,10 @@ export type RaftEvent =
   | { readonly type: 'snapshot-sending'; readonly to: number; readonly index: number; readonly bytes: number }
   /** It is tried again, and goes on where it was left. */
   | { readonly type: 'snapshot-send-failed'; readonly to: number; readonly why: string }
+  /** The disk fills up, or has room again. */
+  | { readonly type: 'disk-space'; readonly space: DiskSpace }
+  /** A snapshot was not taken; it is tried again. */
+  | { readonly type: 'snapshot-failed'; readonly why: string }
   /** The event loop stood still for so long that a silent leader proves nothing. */
   | { readonly type: 'stalled'; readonly lateMs: number };
 
@@ -65,6 +70,8 @@ export interface RaftOptions {
   readonly trailingEntries?: number;
   /** Default 16 MiB. */
   readonly segmentBytes?: number;
+  /** Default 1 MiB: zeros that are written ahead of the log, which are also its reserve on a disk that fills up. */
+  readonly preallocateBytes?: number;
   /**
    * Kinds of entries that this peer's state machine can apply, beyond what all versions of it can. Whoever proposes an
    * entry of such a kind names it, and is refused until every member has announced it.
@@ -90,6 +97,8 @@ export interface RaftStatus {
   readonly lastIndex: number;
   /** 0 when there is no snapshot. */
   readonly snapshotIndex: number;
+  /** Other than `enough`, this peer takes no proposals. */
+  readonly diskSpace: DiskSpace;
   /** Who takes part, as of the last applied entry. */
   readonly membership: ConfState;
   /** Only on the leader: what it knows of each peer, by id. */

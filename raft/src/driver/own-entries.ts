@@ -17,6 +17,7 @@ export interface OwnEntriesHost {
   readonly options: RaftOptions;
   readonly core: RawNode;
   isClosed(): boolean;
+  isDiskFull(): boolean;
   send(messages: readonly Message[]): void;
   /** A name that was never drawn before. */
   newKey(): string;
@@ -85,7 +86,7 @@ export class OwnEntries {
   /** What a peer's session passed on. That peer hears nothing of it but that it is applied. */
   receiveForwarded(message: Message): void {
     const isSessions = message.entries.every(({ type, data }) => type === 'EntryWrapped' && isWrapped(data));
-    if (!isSessions || this.#host.core.basicStatus().role !== 'leader') return;
+    if (!isSessions || this.#host.isDiskFull() || this.#host.core.basicStatus().role !== 'leader') return;
     try {
       this.enable(sessionsKind);
     } catch (error) {

@@ -1,16 +1,16 @@
 // The shell around the core: it does the I/O that each Ready asks, in the order of its fields, and nothing else decides
 // anything. One loop turns at a time; what is proposed or received while the disk writes waits in the core, so the
 // next turn writes all of it at once (group commit). After a fatal error nothing leaves this peer any more.
-import { assert } from '../assert.ts';
 import type { Message } from '../core/messages.ts';
-import { type BasicStatus, RawNode, type Ready } from '../core/raw-node.ts';
+import { RawNode, type Ready, type SoftState } from '../core/raw-node.ts';
 import { ClosedError, NoLeaderError, NotLeaderError, ProposalRefusedError } from '../errors.ts';
-import { realDisk } from '../storage/disk.ts';
 import { DurableLog } from '../storage/durable-log.ts';
+import type { DiskSpace } from '../storage/log-options.ts';
 import type { Recovered } from '../storage/recovery.ts';
 import { Announcer } from './announcer.ts';
 import { Applying } from './applying.ts';
-import { coreConfig, defaults, maxProposalBytes, maxWaiting } from './config.ts';
+import { checkPeers, coreConfig, defaults, logOptions, maxProposalBytes, maxWaiting } from './config.ts';
+import { FullDisk } from './full-disk.ts';
 import { ownKinds } from './kinds.ts';
 import { Members, type Membership } from './members.ts';
 import type {
@@ -28,6 +28,7 @@ import { Replicated } from './replicated.ts';
 import type { LogEntry, Session } from './sessions.ts';
 import { Snapshots, withoutData } from './snapshots.ts';
 import { statusOf } from './status.ts';
+import { Ticker } from './ticker.ts';
 
 export class Raft {
   readonly #options: RaftOptions;
@@ -40,11 +41,10 @@ export class Raft {
   readonly #members: Members;
   readonly #announcer: Announcer;
   readonly #snapshots: Snapshots;
-  readonly #tickMs: number;
-  #timer: unknown;
-  #lastTickMs: number;
-  #ticks = 0;
+  readonly #fullDisk: FullDisk;
+  readonly #ticker: Ticker;
   #turning: Promise<void> | undefined;
+  #leadership: SoftState = { role: 'follower', lead: 0 };
   #isWriting = false;
   #isMeanwhileDue = false;
   #isClosed = false;
@@ -60,7 +60,6 @@ export class Raft {
     this.#core = new RawNode(coreConfig(options, source), { hardState, entries, ...newest });
     this.#reads = new Reads(options.id, options.random);
     this.#members = new Members(this.#core, options.peers, () => this.#applying.index);
-    this.#tickMs = options.tickMs ?? defaults.tickMs;
     this.#snapshots = new Snapshots(
       {
         ...{ options, log, replicated },
@@ -70,11 +69,13 @@ export class Raft {
       this.#core,
       newest.snapshot,
     );
+    this.#fullDisk = new FullDisk(options, this.#core, log);
     this.#ownEntries = new OwnEntries(
       {
         options,
         core: this.#core,
         isClosed: () => this.#isClosed,
+        isDiskFull: () => this.#fullDisk.isFull,
         send: (messages) => options.transport.send(messages),
         newKey: () => this.#reads.newName(),
         submit: (entry, timeoutMs, kind) => this.#submit(entry, timeoutMs, kind),
@@ -82,7 +83,10 @@ export class Raft {
       },
       replicated,
     );
-    this.#lastTickMs = options.clock.now();
+    this.#ticker = new Ticker(options, {
+      tick: (nowMs, lateMs) => this.#guarded(() => this.#tick(nowMs, lateMs)),
+      tickSlowly: (nowMs) => this.#guarded(() => this.#tickSlowly(nowMs)),
+    });
     this.#announcer = new Announcer(this.status());
     if (options.log !== undefined) this.onStatus((status) => options.log?.({ type: 'status', status }));
   }
@@ -92,15 +96,12 @@ export class Raft {
    * applied before it returns. Throws DirectoryLockedError, LogDamagedError and UnknownKindError.
    */
   static async open(options: RaftOptions): Promise<Raft> {
-    const { id, peers, voters = peers.map((peer) => peer.id) } = options;
-    const areKnown = [id, ...voters].every((known) => peers.some((peer) => peer.id === known));
-    assert(areKnown, 'this peer and the first voters are among the peers');
+    checkPeers(options);
     let onFatal = (_error: Error): void => undefined;
+    let onSpace = (_space: DiskSpace): void => undefined;
     const { log, recovered } = await DurableLog.open({
-      id: options.id,
-      directory: options.directory,
-      disk: options.disk ?? realDisk,
-      ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
+      ...logOptions(options),
+      onSpace: (space) => onSpace(space),
       // A disk that fails while it is opened makes `open` itself fail.
       onFatal: (error) => onFatal(error),
     });
@@ -109,6 +110,7 @@ export class Raft {
       if (recovered.snapshot !== undefined) replicated.restore(recovered.snapshot.data);
       const raft = new Raft(options, log, recovered, replicated);
       onFatal = (error) => raft.#fatal(error);
+      onSpace = (space) => raft.#guarded(() => raft.#fullDisk.changed(space));
       await raft.#start();
       return raft;
     } catch (error) {
@@ -118,14 +120,14 @@ export class Raft {
   }
 
   async #start(): Promise<void> {
-    const { transport, clock, id, peers } = this.#options;
+    const { transport, id, peers } = this.#options;
     await this.#turn();
     transport.start({
       ...{ id, peers },
       receive: (message) => this.#receive(message),
       receiveSnapshot: async (message, file) => (this.#isClosed ? undefined : this.#snapshots.receive(message, file)),
     });
-    this.#timer = clock.setInterval(() => this.#tick(), this.#tickMs);
+    this.#ticker.start();
     // Alone there is nobody to wait for.
     const { voters } = this.#core.status().confState;
     if (voters.length === 1 && voters[0] === id) this.#core.campaign();
@@ -156,6 +158,7 @@ export class Raft {
   /** Throws at once what is refused; resolves when the entry is applied here. */
   #submit(entry: LogEntry, timeoutMs: number, kind?: string): Promise<Applied> {
     this.#demandLeadership();
+    if (this.#fullDisk.isFull) throw this.#fullDisk.refusal();
     if (this.#proposals.count >= maxWaiting) throw new ProposalRefusedError('Too many proposals wait.');
     if (kind !== undefined) this.#ownEntries.enable(kind);
     return new Promise((resolve, reject) => {
@@ -184,6 +187,7 @@ export class Raft {
    */
   async changeMembership(target: Membership, { timeoutMs = defaults.timeoutMs }: ProposeOptions = {}): Promise<void> {
     this.#demandLeadership();
+    if (this.#fullDisk.isFull) throw this.#fullDisk.refusal();
     this.#ownEntries.demandOf(target);
     const changed = this.#members.change(target, this.#deadline(timeoutMs));
     this.#wake();
@@ -216,6 +220,7 @@ export class Raft {
       appliedIndex: this.#applying.index,
       appliedTerm: this.#applying.term,
       snapshotIndex: this.#snapshots.index,
+      diskSpace: this.#log.space,
       membership: this.#members.confState,
     });
   }
@@ -232,6 +237,7 @@ export class Raft {
   async close(): Promise<void> {
     if (this.#isClosed && !this.#isFatal) return;
     this.#stop();
+    this.#log.giveUp();
     await this.#turning;
     await this.#snapshots.settled();
     await this.#log.close();
@@ -239,7 +245,7 @@ export class Raft {
 
   #stop(cause?: Error): void {
     this.#isClosed = true;
-    this.#options.clock.clearInterval(this.#timer);
+    this.#ticker.stop();
     this.#proposals.close(cause);
     this.#reads.close();
     this.#ownEntries.close();
@@ -274,26 +280,23 @@ export class Raft {
     });
   }
 
-  #tick(): void {
-    const now = this.#options.clock.now();
-    const lateMs = now - this.#lastTickMs - this.#tickMs;
-    this.#lastTickMs = now;
-    const electionTicks = this.#options.electionTicks ?? defaults.electionTicks;
-    const electionMs = electionTicks * this.#tickMs;
-    this.#guarded(() => {
-      if (lateMs > electionMs / 2) {
-        // The leader's heartbeats may lie unread in the sockets; that we heard nothing is our own fault.
-        this.#core.restartElectionTimer();
-        this.#options.log?.({ type: 'stalled', lateMs });
-      }
-      this.#core.tick();
-      this.#proposals.expire(now);
-      this.#reads.tick(now);
-      this.#ownEntries.tick(now);
-      this.#members.look(now);
-      this.#ticks += 1;
-      if (this.#ticks % electionTicks === 0) this.#ownEntries.tickSlowly(now);
-    });
+  #tick(nowMs: number, lateMs: number): void {
+    if (lateMs > 0) {
+      // The leader's heartbeats may lie unread in the sockets; that we heard nothing is our own fault.
+      this.#core.restartElectionTimer();
+      this.#options.log?.({ type: 'stalled', lateMs });
+    }
+    if (this.#fullDisk.mustNotCampaign) this.#core.restartElectionTimer();
+    this.#core.tick();
+    this.#proposals.expire(nowMs);
+    this.#reads.tick(nowMs);
+    this.#ownEntries.tick(nowMs);
+    this.#members.look(nowMs);
+  }
+
+  #tickSlowly(nowMs: number): void {
+    this.#ownEntries.tickSlowly(nowMs);
+    this.#fullDisk.tickSlowly();
   }
 
   /** While the disk is busy, what does not depend on it goes on. */
@@ -302,7 +305,10 @@ export class Raft {
     if (this.#isClosed || !this.#isWriting) return;
     try {
       this.#feed();
+      this.#noticeLeadership();
       this.#send(this.#core.takeMessages());
+      for (const { context, index } of this.#core.takeReadStates()) this.#reads.confirmed(context, index);
+      this.#reads.applied(this.#applying.index);
     } catch (error) {
       this.#fatal(error as Error);
     }
@@ -315,7 +321,10 @@ export class Raft {
     }
     this.#turning ??= Promise.resolve()
       .then(() => this.#turn())
-      .catch((error: Error) => this.#fatal(error))
+      .catch((error: Error) => {
+        // Who was closed while it waited for a full disk has promised nothing.
+        if (!(this.#isClosed && error instanceof ClosedError)) this.#fatal(error);
+      })
       .finally(() => {
         this.#turning = undefined;
         if (!this.#isClosed && this.#hasWork()) this.#wake();
@@ -350,7 +359,7 @@ export class Raft {
 
   async #handle(ready: Ready): Promise<void> {
     const { transport } = this.#options;
-    if (ready.softState !== undefined) this.#leadershipChanged(this.#core.basicStatus());
+    this.#noticeLeadership();
     for (const { context, index } of ready.readStates) this.#reads.confirmed(context, index);
     this.#send(ready.messages);
     this.#applying.apply(ready.committedEntries, this.#members);
@@ -371,17 +380,14 @@ export class Raft {
     this.#snapshots.maybeTake({ index: this.#applying.index, term: this.#applying.term, confState });
   }
 
-  /** Snapshots go a way of their own. */
   #send(messages: readonly Message[]): void {
-    const isSnapshot = ({ type }: Message) => type === 'MsgSnap';
-    if (!messages.some(isSnapshot)) this.#options.transport.send(messages);
-    else {
-      this.#options.transport.send(messages.filter((message) => !isSnapshot(message)));
-      for (const message of messages.filter(isSnapshot)) this.#snapshots.send(message);
-    }
+    this.#options.transport.send(this.#snapshots.sendThose(messages));
   }
 
-  #leadershipChanged({ role, lead }: BasicStatus): void {
+  #noticeLeadership(): void {
+    const { role, lead } = this.#core.basicStatus();
+    if (role === this.#leadership.role && lead === this.#leadership.lead) return;
+    this.#leadership = { role, lead };
     if (role !== 'leader') {
       this.#proposals.lostLeadership(lead || undefined);
       this.#snapshots.lostLeadership();

@@ -2,7 +2,7 @@
 // is on the disk and not in memory, save while it is written, read or given to the state machine.
 import type { Message, Snapshot, SnapshotMetadata } from '../core/messages.ts';
 import type { RawNode, Ready } from '../core/raw-node.ts';
-import { isDiskFull, StorageFailedError } from '../errors.ts';
+import { DiskFullError, isDiskFull, StorageFailedError } from '../errors.ts';
 import type { DurableLog } from '../storage/durable-log.ts';
 import { type PartialSnapshot, SnapshotBrokenError } from '../storage/partial-snapshot.ts';
 import type { SnapshotSource } from '../storage/snapshot-file.ts';
@@ -59,12 +59,16 @@ export class Snapshots {
 
   /** Begins one of the state that has just applied this entry, if enough came since the last. */
   maybeTake(applied: SnapshotMetadata): void {
-    const { options, replicated, onFatal } = this.#host;
+    const { options, log, replicated, onFatal } = this.#host;
     const every = options.snapshotEveryEntries ?? defaults.snapshotEveryEntries;
+    if (log.space !== 'enough') return;
     if (this.#underWay !== undefined || applied.index - this.index < every) return;
     const data = replicated.snapshot();
     this.#underWay = this.#take({ metadata: applied, data }, every)
-      .catch(onFatal)
+      .catch((error: Error) => {
+        if (error instanceof DiskFullError) options.log?.({ type: 'snapshot-failed', why: error.message });
+        else onFatal(error);
+      })
       .finally(() => {
         this.#underWay = undefined;
       });
@@ -92,7 +96,7 @@ export class Snapshots {
     const isReceived = key?.index === metadata.index && key.term === metadata.term;
     // An own snapshot under way is older; it must not come to lie over this one.
     await this.settled();
-    await log.saveSnapshot({ metadata, data }, isReceived ? this.#received : undefined);
+    await log.installSnapshot({ metadata, data }, isReceived ? this.#received : undefined);
     if (isReceived) this.#received = undefined;
     await log.save({ ...ready, reset: metadata });
     replicated.restore(data);
@@ -100,8 +104,16 @@ export class Snapshots {
     options.log?.({ type: 'snapshot-installed', index: metadata.index, bytes: data.length });
   }
 
-  /** Sends the newest snapshot to whom the core wants one sent. One to each at a time. */
-  send(message: Message): void {
+  /** Snapshots go a way of their own; returns the other messages. */
+  sendThose(messages: readonly Message[]): readonly Message[] {
+    const isSnapshot = ({ type }: Message) => type === 'MsgSnap';
+    if (!messages.some(isSnapshot)) return messages;
+    for (const message of messages.filter(isSnapshot)) this.#send(message);
+    return messages.filter((message) => !isSnapshot(message));
+  }
+
+  /** Sends the newest one to whom the core wants one sent. One to each at a time. */
+  #send(message: Message): void {
     const { to } = message;
     if (this.#transfers.has(to)) return;
     const { transport } = this.#host.options;

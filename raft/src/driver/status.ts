@@ -1,5 +1,6 @@
 import type { ConfState } from '../core/messages.ts';
 import type { CoreStatus } from '../core/raw-node.ts';
+import type { DiskSpace } from '../storage/log-options.ts';
 import type { RaftStatus } from './options.ts';
 
 /** What the driver knows beside the core. */
@@ -8,6 +9,7 @@ export interface DriverStatus {
   /** Of the last applied entry. */
   readonly appliedTerm: number;
   readonly snapshotIndex: number;
+  readonly diskSpace: DiskSpace;
   readonly membership: ConfState;
 }
 

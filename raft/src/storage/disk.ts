@@ -3,6 +3,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { StorageFailedError } from '../errors.ts';
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 
 export interface DiskFile {
@@ -79,6 +80,15 @@ async function syncDirectory(path: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** A sync that failed is never tried again, whatever the reason. */
+export async function syncOrFail(file: DiskFile): Promise<void> {
+  try {
+    await file.sync();
+  } catch (cause) {
+    throw new StorageFailedError('A sync failed; what is durable is unknown.', { cause });
   }
 }
 

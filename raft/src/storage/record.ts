@@ -165,6 +165,34 @@ export function hasLaterFrame(buffer: Buffer, from: number, sequence: number): b
   return false;
 }
 
+const zeros = Buffer.alloc(64 * 1024);
+/** A disk writes so many bytes wholly or not at all. */
+const sectorBytes = 512;
+
+export function isZero(bytes: Buffer): boolean {
+  for (let at = 0; at < bytes.length; at += zeros.length) {
+    const piece = bytes.subarray(at, at + zeros.length);
+    if (!piece.equals(zeros.subarray(0, piece.length))) return false;
+  }
+  return true;
+}
+
+/**
+ * Whether a crash can have left this instead of a frame at `at`, where there were zeros before: then a sector of it is
+ * missing (etcd's isTornEntry), or its end is. If neither is, it was there once, and has changed.
+ */
+export function mayBeTorn(buffer: Buffer, at: number): boolean {
+  if (at + frameHeaderBytes > buffer.length) return true;
+  const end = at + frameHeaderBytes + buffer.readUInt32LE(at + 4);
+  if (end > buffer.length || buffer[end - 1] === 0) return true;
+  for (let from = at; from < end; ) {
+    const to = Math.min(end, from + sectorBytes - (from % sectorBytes));
+    if (isZero(buffer.subarray(from, to))) return true;
+    from = to;
+  }
+  return false;
+}
+
 export function encodeSegmentHeader(id: number, sequence: number): Buffer {
   const buffer = Buffer.alloc(segmentHeaderBytes);
   buffer.set(segmentMagic);

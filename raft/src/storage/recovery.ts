@@ -12,6 +12,8 @@ import {
   type Frame,
   type FrameContent,
   hasLaterFrame,
+  isZero,
+  mayBeTorn,
   segmentHeaderBytes,
 } from './record.ts';
 import { readNewestSnapshot, temporarySuffix } from './snapshot-file.ts';
@@ -35,6 +37,8 @@ export interface RecoveredDisk extends Recovered {
   readonly nextSequence: number;
   /** Where the last segment ends, in bytes. */
   readonly end: number;
+  /** Up to here the last segment has zeros after its end. */
+  readonly allocated: number;
   /** The snapshot came from a leader and the log does not know it yet: the next frame must reset it. */
   readonly mustReset: boolean;
 }
@@ -91,6 +95,7 @@ export async function recover(disk: Disk, directory: string, id: number): Promis
   const segments: Segment[] = [];
   let nextSequence = 0;
   let end = 0;
+  let allocated = 0;
   const segmentNames = names.filter((name) => name.endsWith(segmentSuffix)).sort();
   for (const name of segmentNames) {
     const path = join(directory, name);
@@ -110,10 +115,10 @@ export async function recover(disk: Disk, directory: string, id: number): Promis
     });
     nextSequence = read.nextSequence;
     end = read.end;
-    if (isLast) await seal(disk, path, content, read);
+    if (isLast) allocated = await seal(disk, path, content, read);
   }
   await disk.syncDirectory(directory);
-  return { ...conclude(replay, snapshot, directory), segments, nextSequence, end };
+  return { ...conclude(replay, snapshot, directory), segments, nextSequence, end, allocated };
 }
 
 function readSegment(
@@ -137,14 +142,19 @@ function readSegment(
     // A segment gets its name when its first frame is durable, so that one cannot be torn.
     throw new LogDamagedError(path, at, 'the first record does not read back as it was written');
   }
-  if (at < content.length && (!isLast || hasLaterFrame(content, at + 1, sequence))) {
+  if (isZero(content.subarray(at))) return { nextSequence: sequence, lastFrameAt, end: at };
+  if (!isLast || hasLaterFrame(content, at + 1, sequence)) {
     throw new LogDamagedError(path, at, 'a record before the last one does not read back as it was written');
+  }
+  if (!mayBeTorn(content, at)) {
+    throw new LogDamagedError(path, at, 'the last record was written wholly, and has changed since');
   }
   return { nextSequence: sequence, lastFrameAt, end: at };
 }
 
 /**
- * Cuts a torn frame off, or a later crash could show it in the middle of the log. And makes durable what was read: the
+ * Cuts a torn frame off, or a later crash could show it in the middle of the log. Zeros behind the last frame were
+ * written ahead and stay; the result is up to where there are any. And makes durable what was read: the
  * former process may have died between its write and its sync, and what we build on that must not vanish. It may also
  * have died because its sync failed. Then the system still shows what it could not write, and would call a second sync
  * of it a success without writing anything; so the last frame is written again.
@@ -154,12 +164,14 @@ async function seal(
   path: string,
   content: Buffer,
   { lastFrameAt, end }: { lastFrameAt: number; end: number },
-): Promise<void> {
+): Promise<number> {
+  const isClean = isZero(content.subarray(end));
   const file = await disk.openFile(path);
   try {
-    if (end < content.length) await file.truncate(end);
+    if (!isClean) await file.truncate(end);
     await file.write(content.subarray(lastFrameAt, end), lastFrameAt);
     await file.sync();
+    return isClean ? content.length : end;
   } finally {
     await file.close();
   }

@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib';
 import type { ConfState, Snapshot, SnapshotMetadata } from '../core/messages.ts';
 import { LogDamagedError } from '../errors.ts';
 import { crc32c } from './crc32c.ts';
-import type { Disk, DiskFile } from './disk.ts';
+import { type Disk, type DiskFile, syncOrFail } from './disk.ts';
 
 /** Magic (8), index (8), term (8), length of all that follows (8), crc32 of all the rest (4). */
 const headerBytes = 36;
@@ -88,9 +88,15 @@ export async function writeSnapshot(disk: Disk, directory: string, snapshot: Sna
 
   const path = join(directory, nameOf(metadata.index));
   const file = await disk.createFile(path + temporarySuffix);
-  await file.write(head, 0);
-  await file.write(data, head.length);
-  await file.sync();
+  try {
+    await file.write(head, 0);
+    await file.write(data, head.length);
+  } catch (error) {
+    await file.close();
+    await disk.remove(path + temporarySuffix);
+    throw error;
+  }
+  await syncOrFail(file);
   await file.close();
   await disk.rename(path + temporarySuffix, path);
   await disk.syncDirectory(directory);
