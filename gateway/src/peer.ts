@@ -85,7 +85,7 @@ export class GatewayPeer {
     this.#metrics = new Metrics({
       federation: this.#federation,
       watchers: () => this.#events.watchers(),
-      raft: () => this.#raft?.status(),
+      raft: () => this.#raft?.metrics() ?? [],
     });
     const { projects, ...limits } = config.quotas;
     const quotas = new Quotas({ federation: this.#federation, limits, projects });

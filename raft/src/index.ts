@@ -43,6 +43,7 @@ export {
 export { type Clock, systemClock } from './driver/clock.ts';
 export { maxProposalBytes, maxWaiting } from './driver/config.ts';
 export type { Membership } from './driver/members.ts';
+export type { MetricFamily, MetricSample } from './driver/metrics.ts';
 export type {
   Applied,
   CommittedEntry,
@@ -51,6 +52,7 @@ export type {
   RaftEvent,
   RaftOptions,
   RaftStatus,
+  RaftTraceEvent,
   ReadIndexOptions,
   StateMachine,
 } from './driver/options.ts';

@@ -1,5 +1,5 @@
-import type { ConfState, Role } from '../core/messages.ts';
-import type { PeerProgress } from '../core/raw-node.ts';
+import type { ConfState, Message, Role } from '../core/messages.ts';
+import type { PeerProgress, Ready } from '../core/raw-node.ts';
 import type { Disk } from '../storage/disk.ts';
 import type { DiskSpace } from '../storage/log-options.ts';
 import type { PeerAddress, Transport } from '../transport/transport.ts';
@@ -38,6 +38,14 @@ export type RaftEvent =
   | { readonly type: 'snapshot-failed'; readonly why: string }
   /** The event loop stood still for so long that a silent leader proves nothing. */
   | { readonly type: 'stalled'; readonly lateMs: number };
+
+/** Everything that happens, in its order, for who wants to see or check it. Nothing of it may be changed. */
+export type RaftTraceEvent =
+  | { readonly type: 'sent' | 'received'; readonly message: Message }
+  /** What the core asks for, before it is done; and after it is durable. */
+  | { readonly type: 'ready' | 'persisted'; readonly ready: Ready }
+  | { readonly type: 'role'; readonly role: Role; readonly lead: number; readonly term: number }
+  | { readonly type: 'membership'; readonly membership: ConfState };
 
 export interface RaftOptions {
   /** This peer's id, at least 1, one of `peers`. */
@@ -79,6 +87,8 @@ export interface RaftOptions {
   readonly kinds?: readonly string[];
   /** Default 10 minutes. A session that was not used for so long is closed by the leader. */
   readonly sessionTimeoutMs?: number;
+  /** Called within the work of the peer, so it must be quick, and must not throw. Costs nothing when it is absent. */
+  readonly trace?: (event: RaftTraceEvent) => void;
   readonly log?: (event: RaftEvent) => void;
   /** Called once, when this peer can no longer keep its word. The process must end; nothing may be tried again. */
   readonly onFatal: (error: Error) => void;

@@ -50,6 +50,10 @@ export class OwnEntries {
     replicated.listener = this.#sessions;
   }
 
+  get sessionCount(): number {
+    return this.#sessions.table.size;
+  }
+
   async openSession(timeoutMs: number): Promise<Session> {
     if (this.#host.isClosed()) throw new ClosedError();
     return this.#sessions.open(timeoutMs);

@@ -2,17 +2,16 @@
 // anything. One loop turns at a time; what is proposed or received while the disk writes waits in the core, so the
 // next turn writes all of it at once (group commit). After a fatal error nothing leaves this peer any more.
 import type { Message } from '../core/messages.ts';
-import { RawNode, type Ready, type SoftState } from '../core/raw-node.ts';
+import type { RawNode, Ready, SoftState } from '../core/raw-node.ts';
 import { ClosedError, NoLeaderError, NotLeaderError, ProposalRefusedError } from '../errors.ts';
-import { DurableLog } from '../storage/durable-log.ts';
-import type { DiskSpace } from '../storage/log-options.ts';
-import type { Recovered } from '../storage/recovery.ts';
+import type { DurableLog } from '../storage/durable-log.ts';
 import { Announcer } from './announcer.ts';
 import { Applying } from './applying.ts';
-import { checkPeers, coreConfig, defaults, logOptions, maxProposalBytes, maxWaiting } from './config.ts';
+import { defaults, maxProposalBytes, maxWaiting } from './config.ts';
 import { FullDisk } from './full-disk.ts';
-import { ownKinds } from './kinds.ts';
 import { Members, type Membership } from './members.ts';
+import { type MetricFamily, Metrics } from './metrics.ts';
+import { makeCore, type Opened, openLog } from './opening.ts';
 import type {
   Applied,
   ProposeEntryOptions,
@@ -24,11 +23,11 @@ import type {
 import { checkData, OwnEntries } from './own-entries.ts';
 import { groupsOf, Proposals, refusal } from './proposals.ts';
 import { Reads } from './reads.ts';
-import { Replicated } from './replicated.ts';
 import type { LogEntry, Session } from './sessions.ts';
-import { Snapshots, withoutData } from './snapshots.ts';
+import { Snapshots } from './snapshots.ts';
 import { statusOf } from './status.ts';
 import { Ticker } from './ticker.ts';
+import { Turns } from './turns.ts';
 
 export class Raft {
   readonly #options: RaftOptions;
@@ -42,33 +41,36 @@ export class Raft {
   readonly #announcer: Announcer;
   readonly #snapshots: Snapshots;
   readonly #fullDisk: FullDisk;
+  readonly #metrics: Metrics;
   readonly #ticker: Ticker;
-  #turning: Promise<void> | undefined;
+  readonly #turns: Turns;
   #leadership: SoftState = { role: 'follower', lead: 0 };
-  #isWriting = false;
-  #isMeanwhileDue = false;
   #isClosed = false;
   #isFatal = false;
 
-  private constructor(options: RaftOptions, log: DurableLog, recovered: Recovered, replicated: Replicated) {
+  private constructor(options: RaftOptions, { log, recovered, replicated }: Opened) {
     this.#options = options;
     this.#log = log;
     this.#applying = new Applying(replicated, this.#proposals, recovered.snapshot?.metadata);
-    const { hardState, entries, snapshot } = recovered;
-    const newest = snapshot === undefined ? {} : { snapshot: withoutData(snapshot.metadata) };
-    const source = () => this.#snapshots.newest;
-    this.#core = new RawNode(coreConfig(options, source), { hardState, entries, ...newest });
+    this.#core = makeCore(options, recovered, () => this.#snapshots.newest);
     this.#reads = new Reads(options.id, options.random);
-    this.#members = new Members(this.#core, options.peers, () => this.#applying.index);
+    this.#members = new Members(
+      this.#core,
+      options.peers,
+      () => this.#applying.index,
+      (membership) => options.trace?.({ type: 'membership', membership }),
+    );
     this.#snapshots = new Snapshots(
       {
         ...{ options, log, replicated },
+        count: (counter) => this.#metrics.count(counter),
         guarded: (work) => this.#guarded(() => work(this.#core)),
         onFatal: (error) => this.#fatal(error),
       },
       this.#core,
-      newest.snapshot,
+      recovered.snapshot?.metadata,
     );
+    this.#metrics = new Metrics(() => options.clock.now());
     this.#fullDisk = new FullDisk(options, this.#core, log);
     this.#ownEntries = new OwnEntries(
       {
@@ -76,16 +78,26 @@ export class Raft {
         core: this.#core,
         isClosed: () => this.#isClosed,
         isDiskFull: () => this.#fullDisk.isFull,
-        send: (messages) => options.transport.send(messages),
+        send: (messages) => this.#send(messages),
         newKey: () => this.#reads.newName(),
         submit: (entry, timeoutMs, kind) => this.#submit(entry, timeoutMs, kind),
         feed: () => this.#feed(),
       },
       replicated,
     );
+    this.#turns = new Turns({
+      turn: () => this.#turn(),
+      meanwhile: () => this.#meanwhile(),
+      hasWork: () => this.#hasWork(),
+      // Who was closed while it waited for a full disk has promised nothing.
+      failed: (error) => (this.#isClosed && error instanceof ClosedError) || this.#fatal(error),
+    });
     this.#ticker = new Ticker(options, {
       tick: (nowMs, lateMs) => this.#guarded(() => this.#tick(nowMs, lateMs)),
-      tickSlowly: (nowMs) => this.#guarded(() => this.#tickSlowly(nowMs)),
+      tickSlowly: (nowMs) => {
+        this.#guarded(() => this.#ownEntries.tickSlowly(nowMs));
+        this.#guarded(() => this.#fullDisk.tickSlowly());
+      },
     });
     this.#announcer = new Announcer(this.status());
     if (options.log !== undefined) this.onStatus((status) => options.log?.({ type: 'status', status }));
@@ -96,25 +108,17 @@ export class Raft {
    * applied before it returns. Throws DirectoryLockedError, LogDamagedError and UnknownKindError.
    */
   static async open(options: RaftOptions): Promise<Raft> {
-    checkPeers(options);
-    let onFatal = (_error: Error): void => undefined;
-    let onSpace = (_space: DiskSpace): void => undefined;
-    const { log, recovered } = await DurableLog.open({
-      ...logOptions(options),
-      onSpace: (space) => onSpace(space),
-      // A disk that fails while it is opened makes `open` itself fail.
-      onFatal: (error) => onFatal(error),
-    });
+    const opened = await openLog(options);
     try {
-      const replicated = new Replicated(options.stateMachine, ownKinds(options.kinds));
-      if (recovered.snapshot !== undefined) replicated.restore(recovered.snapshot.data);
-      const raft = new Raft(options, log, recovered, replicated);
-      onFatal = (error) => raft.#fatal(error);
-      onSpace = (space) => raft.#guarded(() => raft.#fullDisk.changed(space));
+      const raft = new Raft(options, opened);
+      opened.watch({
+        onFatal: (error) => raft.#fatal(error),
+        onSpace: (space) => raft.#guarded(() => raft.#fullDisk.changed(space)),
+      });
       await raft.#start();
       return raft;
     } catch (error) {
-      await log.close();
+      await opened.log.close();
       throw error;
     }
   }
@@ -131,7 +135,7 @@ export class Raft {
     // Alone there is nobody to wait for.
     const { voters } = this.#core.status().confState;
     if (voters.length === 1 && voters[0] === id) this.#core.campaign();
-    this.#wake();
+    this.#turns.wake();
   }
 
   /**
@@ -143,8 +147,10 @@ export class Raft {
     data: Uint8Array,
     { timeoutMs = defaults.timeoutMs, kind }: ProposeEntryOptions = {},
   ): Promise<Applied> {
-    checkData(data);
-    return this.#submit({ data: new Uint8Array(data) }, timeoutMs, kind);
+    return this.#metrics.proposing(async () => {
+      checkData(data);
+      return this.#submit({ data: new Uint8Array(data) }, timeoutMs, kind);
+    });
   }
 
   /**
@@ -163,7 +169,7 @@ export class Raft {
     if (kind !== undefined) this.#ownEntries.enable(kind);
     return new Promise((resolve, reject) => {
       this.#proposals.add({ entry, deadlineMs: this.#deadline(timeoutMs), resolve, reject });
-      this.#wake();
+      this.#turns.wake();
     });
   }
 
@@ -173,10 +179,11 @@ export class Raft {
    */
   readIndex({ timeoutMs = defaults.timeoutMs }: ReadIndexOptions = {}): Promise<number> {
     if (this.#isClosed) return Promise.reject(new ClosedError());
+    this.#metrics.count('reads');
     if (this.#reads.count >= maxWaiting) return Promise.reject(new NoLeaderError());
     return new Promise((resolve, reject) => {
       this.#reads.add({ deadlineMs: this.#options.clock.now() + timeoutMs, resolve, reject });
-      this.#wake();
+      this.#turns.wake();
     });
   }
 
@@ -190,7 +197,7 @@ export class Raft {
     if (this.#fullDisk.isFull) throw this.#fullDisk.refusal();
     this.#ownEntries.demandOf(target);
     const changed = this.#members.change(target, this.#deadline(timeoutMs));
-    this.#wake();
+    this.#turns.wake();
     await changed;
   }
 
@@ -201,7 +208,7 @@ export class Raft {
   async transferLeadership(to?: number, { timeoutMs = defaults.timeoutMs }: ProposeOptions = {}): Promise<number> {
     this.#demandLeadership();
     const transferred = this.#members.transfer(to, this.#deadline(timeoutMs));
-    this.#wake();
+    this.#turns.wake();
     return transferred;
   }
 
@@ -225,6 +232,19 @@ export class Raft {
     });
   }
 
+  /** What this peer counts and measures, as of now. */
+  metrics(): MetricFamily[] {
+    return this.#metrics.families({
+      core: this.#core.status(),
+      appliedIndex: this.#applying.index,
+      proposalsPending: this.#proposals.count,
+      readsPending: this.#reads.count,
+      sessions: this.#ownEntries.sessionCount,
+      logBytes: this.#log.bytes,
+      isDiskFull: this.#fullDisk.isFull,
+    });
+  }
+
   /**
    * Calls back when term, role, leader or `isEstablishedLeader` change. Returns how to stop that. A listener must not
    * throw: that is a fatal error.
@@ -238,7 +258,7 @@ export class Raft {
     if (this.#isClosed && !this.#isFatal) return;
     this.#stop();
     this.#log.giveUp();
-    await this.#turning;
+    await this.#turns.settled();
     await this.#snapshots.settled();
     await this.#log.close();
   }
@@ -266,7 +286,7 @@ export class Raft {
     if (this.#isClosed) return;
     try {
       work();
-      this.#wake();
+      this.#turns.wake();
     } catch (error) {
       this.#fatal(error as Error);
     }
@@ -274,6 +294,8 @@ export class Raft {
 
   #receive(message: Message): void {
     this.#guarded(() => {
+      this.#metrics.received(message);
+      this.#options.trace?.({ type: 'received', message });
       if (message.type === 'MsgHello') this.#ownEntries.hear(message);
       else if (message.type === 'MsgProp') this.#ownEntries.receiveForwarded(message);
       else this.#core.step(message);
@@ -284,6 +306,7 @@ export class Raft {
     if (lateMs > 0) {
       // The leader's heartbeats may lie unread in the sockets; that we heard nothing is our own fault.
       this.#core.restartElectionTimer();
+      this.#metrics.count('stalls');
       this.#options.log?.({ type: 'stalled', lateMs });
     }
     if (this.#fullDisk.mustNotCampaign) this.#core.restartElectionTimer();
@@ -294,50 +317,21 @@ export class Raft {
     this.#members.look(nowMs);
   }
 
-  #tickSlowly(nowMs: number): void {
-    this.#ownEntries.tickSlowly(nowMs);
-    this.#fullDisk.tickSlowly();
-  }
-
   /** While the disk is busy, what does not depend on it goes on. */
   #meanwhile(): void {
-    this.#isMeanwhileDue = false;
-    if (this.#isClosed || !this.#isWriting) return;
-    try {
-      this.#feed();
-      this.#noticeLeadership();
-      this.#send(this.#core.takeMessages());
-      for (const { context, index } of this.#core.takeReadStates()) this.#reads.confirmed(context, index);
-      this.#reads.applied(this.#applying.index);
-    } catch (error) {
-      this.#fatal(error as Error);
-    }
+    if (this.#isClosed) return;
+    this.#feed();
+    this.#noticeLeadership();
+    this.#send(this.#core.takeMessages());
+    for (const { context, index } of this.#core.takeReadStates()) this.#reads.confirmed(context, index);
+    this.#reads.applied(this.#applying.index);
   }
 
-  #wake(): void {
-    if (this.#isWriting && !this.#isMeanwhileDue) {
-      this.#isMeanwhileDue = true;
-      queueMicrotask(() => this.#meanwhile());
-    }
-    this.#turning ??= Promise.resolve()
-      .then(() => this.#turn())
-      .catch((error: Error) => {
-        // Who was closed while it waited for a full disk has promised nothing.
-        if (!(this.#isClosed && error instanceof ClosedError)) this.#fatal(error);
-      })
-      .finally(() => {
-        this.#turning = undefined;
-        if (!this.#isClosed && this.#hasWork()) this.#wake();
-      });
-  }
-
+  /** Whether a turn can lead to anything; a read without a leader waits for one. */
   #hasWork(): boolean {
-    return this.#proposals.hasQueued || this.#reads.hasWaiting ? this.#canAsk() : this.#core.hasReady();
-  }
-
-  /** Whether feeding the core can lead to anything; a read without a leader waits for one. */
-  #canAsk(): boolean {
-    return this.#proposals.hasQueued || this.#core.basicStatus().lead > 0 || this.#core.hasReady();
+    if (this.#isClosed) return false;
+    if (this.#proposals.hasQueued || this.#core.hasReady()) return true;
+    return this.#reads.hasWaiting && this.#core.basicStatus().lead > 0;
   }
 
   async #turn(): Promise<void> {
@@ -358,20 +352,19 @@ export class Raft {
   }
 
   async #handle(ready: Ready): Promise<void> {
-    const { transport } = this.#options;
+    this.#options.trace?.({ type: 'ready', ready });
     this.#noticeLeadership();
     for (const { context, index } of ready.readStates) this.#reads.confirmed(context, index);
     this.#send(ready.messages);
     this.#applying.apply(ready.committedEntries, this.#members);
-    this.#isWriting = true;
     if (ready.snapshot !== undefined) {
-      await this.#applying.install(ready.snapshot, ready, this.#snapshots, this.#members);
-    } else if (ready.mustSync) await this.#log.save(ready);
-    this.#isWriting = false;
+      await this.#turns.writing(this.#applying.install(ready.snapshot, ready, this.#snapshots, this.#members));
+    } else if (ready.mustSync) await this.#turns.writing(this.#metrics.saving(this.#log.save(ready)));
+    this.#options.trace?.({ type: 'persisted', ready });
     if (!ready.mustSync && ready.hardState !== undefined) this.#log.noteCommit(ready.hardState);
     // A fatal error during the wait has stopped this peer: what it did not make durable, it must not confirm.
     if (this.#isClosed) return;
-    transport.send(ready.messagesAfterAppend);
+    this.#send(ready.messagesAfterAppend);
     this.#core.advance();
     this.#reads.applied(this.#applying.index);
     this.#members.look(this.#options.clock.now());
@@ -381,16 +374,23 @@ export class Raft {
   }
 
   #send(messages: readonly Message[]): void {
-    this.#options.transport.send(this.#snapshots.sendThose(messages));
+    if (messages.length === 0) return;
+    const { trace, transport } = this.#options;
+    this.#metrics.sent(messages);
+    if (trace !== undefined) for (const message of messages) trace({ type: 'sent', message });
+    transport.send(this.#snapshots.sendThose(messages));
   }
 
   #noticeLeadership(): void {
     const { role, lead } = this.#core.basicStatus();
     if (role === this.#leadership.role && lead === this.#leadership.lead) return;
+    if (lead !== this.#leadership.lead) this.#metrics.count('leader_changes');
     this.#leadership = { role, lead };
+    this.#options.trace?.({ type: 'role', role, lead, term: this.#core.basicStatus().term });
     if (role !== 'leader') {
       this.#proposals.lostLeadership(lead || undefined);
       this.#snapshots.lostLeadership();
+      this.#metrics.lostLeadership();
     }
     this.#ownEntries.leadershipChanged(role === 'leader');
     this.#reads.retryAll();

@@ -8,6 +8,7 @@ import { type PartialSnapshot, SnapshotBrokenError } from '../storage/partial-sn
 import type { SnapshotSource } from '../storage/snapshot-file.ts';
 import type { SnapshotSink } from '../transport/transport.ts';
 import { defaults } from './config.ts';
+import type { RaftCounter } from './metrics.ts';
 import type { RaftOptions } from './options.ts';
 import type { Replicated } from './replicated.ts';
 
@@ -25,6 +26,7 @@ export interface SnapshotsHost {
   readonly options: RaftOptions;
   readonly log: DurableLog;
   readonly replicated: Replicated;
+  count(counter: RaftCounter): void;
   /** Runs what must not fail, unless this peer is closed; then the loop takes up what came of it. */
   guarded(work: (core: RawNode) => void): void;
   onFatal(error: Error): void;
@@ -41,10 +43,10 @@ export class Snapshots {
   #receiving: PartialSnapshot | undefined;
   #received: PartialSnapshot | undefined;
 
-  constructor(host: SnapshotsHost, core: RawNode, newest: Snapshot | undefined) {
+  constructor(host: SnapshotsHost, core: RawNode, newest: SnapshotMetadata | undefined) {
     this.#host = host;
     this.#core = core;
-    this.newest = newest;
+    this.newest = newest && withoutData(newest);
   }
 
   /** The last entry that a durable snapshot covers; 0 when there is none. */
@@ -86,6 +88,7 @@ export class Snapshots {
     const behind = index - (options.trailingEntries ?? defaults.trailingEntries);
     this.#core.compact(withoutData(metadata), Math.max(0, Math.min(behind, kept)));
     await log.compact();
+    this.#host.count('snapshots_taken');
     options.log?.({ type: 'snapshot-taken', index, bytes: data.length });
   }
 
@@ -101,6 +104,7 @@ export class Snapshots {
     await log.save({ ...ready, reset: metadata });
     replicated.restore(data);
     this.newest = withoutData(metadata);
+    this.#host.count('snapshots_installed');
     options.log?.({ type: 'snapshot-installed', index: metadata.index, bytes: data.length });
   }
 
@@ -148,6 +152,8 @@ export class Snapshots {
   #sent(to: number, isDelivered: boolean | undefined, error?: Error): void {
     this.#transfers.delete(to);
     const { options, guarded } = this.#host;
+    if (isDelivered !== false) this.#host.count('snapshots_sent');
+    else this.#host.count('snapshot_sends_failed');
     if (isDelivered !== undefined) guarded((core) => core.reportSnapshot(to, isDelivered));
     if (error !== undefined) options.log?.({ type: 'snapshot-send-failed', to, why: error.message });
   }

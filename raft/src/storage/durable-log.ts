@@ -227,6 +227,11 @@ export class DurableLog {
     this.#retry();
   }
 
+  /** Of all segments. */
+  get bytes(): number {
+    return this.#segments.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
   get space(): DiskSpace {
     return this.#space;
   }
@@ -335,6 +340,7 @@ export class DurableLog {
     const segment = this.#segments.at(-1);
     assert(segment !== undefined, 'an open log has a segment');
     segment.maxIndex = Math.max(segment.maxIndex, maxIndexOf(content));
+    segment.bytes = this.#allocated;
   }
 
   /** Begins a segment. It appears under its name with a header and a durable first frame, or not at all. */
@@ -358,7 +364,7 @@ export class DurableLog {
     await disk.syncDirectory(directory);
     await this.#file?.close();
     this.#file = file;
-    this.#segments.push({ name, maxIndex: 0 });
+    this.#segments.push({ name, maxIndex: 0, bytes: head.length + this.#preallocateBytes });
     this.#end = head.length;
     this.#allocated = head.length + this.#preallocateBytes;
     this.#nextSequence += 1;

@@ -24,6 +24,8 @@ export interface Segment {
   readonly name: string;
   /** The largest index that it has an entry of, or a reset to; 0 when it has none. */
   maxIndex: number;
+  /** Of its file. */
+  bytes: number;
 }
 
 export interface Recovered {
@@ -106,7 +108,7 @@ export async function recover(disk: Disk, directory: string, id: number): Promis
     if (segmentName(header.sequence) !== name || (segments.length > 0 && header.sequence !== nextSequence)) {
       throw new LogDamagedError(path, 16, `it begins with frame ${header.sequence}; segments are missing or mixed`);
     }
-    const segment: Segment = { name, maxIndex: 0 };
+    const segment: Segment = { name, maxIndex: 0, bytes: content.length };
     segments.push(segment);
     const isLast = name === segmentNames.at(-1);
     const read = readSegment(content, path, header.sequence, isLast, (frame, at) => {
