@@ -40,12 +40,20 @@ import { Metrics } from './rest/metrics.ts';
 import { openPages, type Readiness } from './rest/open-pages.ts';
 import { operationRoutes } from './rest/operations.ts';
 import { Quotas } from './rest/quotas.ts';
+import { errorOfRaft } from './rest/raft-errors.ts';
 import { RateLimit } from './rest/rate-limit.ts';
 import { referencePages } from './rest/reference-page.ts';
 import { regionRoutes } from './rest/regions.ts';
 import type { Route, RouteRequest, RouteResponse } from './rest/route.ts';
 import { createServer } from './rest/server.ts';
-import { type Applied, decodeEntry, type EntryBody, encodeEntry } from './state/entries.ts';
+import {
+  ANNOUNCED_KINDS,
+  type Applied,
+  announcedKindOf,
+  decodeEntry,
+  type EntryBody,
+  encodeEntry,
+} from './state/entries.ts';
 import { Federation } from './state/federation.ts';
 
 const TICK_MS = 100;
@@ -151,11 +159,13 @@ export class GatewayPeer {
         ) as Record<string, string | number>,
       })),
       directory: config.dataDirectory,
+      ...(config.clusterId === undefined ? {} : { clusterId: config.clusterId }),
       clock: raftClock,
       random: Math.random,
       transport,
       tickMs: TICK_MS,
       electionTicks: ELECTION_TICKS,
+      kinds: ANNOUNCED_KINDS,
       stateMachine: {
         apply: ({ data }) => this.#apply(data),
         snapshot: () => this.#federation.snapshot(),
@@ -209,7 +219,9 @@ export class GatewayPeer {
   async #propose(entry: EntryBody): Promise<Applied> {
     if (this.#raft === undefined) throw new NotLeaderError(undefined);
     const at = this.#options.clock.now().toISOString();
-    const { result } = await this.#raft.propose(encodeEntry({ at, ...entry }));
+    const kind = announcedKindOf(entry);
+    const options = kind === undefined ? {} : { kind };
+    const { result } = await this.#raft.propose(encodeEntry({ at, ...entry }), options);
     return result as Applied;
   }
 
@@ -238,14 +250,7 @@ export class GatewayPeer {
     try {
       return await route.handle(request);
     } catch (error) {
-      if (error instanceof NotLeaderError)
-        throw new ApiError('leader.unknown', 'This peer leads no more. Nothing was changed; try again.', {
-          cause: error,
-        });
-      if (!(error instanceof Error) || error.name !== 'ProposalUnknownError') throw error;
-      throw new ApiError('leader.lost', 'Whether the change was made is not known. Look before you repeat it.', {
-        cause: error,
-      });
+      throw errorOfRaft(error);
     }
   }
 

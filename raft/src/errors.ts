@@ -136,6 +136,18 @@ export class LogDamagedError extends Error {
   }
 }
 
+/** The directory belongs to another cluster than its owner says. The peer must not take part in this one. */
+export class WrongClusterError extends Error {
+  override readonly name = 'WrongClusterError';
+
+  constructor(directory: string, found: string, wanted: string) {
+    super(
+      `The directory ${directory} belongs to the cluster ${found}, and not to ${wanted}. If that cluster was recovered ` +
+        'without this peer, remove the directory, and let the peer be added anew under another id.',
+    );
+  }
+}
+
 /** Whether a disk said that it has no room left. */
 export function isDiskFull(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;

@@ -57,6 +57,7 @@ export type {
   StateMachine,
 } from './driver/options.ts';
 export { Raft } from './driver/raft.ts';
+export { type RecoverOptions, type RecoveryReport, recover } from './driver/recover.ts';
 export { maxSessions, maxSessionWindow } from './driver/session-table.ts';
 export type { Session, SessionApplied, SessionProposeOptions } from './driver/sessions.ts';
 export {
@@ -73,6 +74,7 @@ export {
   type SessionErrorCode,
   StorageFailedError,
   UnknownKindError,
+  WrongClusterError,
 } from './errors.ts';
 export type { DirectoryLock } from './storage/directory-lock.ts';
 export { type Disk, type DiskFile, realDisk } from './storage/disk.ts';

@@ -2,6 +2,8 @@
 
 import type { Snapshot } from '../core/messages.ts';
 import { RawNode } from '../core/raw-node.ts';
+import { settleClusterId } from '../storage/cluster-id.ts';
+import { realDisk } from '../storage/disk.ts';
 import { DurableLog } from '../storage/durable-log.ts';
 import type { DiskSpace } from '../storage/log-options.ts';
 import type { Recovered } from '../storage/recovery.ts';
@@ -21,6 +23,7 @@ export interface Opened {
   readonly recovered: Recovered;
   /** As of the snapshot. */
   readonly replicated: Replicated;
+  readonly clusterId: string;
   /** Who hears of the disk from now on. A disk that fails before makes the opening itself fail. */
   watch(watcher: LogWatcher): void;
 }
@@ -35,12 +38,14 @@ export async function openLog(options: RaftOptions): Promise<Opened> {
     onSpace: (space) => watcher?.onSpace(space),
   });
   try {
+    const { disk = realDisk, directory } = options;
+    const clusterId = await settleClusterId(disk, directory, options.clusterId);
     const replicated = new Replicated(options.stateMachine, ownKinds(options.kinds));
     if (recovered.snapshot !== undefined) replicated.restore(recovered.snapshot.data);
     const watch = (next: LogWatcher) => {
       watcher = next;
     };
-    return { log, recovered, replicated, watch };
+    return { log, recovered, replicated, clusterId, watch };
   } catch (error) {
     await log.close();
     throw error;

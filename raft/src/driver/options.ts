@@ -32,6 +32,8 @@ export type RaftEvent =
   | { readonly type: 'snapshot-sending'; readonly to: number; readonly index: number; readonly bytes: number }
   /** It is tried again, and goes on where it was left. */
   | { readonly type: 'snapshot-send-failed'; readonly to: number; readonly why: string }
+  /** That peer does not let this one in, and why. */
+  | { readonly type: 'refused'; readonly by: number; readonly why: string }
   /** The disk fills up, or has room again. */
   | { readonly type: 'disk-space'; readonly space: DiskSpace }
   /** A snapshot was not taken; it is tried again. */
@@ -57,6 +59,11 @@ export interface RaftOptions {
    * all peers. What has changed since is in the log.
    */
   readonly voters?: readonly number[];
+  /**
+   * Which cluster this is. Peers of different ones refuse each other, and a directory of another one is refused. Default:
+   * what the directory says, which `recover` has changed.
+   */
+  readonly clusterId?: string;
   /** The log's directory, of this peer alone. Made when it does not exist. */
   readonly directory: string;
   /** Default: the file system of this machine. */

@@ -99,8 +99,7 @@ export class Raft {
         this.#guarded(() => this.#fullDisk.tickSlowly());
       },
     });
-    this.#announcer = new Announcer(this.status());
-    if (options.log !== undefined) this.onStatus((status) => options.log?.({ type: 'status', status }));
+    this.#announcer = new Announcer(this.status(), options.log);
   }
 
   /**
@@ -115,7 +114,7 @@ export class Raft {
         onFatal: (error) => raft.#fatal(error),
         onSpace: (space) => raft.#guarded(() => raft.#fullDisk.changed(space)),
       });
-      await raft.#start();
+      await raft.#start(opened.clusterId);
       return raft;
     } catch (error) {
       await opened.log.close();
@@ -123,11 +122,12 @@ export class Raft {
     }
   }
 
-  async #start(): Promise<void> {
-    const { transport, id, peers } = this.#options;
+  async #start(clusterId: string): Promise<void> {
+    const { transport, id, peers, log } = this.#options;
     await this.#turn();
     transport.start({
-      ...{ id, peers },
+      ...{ id, peers, clusterId },
+      refused: (by, why) => log?.({ type: 'refused', by, why }),
       receive: (message) => this.#receive(message),
       receiveSnapshot: async (message, file) => (this.#isClosed ? undefined : this.#snapshots.receive(message, file)),
     });

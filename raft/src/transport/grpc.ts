@@ -17,7 +17,7 @@ import {
   RaftServiceService,
 } from '../generated/raft/v1/raft.ts';
 import type { SnapshotSource } from '../storage/snapshot-file.ts';
-import { channelDefaults, PeerStream, peerKey, senderMetadata } from './peer-stream.ts';
+import { channelDefaults, clusterKey, PeerStream, peerKey, senderMetadata } from './peer-stream.ts';
 import { receiveSnapshot, type ServerCall, sendSnapshot } from './snapshot-call.ts';
 import type { Transport, TransportStart } from './transport.ts';
 import { fromWire } from './wire.ts';
@@ -70,7 +70,7 @@ export class GrpcTransport implements Transport {
     this.#started = options;
     for (const peer of options.peers) {
       if (peer.id === options.id) continue;
-      this.#streams.set(peer.id, new PeerStream(options.id, peer, this.#options.credentials));
+      this.#streams.set(peer.id, new PeerStream(options, peer, this.#options.credentials));
     }
   }
 
@@ -79,13 +79,14 @@ export class GrpcTransport implements Transport {
   }
 
   async sendSnapshot(message: Message, source: SnapshotSource, signal: AbortSignal): Promise<void> {
-    const peer = this.#started?.peers.find(({ id }) => id === message.to);
-    if (peer === undefined || this.#isClosed)
+    const started = this.#started;
+    const peer = started?.peers.find(({ id }) => id === message.to);
+    if (started === undefined || peer === undefined || this.#isClosed)
       throw new Error(`Peer ${message.to} is not known, or this one is closed.`);
     const options = { ...channelDefaults, ...peer.channelOptions, 'grpc.use_local_subchannel_pool': 1 };
     const client = new RaftServiceClient(peer.address, this.#options.credentials, options);
     try {
-      await sendSnapshot(client, senderMetadata(message.from), message, source, signal);
+      await sendSnapshot(client, senderMetadata(started), message, source, signal);
     } finally {
       client.close();
     }
@@ -104,8 +105,17 @@ export class GrpcTransport implements Transport {
     if (started === undefined || this.#isClosed) return notRunning;
     const from = senderOf(call);
     const isPeer = from !== started.id && started.peers.some((peer) => peer.id === from);
-    if (isPeer && this.#options.authorize(call, from)) return undefined;
-    return { code: status.PERMISSION_DENIED, details: 'This caller is not a peer.' };
+    if (!isPeer || !this.#options.authorize(call, from)) {
+      return { code: status.PERMISSION_DENIED, details: 'This caller is not a peer.' };
+    }
+    const [claimed = ''] = call.metadata.get(clusterKey);
+    const { clusterId = '' } = started;
+    if (claimed === clusterId) return undefined;
+    const name = (id: string) => (id === '' ? 'a cluster without a name' : `the cluster ${id}`);
+    const details =
+      `This peer belongs to ${name(clusterId)}, and the caller to ${name(String(claimed))}. After a recovery, a peer of ` +
+      'before must be removed with its directory, and be added anew under another id.';
+    return { code: status.FAILED_PRECONDITION, details };
   }
 
   #receiveSnapshot(call: ServerCall): void {

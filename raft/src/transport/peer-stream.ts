@@ -1,12 +1,12 @@
 // The sending half towards one peer: a bounded queue, a stream that is opened again with growing pauses, and batches
 // as large as the stream takes them. What does not fit is dropped from the old end, for a late message
 // is worth less than a new one and Raft sends again what mattered.
-import type { ChannelCredentials, ClientWritableStream } from '@grpc/grpc-js';
-import { Metadata } from '@grpc/grpc-js';
+import type { ChannelCredentials, ClientWritableStream, ServiceError } from '@grpc/grpc-js';
+import { Metadata, status } from '@grpc/grpc-js';
 import type { Message } from '../core/messages.ts';
 import { payloadBytes } from '../core/messages.ts';
 import { type DeliverRequest, RaftServiceClient } from '../generated/raft/v1/raft.ts';
-import type { PeerAddress } from './transport.ts';
+import type { PeerAddress, TransportStart } from './transport.ts';
 import { toWire } from './wire.ts';
 
 /** Messages that wait for one peer; older ones are dropped. */
@@ -17,6 +17,8 @@ export const maxQueuedBytes = 128 * 1024 * 1024;
 export const batchBytes = 1024 * 1024;
 /** The metadata key in which the sender names itself. */
 export const peerKey = 'raft-peer';
+/** The metadata key in which the sender names its cluster, if that has a name. */
+export const clusterKey = 'raft-cluster';
 
 const firstPauseMs = 50;
 const longestPauseMs = 2_000;
@@ -36,16 +38,18 @@ interface Queued {
   readonly bytes: number;
 }
 
-/** What names the sender of a call. */
-export function senderMetadata(id: number): Metadata {
+/** What names the sender of a call, and its cluster. */
+export function senderMetadata({ id, clusterId = '' }: Pick<TransportStart, 'id' | 'clusterId'>): Metadata {
   const metadata = new Metadata();
   metadata.set(peerKey, String(id));
+  if (clusterId !== '') metadata.set(clusterKey, clusterId);
   return metadata;
 }
 
 export class PeerStream {
   readonly #client: RaftServiceClient;
-  readonly #id: number;
+  readonly #to: number;
+  readonly #started: TransportStart;
   #queue: Queued[] = [];
   #queuedBytes = 0;
   #stream: Stream | undefined;
@@ -54,9 +58,11 @@ export class PeerStream {
   #pauseMs = firstPauseMs;
   #pause: NodeJS.Timeout | undefined;
   #isClosed = false;
+  #lastRefusal = '';
 
-  constructor(id: number, peer: PeerAddress, credentials: ChannelCredentials) {
-    this.#id = id;
+  constructor(started: TransportStart, peer: PeerAddress, credentials: ChannelCredentials) {
+    this.#to = peer.id;
+    this.#started = started;
     this.#client = new RaftServiceClient(peer.address, credentials, { ...channelDefaults, ...peer.channelOptions });
   }
 
@@ -109,7 +115,10 @@ export class PeerStream {
   }
 
   #connect(): Stream {
-    const stream = this.#client.deliver(senderMetadata(this.#id), () => this.#lost(stream));
+    const stream = this.#client.deliver(senderMetadata(this.#started), (error) => {
+      if (error !== null) this.#refused(error);
+      this.#lost(stream);
+    });
     // The callback tells of every end; without a listener an error event would end the process.
     stream.on('error', () => undefined);
     stream.on('metadata', () => {
@@ -123,6 +132,13 @@ export class PeerStream {
     this.#stream = stream;
     this.#isWritable = true;
     return stream;
+  }
+
+  /** Told once, until the reason is another. */
+  #refused({ code, details }: ServiceError): void {
+    const isRefusal = code === status.FAILED_PRECONDITION || code === status.PERMISSION_DENIED;
+    if (isRefusal && details !== this.#lastRefusal) this.#started.refused?.(this.#to, details);
+    if (isRefusal) this.#lastRefusal = details;
   }
 
   #lost(stream: Stream): void {

@@ -15,6 +15,10 @@ export interface TransportStart {
   /** This peer's id. */
   readonly id: number;
   readonly peers: readonly PeerAddress[];
+  /** Only peers with the same one speak with each other; empty when the cluster has no name. */
+  readonly clusterId?: string;
+  /** To be called when a peer does not let this one in. */
+  readonly refused?: (by: number, why: string) => void;
   readonly receive: (message: Message) => void;
   /**
    * For transports with `sendSnapshot`: where the file of this MsgSnap, whose snapshot has no data, is to be put.
