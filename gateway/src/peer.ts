@@ -42,12 +42,20 @@ import { Metrics } from './rest/metrics.ts';
 import { openPages, type Readiness } from './rest/open-pages.ts';
 import { operationRoutes } from './rest/operations.ts';
 import { Quotas } from './rest/quotas.ts';
+import { errorOfRaft } from './rest/raft-errors.ts';
 import { RateLimit } from './rest/rate-limit.ts';
 import { referencePages } from './rest/reference-page.ts';
 import { regionRoutes } from './rest/regions.ts';
 import type { Route, RouteRequest, RouteResponse } from './rest/route.ts';
 import { createServer } from './rest/server.ts';
-import { type Applied, decodeEntry, type EntryBody, encodeEntry } from './state/entries.ts';
+import {
+  ANNOUNCED_KINDS,
+  type Applied,
+  announcedKindOf,
+  decodeEntry,
+  type EntryBody,
+  encodeEntry,
+} from './state/entries.ts';
 import { Federation } from './state/federation.ts';
 
 const TICK_MS = 100;
@@ -88,7 +96,7 @@ export class GatewayPeer {
     this.#metrics = new Metrics({
       federation: this.#federation,
       watchers: () => this.#events.watchers(),
-      raft: () => this.#raft?.status(),
+      raft: () => this.#raft?.metrics() ?? [],
     });
     const { projects, ...limits } = config.quotas;
     const quotas = new Quotas({ federation: this.#federation, limits, projects });
@@ -155,11 +163,13 @@ export class GatewayPeer {
         ) as Record<string, string | number>,
       })),
       directory: config.dataDirectory,
+      ...(config.clusterId === undefined ? {} : { clusterId: config.clusterId }),
       clock: raftClock,
       random: Math.random,
       transport,
       tickMs: TICK_MS,
       electionTicks: ELECTION_TICKS,
+      kinds: ANNOUNCED_KINDS,
       stateMachine: {
         apply: ({ data }) => this.#apply(data),
         snapshot: () => this.#federation.snapshot(),
@@ -218,7 +228,9 @@ export class GatewayPeer {
   async #propose(entry: EntryBody): Promise<Applied> {
     if (this.#raft === undefined) throw new NotLeaderError(undefined);
     const at = this.#options.clock.now().toISOString();
-    const { result } = await this.#raft.propose(encodeEntry({ at, ...entry }));
+    const kind = announcedKindOf(entry);
+    const options = kind === undefined ? {} : { kind };
+    const { result } = await this.#raft.propose(encodeEntry({ at, ...entry }), options);
     return result as Applied;
   }
 
@@ -247,14 +259,7 @@ export class GatewayPeer {
     try {
       return await route.handle(request);
     } catch (error) {
-      if (error instanceof NotLeaderError)
-        throw new ApiError('leader.unknown', 'This peer leads no more. Nothing was changed; try again.', {
-          cause: error,
-        });
-      if (!(error instanceof Error) || error.name !== 'ProposalUnknownError') throw error;
-      throw new ApiError('leader.lost', 'Whether the change was made is not known. Look before you repeat it.', {
-        cause: error,
-      });
+      throw errorOfRaft(error);
     }
   }
 
@@ -287,6 +292,7 @@ export class GatewayPeer {
     const isPeer = (caller: { kind: string }): boolean => caller.kind === 'gateway';
     const table = {
       '/raft.v1.RaftService/Deliver': isPeer,
+      '/raft.v1.RaftService/SendSnapshot': isPeer,
       [PeerServiceService.forward.path]: isPeer,
       [PeerServiceService.hear.path]: isPeer,
       ...Object.fromEntries(INTROSPECTION_METHODS.map((path) => [path, isPeer])),

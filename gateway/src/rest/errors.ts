@@ -41,6 +41,8 @@ const STATUS = {
   'regions.silent': 503,
   'leader.unknown': 503,
   'leader.lost': 503,
+  'peers.outdated': 503,
+  'disk.full': 503,
   'internal.error': 500,
 } as const;
 

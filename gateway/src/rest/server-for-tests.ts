@@ -74,7 +74,12 @@ export async function serve(t: Pick<ExecutionContext, 'teardown'>, options: Serv
   const metrics = new Metrics({
     federation: world.federation,
     watchers: () => events.watchers(),
-    raft: () => ({ term: 2, role: 'leader', commitIndex: 7, appliedIndex: 7 }),
+    raft: () => [
+      {
+        ...{ name: 'raft_peer_match_index', help: 'The last entry of a peer.', type: 'gauge' },
+        samples: [{ suffix: '', labels: { peer: '2' }, value: 5 }],
+      },
+    ],
   });
   const routes = routesOf(world, events, options);
   const own = [...openPages(() => ({ isReady: true, reason: '' })), metrics.page()];

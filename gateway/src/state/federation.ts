@@ -1,7 +1,14 @@
 // The replicated state: every peer applies the same entries in the same order and holds the same. Applying is a pure
 // function of state and entry; it never plans, places, or reads a clock.
 import assert from 'node:assert/strict';
-import { changeCluster, createCluster, observeMember, replaceMember, unwantCluster } from './apply-cluster.ts';
+import {
+  changeCluster,
+  createCluster,
+  observeMember,
+  recoverClusters,
+  replaceMember,
+  unwantCluster,
+} from './apply-cluster.ts';
 import { endOperation, failOperation, failStep, finishStep, startStep } from './apply-operation.ts';
 import type { Cluster } from './clusters.ts';
 import { type Applied, type Entry, refuse } from './entries.ts';
@@ -139,6 +146,9 @@ export class Federation {
         return endOperation(tables, entry);
       case 'region.observed':
         tables.regions.set(entry.region.name, { ...entry.region, updatedAt: entry.at });
+        return {};
+      case 'federation.recovered':
+        recoverClusters(tables, entry);
         return {};
       default:
         // A peer that met an entry it cannot apply would differ from the others from here on.

@@ -1,12 +1,13 @@
-import type { RaftStatus } from './options.ts';
+import type { RaftOptions, RaftStatus } from './options.ts';
 
 /** Tells those who listen when what they act upon has changed; indexes alone are no news. */
 export class Announcer {
   readonly #listeners = new Set<(status: RaftStatus) => void>();
   #last: RaftStatus;
 
-  constructor(first: RaftStatus) {
+  constructor(first: RaftStatus, log: RaftOptions['log']) {
     this.#last = first;
+    if (log !== undefined) this.add((status) => log({ type: 'status', status }));
   }
 
   add(listener: (status: RaftStatus) => void): () => void {

@@ -1,12 +1,13 @@
 // Proposals between the caller's promise and the log. One is either still queued (then a refusal is sure) or appended
 // at an index and term (then only its application, or losing sight of it, ends the wait).
 import { assert } from '../assert.ts';
+import type { Entry } from '../core/messages.ts';
 import type { ProposeResult } from '../core/raw-node.ts';
 import { ClosedError, NotLeaderError, ProposalRefusedError, ProposalUnknownError } from '../errors.ts';
 import type { Applied } from './options.ts';
 
 export interface Proposal {
-  readonly data: Uint8Array;
+  readonly entry: Pick<Entry, 'type' | 'data'>;
   readonly deadlineMs: number;
   readonly resolve: (applied: Applied) => void;
   readonly reject: (error: Error) => void;
@@ -88,12 +89,12 @@ export function groupsOf(proposals: readonly Proposal[], maxBytes: number): Prop
   const groups: Proposal[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const proposal of proposals) {
-    bytes += proposal.data.length;
+    bytes += proposal.entry.data.length;
     const group = groups.at(-1);
     if (group !== undefined && bytes <= maxBytes) group.push(proposal);
     else {
       groups.push([proposal]);
-      bytes = proposal.data.length;
+      bytes = proposal.entry.data.length;
     }
   }
   return groups;

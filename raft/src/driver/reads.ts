@@ -47,10 +47,15 @@ export class Reads {
     this.#waiting.push(reader);
   }
 
+  /** A name that was never drawn before, not even before a restart. */
+  newName(): string {
+    this.#count += 1;
+    return `${this.#incarnation}.${this.#count}`;
+  }
+
   /** Makes one round of all who wait, and returns the context to ask with. */
   beginRound(): string {
-    this.#count += 1;
-    const context = `${this.#incarnation}.${this.#count}`;
+    const context = this.newName();
     this.#rounds.set(context, { readers: this.#waiting, ticks: 0 });
     this.#waiting = [];
     return context;

@@ -8,6 +8,7 @@ interface Trap {
   /** Undefined for whoever does it first. */
   readonly victim: number | undefined;
   readonly spring: (peer: PeerOfWorld) => void;
+  readonly isDemanded?: boolean;
 }
 
 type Fault = (world: Surroundings, nemesis: Nemesis, random: Random) => void;
@@ -165,12 +166,16 @@ export class Nemesis {
 
   /** Lays a trap that makes a peer lose power while it waits for a sync. */
   demandUnsyncedLoss(): void {
-    if (this.#traps.length > 0) return;
+    // Other traps may wait for what never happens in this world.
+    if (this.#traps.some(({ isDemanded }) => isDemanded)) return;
     this.faultCount += 1;
     const spring = (peer: PeerOfWorld) => {
-      this.#world.timeline.after(0.001, () => peer.losePower());
+      // What a peer writes while it starts is there already, so nothing of it can be lost.
+      if (peer.raft === undefined) this.#traps.push(trap);
+      else this.#world.timeline.after(0.001, () => peer.losePower());
     };
-    this.#traps.push({ on: 'sync', victim: undefined, spring });
+    const trap: Trap = { on: 'sync', victim: undefined, spring, isDemanded: true };
+    this.#traps.push(trap);
   }
 
   notice(what: string, peer: PeerOfWorld): void {

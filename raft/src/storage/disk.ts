@@ -3,9 +3,12 @@
 import { constants, writeSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { StorageFailedError } from '../errors.ts';
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 
 export interface DiskFile {
+  /** What is there, at most `length` bytes; fewer only at the end of the file. */
+  read(position: number, length: number): Promise<Uint8Array>;
   /** Writes all of `data` at `position`, in bytes. */
   write(data: Uint8Array, position: number): Promise<void>;
   /** Cuts the file to `length` bytes. */
@@ -45,6 +48,17 @@ class RealFile implements DiskFile {
     this.#handle = handle;
   }
 
+  async read(position: number, length: number): Promise<Uint8Array> {
+    const buffer = Buffer.allocUnsafe(length);
+    let filled = 0;
+    while (filled < length) {
+      const { bytesRead } = await this.#handle.read(buffer, filled, length - filled, position + filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return buffer.subarray(0, filled);
+  }
+
   async write(data: Uint8Array, position: number): Promise<void> {
     let written = 0;
     while (written < data.length && data.length <= foregroundBytes) {
@@ -78,6 +92,15 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+/** A sync that failed is never tried again, whatever the reason. */
+export async function syncOrFail(file: DiskFile): Promise<void> {
+  try {
+    await file.sync();
+  } catch (cause) {
+    throw new StorageFailedError('A sync failed; what is durable is unknown.', { cause });
+  }
+}
+
 /** The file system of this machine. */
 export const realDisk: Disk = {
   async makeDirectory(path) {
@@ -89,7 +112,7 @@ export const realDisk: Disk = {
   },
   list: (path) => readdir(path),
   readFile: (path) => readFile(path),
-  createFile: async (path) => new RealFile(await open(path, 'w', 0o600)),
+  createFile: async (path) => new RealFile(await open(path, 'w+', 0o600)),
   openFile: async (path) => new RealFile(await open(path, 'r+')),
   rename,
   remove: (path) => rm(path),

@@ -18,6 +18,7 @@ const messages: readonly Message[] = [
       { index: 16_383, term: 16_384, data: Buffer.from('a'.repeat(300)) },
       { index: large, term: large, type: 'EntryConfChangeV2', data: Buffer.alloc(0) },
       { index: 2 ** 31, term: 1, type: 'EntryConfChange', data: Buffer.from([0, 255]) },
+      { index: 4, term: 1, type: 'EntryWrapped', data: Buffer.from([1]) },
     ],
   }),
   makeMessage('MsgAppResp', 1, { from: 3, term: 9, reject: true, rejectHint: 77, context: 'Zürich €' }),
@@ -29,11 +30,10 @@ const messages: readonly Message[] = [
 ];
 
 test('what is written by hand is what generated code writes and reads', (t) => {
-  const bytes = encodeBatch({ messages, chunk: Buffer.from('chunk'), lastChunk: true });
+  const bytes = encodeBatch({ messages });
 
   const read = DeliverRequest.decode(bytes);
   t.deepEqual(Buffer.from(DeliverRequest.encode(read).finish()), bytes);
-  t.deepEqual([read.chunk.toString(), read.lastChunk], ['chunk', true]);
   const [, append, answer] = read.messages;
   t.like(append, { type: MessageType.MSG_APP, index: 2 ** 32 + 5, commit: large, logTerm: 128 });
   t.deepEqual(
@@ -42,13 +42,14 @@ test('what is written by hand is what generated code writes and reads', (t) => {
       [16_383, 16_384, EntryType.UNSPECIFIED, 300],
       [large, large, EntryType.CONF_CHANGE_V2, 0],
       [2 ** 31, 1, EntryType.CONF_CHANGE, 2],
+      [4, 1, EntryType.WRAPPED, 1],
     ],
   );
   t.like(answer, { reject: true, rejectHint: 77, context: 'Zürich €' });
 });
 
 test('a batch is read as it was sent', (t) => {
-  const batch = { messages, chunk: Buffer.alloc(0), lastChunk: false };
+  const batch = { messages };
 
   t.deepEqual(decodeBatch(encodeBatch(batch)), batch);
   for (const message of messages) t.deepEqual(decodeMessage(encodeMessage(message)), message);
@@ -67,14 +68,11 @@ test('messages and fields of a later version are passed over', (t) => {
 });
 
 test('bytes that are no message are refused, wherever they break off', (t) => {
-  const bytes = encodeBatch({ messages, chunk: Buffer.from('chunk'), lastChunk: true });
+  const bytes = encodeBatch({ messages });
   const wholes = new Set([0]);
   for (const count of messages.keys()) {
-    wholes.add(
-      encodeBatch({ messages: messages.slice(0, count + 1), chunk: Buffer.alloc(0), lastChunk: false }).length,
-    );
+    wholes.add(encodeBatch({ messages: messages.slice(0, count + 1) }).length);
   }
-  wholes.add(bytes.length - 2);
 
   for (let length = 0; length < bytes.length; length += 1) {
     if (wholes.has(length)) t.notThrows(() => decodeBatch(bytes.subarray(0, length)));

@@ -11,6 +11,7 @@ import {
 } from '../core/messages.ts';
 import {
   EntryType as WireEntryType,
+  Message as WireMessage,
   Snapshot as WireSnapshot,
   MessageType as WireType,
 } from '../generated/raft/v1/raft.ts';
@@ -31,12 +32,14 @@ const wireTypes = {
   MsgReadIndexResp: WireType.MSG_READ_INDEX_RESP,
   MsgTransferLeader: WireType.MSG_TRANSFER_LEADER,
   MsgTimeoutNow: WireType.MSG_TIMEOUT_NOW,
+  MsgHello: WireType.MSG_HELLO,
 } as const;
 
 const wireEntryTypes = {
   EntryNormal: WireEntryType.UNSPECIFIED,
   EntryConfChange: WireEntryType.CONF_CHANGE,
   EntryConfChangeV2: WireEntryType.CONF_CHANGE_V2,
+  EntryWrapped: WireEntryType.WRAPPED,
 } as const;
 
 const coreEntryTypes = new Map<number, EntryType>(
@@ -50,10 +53,6 @@ const coreTypes = new Map<number, MessageType>(
 /** What is sent at once: a DeliverRequest. */
 export interface Batch {
   readonly messages: readonly Message[];
-  /** A piece of one encoded message; empty when there is none. */
-  readonly chunk: Buffer;
-  /** Whether `chunk` ends its message. */
-  readonly lastChunk: boolean;
 }
 
 const noBytes = Buffer.alloc(0);
@@ -66,18 +65,15 @@ interface Sized {
   readonly bytes: number;
 }
 
-export function encodeBatch({ messages, chunk, lastChunk }: Batch): Buffer {
+export function encodeBatch({ messages }: Batch): Buffer {
   const sized = messages.map(sizeOf);
-  let bytes = lastChunk ? 2 : 0;
+  let bytes = 0;
   for (const message of sized) bytes += bytesFieldBytes(message.bytes);
-  if (chunk.length > 0) bytes += bytesFieldBytes(chunk.length);
   const writer = new ProtobufWriter(bytes);
   for (const message of sized) {
     writer.begin(1, message.bytes);
     write(writer, message);
   }
-  if (chunk.length > 0) writer.bytesField(2, chunk);
-  writer.numberField(3, Number(lastChunk));
   return finished(writer);
 }
 
@@ -168,22 +164,28 @@ function encodeSnapshot({ metadata, data }: Snapshot): Uint8Array {
 export function decodeBatch(bytes: Buffer): Batch {
   const reader = new ProtobufReader(bytes);
   const messages: Message[] = [];
-  let chunk: Buffer = noBytes;
-  let lastChunk = false;
   for (let field = reader.next(); field > 0; field = reader.next()) {
     if (field === 1) {
       const message = readMessage(reader.message());
       if (message !== undefined) messages.push(message);
-    } else if (field === 2) chunk = reader.bytes();
-    else if (field === 3) lastChunk = reader.number() > 0;
-    else reader.skip();
+    } else reader.skip();
   }
-  return { messages, chunk, lastChunk };
+  return { messages };
 }
 
 /** Undefined for a message that this version does not know. Throws DecodeError. */
 export function decodeMessage(bytes: Buffer): Message | undefined {
   return readMessage(new ProtobufReader(bytes));
+}
+
+/** As the generated code has it, for what is sent rarely. */
+export function toWire(message: Message): WireMessage {
+  return WireMessage.decode(encodeMessage(message));
+}
+
+/** Undefined for a message that this version does not know. Throws DecodeError. */
+export function fromWire(message: WireMessage): Message | undefined {
+  return decodeMessage(asBuffer(WireMessage.encode(message).finish()));
 }
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };

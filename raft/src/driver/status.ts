@@ -1,0 +1,31 @@
+import type { ConfState } from '../core/messages.ts';
+import type { CoreStatus } from '../core/raw-node.ts';
+import type { DiskSpace } from '../storage/log-options.ts';
+import type { RaftStatus } from './options.ts';
+
+/** What the driver knows beside the core. */
+export interface DriverStatus {
+  readonly appliedIndex: number;
+  /** Of the last applied entry. */
+  readonly appliedTerm: number;
+  readonly snapshotIndex: number;
+  readonly diskSpace: DiskSpace;
+  readonly membership: ConfState;
+}
+
+export function statusOf(core: CoreStatus, driver: DriverStatus): RaftStatus {
+  const { appliedTerm, ...rest } = driver;
+  const isLeader = core.role === 'leader';
+  return {
+    id: core.id,
+    term: core.term,
+    role: core.role,
+    ...(core.lead > 0 ? { leaderId: core.lead } : {}),
+    isEstablishedLeader: isLeader && appliedTerm === core.term,
+    commitIndex: core.commit,
+    firstIndex: core.firstIndex,
+    lastIndex: core.lastIndex,
+    ...rest,
+    ...(isLeader ? { peers: core.progress } : {}),
+  };
+}
