@@ -85,13 +85,12 @@ export class Raft {
       },
       replicated,
     );
-    this.#turns = new Turns({
+    this.#turns = new Turns(options.clock, {
       turn: () => this.#turn(),
       meanwhile: () => this.#meanwhile(),
       hasWork: () => this.#hasWork(),
       // Who was closed while it waited for a full disk has promised nothing.
       failed: (error) => (this.#isClosed && error instanceof ClosedError) || this.#fatal(error),
-      defer: (callback) => (options.clock.defer ?? queueMicrotask)(callback),
     });
     this.#ticker = new Ticker(options, {
       tick: (nowMs, lateMs) => this.#guarded(() => this.#tick(nowMs, lateMs)),

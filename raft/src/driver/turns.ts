@@ -1,5 +1,7 @@
 // When the loop turns: once at a time, and again as long as there is work. While a turn waits for the disk, what does
 // not depend on the disk is done beside it.
+import type { Clock } from './clock.ts';
+
 export interface TurnsHost {
   /** Does all the work there is. */
   readonly turn: () => Promise<void>;
@@ -7,17 +9,17 @@ export interface TurnsHost {
   readonly meanwhile: () => void;
   readonly hasWork: () => boolean;
   readonly failed: (error: Error) => void;
-  /** Calls later, when what arrives together has arrived. */
-  readonly defer: (callback: () => void) => void;
 }
 
 export class Turns {
   readonly #host: TurnsHost;
+  readonly #clock: Pick<Clock, 'defer'>;
   #turning: Promise<void> | undefined;
   #isWriting = false;
   #isMeanwhileDue = false;
 
-  constructor(host: TurnsHost) {
+  constructor(clock: Pick<Clock, 'defer'>, host: TurnsHost) {
+    this.#clock = clock;
     this.#host = host;
   }
 
@@ -25,15 +27,21 @@ export class Turns {
   wake(): void {
     if (this.#isWriting && !this.#isMeanwhileDue) {
       this.#isMeanwhileDue = true;
-      this.#host.defer(() => this.#meanwhile());
+      this.#defer(() => this.#meanwhile());
     }
-    this.#turning ??= new Promise<void>((resolve) => this.#host.defer(resolve))
+    this.#turning ??= new Promise<void>((resolve) => this.#defer(resolve))
       .then(() => this.#host.turn())
       .catch((error: Error) => this.#host.failed(error))
       .finally(() => {
         this.#turning = undefined;
         if (this.#host.hasWork()) this.wake();
       });
+  }
+
+  /** Later, when what arrives together has arrived. */
+  #defer(callback: () => void): void {
+    if (this.#clock.defer === undefined) queueMicrotask(callback);
+    else this.#clock.defer(callback);
   }
 
   #meanwhile(): void {
