@@ -1,6 +1,6 @@
 // What must hold in every history (figure 3 of the paper, and what the package promises beyond it). Everything is
 // judged from outside: from what peers send, write, apply and say of themselves.
-import type { Message } from '../core/messages.ts';
+import type { ConfState, Message } from '../core/messages.ts';
 import type { CommittedEntry, RaftStatus } from '../driver/options.ts';
 import type { FrameContent } from '../storage/record.ts';
 import type { PromisedLog } from './promised-log.ts';
@@ -16,6 +16,12 @@ export interface WatchedPeer {
   /** Of the present process. */
   lastCommit: number;
   lastApplied: number;
+  /** As far as its process has applied it; undefined when there is none. */
+  readonly membership: ConfState | undefined;
+}
+
+function isMajority(voters: readonly number[], holders: readonly number[]): boolean {
+  return voters.length === 0 || voters.filter((id) => holders.includes(id)).length * 2 > voters.length;
 }
 
 interface Committed {
@@ -136,10 +142,14 @@ export class Invariants {
     );
     if (known !== undefined) return;
     this.#committed[index] = { term, inTerm: this.#highestLeaderTerm, data };
-    const holders = this.#peers.filter(({ promised }) => promised.has(index, term));
-    demand(holders.length * 2 > this.#peers.length, () => {
-      return `durability: entry ${index} is applied, and only the disks of ${holders.map(({ id }) => id)} have it`;
+    const holders = this.#peers.filter(({ promised }) => promised.has(index, term)).map(({ id }) => id);
+    // Whoever applies it first may not have applied the membership that it was committed by.
+    const memberships = this.#peers.flatMap(({ membership }) => membership ?? []);
+    const isDurable = memberships.some(({ voters, votersOutgoing }) => {
+      return isMajority(voters, holders) && isMajority(votersOutgoing, holders);
     });
+    const isStarting = memberships.length === 0 && holders.length > 0;
+    demand(isDurable || isStarting, () => `durability: entry ${index} is applied, and only peers ${holders} have it`);
   }
 
   /** What the state machine was not given says nothing to it. */

@@ -11,12 +11,23 @@ interface Trap {
   readonly spring: (peer: SimulatedPeer) => void;
 }
 
+const patienceMs = 3_000;
+
 type Fault = (world: World, nemesis: Nemesis, random: Random) => void;
 
 const noticed = [
   ...['write', 'sync', 'rename', 'remove', 'sync-names', 'truncate'],
   ...['sent MsgVoteResp', 'sent MsgVote', 'sent MsgApp', 'sent MsgAppResp', 'sent MsgSnap', 'sent MsgReadIndexResp'],
-  ...['got MsgSnap', 'got MsgApp', 'got MsgAppResp', 'got MsgVote', 'got MsgVoteResp', 'leads'],
+  ...[
+    'sent MsgTimeoutNow',
+    'got MsgTimeoutNow',
+    'got MsgSnap',
+    'got MsgApp',
+    'got MsgAppResp',
+    'got MsgVote',
+    'got MsgVoteResp',
+    'leads',
+  ],
 ];
 
 function strike(random: Random, peer: SimulatedPeer): void {
@@ -100,6 +111,18 @@ const faults: Readonly<Record<string, Fault>> = {
       peer.disk.slowness = 1;
     });
   },
+  members(world, _nemesis, random) {
+    const ids = random.sample(world.peers, world.peers.length).map(({ id }) => id);
+    const voterCount = 1 + random.below(ids.length);
+    const learners = ids.slice(voterCount).filter(() => random.chance(0.5));
+    world.askLeader('membershipChanges', ({ raft }) =>
+      raft?.changeMembership({ voters: ids.slice(0, voterCount), learners }, { timeoutMs: patienceMs }),
+    );
+  },
+  transfer(world, _nemesis, random) {
+    const to = random.chance(0.5) ? undefined : random.pick(world.peers).id;
+    world.askLeader('transfers', ({ raft }) => raft?.transferLeadership(to, { timeoutMs: patienceMs }));
+  },
   rot(world, nemesis, random) {
     const peer = random.pick(world.peers);
     // As long as the disks of a majority are sound, nothing may be lost.
@@ -123,8 +146,11 @@ export class Nemesis {
   constructor(world: World) {
     this.#world = world;
     this.#random = world.random.fork();
-    const names = Object.keys(faults).filter(() => this.#random.chance(0.6));
-    this.#shares = (names.length < 3 ? Object.keys(faults) : names).map((name) => [name, 4 ** this.#random.next()]);
+    const changesMembers = this.#random.chance(0.4);
+    // Where the members change, a minority of all disks may be a majority of theirs, so none of them may rot.
+    const possible = Object.keys(faults).filter((name) => name !== (changesMembers ? 'rot' : 'members'));
+    const names = possible.filter((name) => name === 'members' || this.#random.chance(0.6));
+    this.#shares = (names.length < 3 ? possible : names).map((name) => [name, 4 ** this.#random.next()]);
   }
 
   get rottenCount(): number {

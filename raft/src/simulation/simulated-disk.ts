@@ -85,10 +85,6 @@ export class SimulatedDisk {
     return this.#habits;
   }
 
-  get isBusy(): boolean {
-    return this.#underway.size > 0;
-  }
-
   get names(): readonly string[] {
     return [...this.#names.keys()].sort();
   }

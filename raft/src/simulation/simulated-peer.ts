@@ -1,6 +1,6 @@
 // One peer: a disk that lasts, and processes that come and go on it. The process is the real driver with the real log;
 // what it gets of time, network and disk goes through here, so that it can be stopped, paused and killed anywhere.
-import type { Message } from '../core/messages.ts';
+import type { ConfState, Message } from '../core/messages.ts';
 import type { Clock } from '../driver/clock.ts';
 import type { RaftOptions } from '../driver/options.ts';
 import { Raft } from '../driver/raft.ts';
@@ -80,8 +80,8 @@ export class SimulatedPeer implements WatchedPeer {
     return this.#world.timeline.nowMs < this.#pausedUntilMs;
   }
 
-  get isUnsynced(): boolean {
-    return this.#unsynced.length > 0 || this.disk.isBusy;
+  get membership(): ConfState | undefined {
+    return this.raft?.status().membership;
   }
 
   /** Runs this in the process, if it is still there, and when it does not stand still. */

@@ -22,6 +22,7 @@ const shortestMs = 60_000;
 /** After the faults have ended, the cluster must be well within this. */
 const healingMs = 90_000;
 const leastFaults = 3;
+const expectedRefusals = ['NotLeaderError', 'ProposalRefusedError', 'ProposalUnknownError', 'ClosedError'];
 
 export class World {
   readonly seed: number;
@@ -117,6 +118,25 @@ export class World {
     return this.peers.find((peer) => peer.raft?.status().role === 'leader');
   }
 
+  /** Asks the leader, if there is one, for something that it may refuse; what it does counts when it is done. */
+  askLeader(
+    counter: 'membershipChanges' | 'transfers',
+    ask: (leader: SimulatedPeer) => Promise<unknown> | undefined,
+  ): void {
+    const leader = this.leader();
+    leader?.deliver(() => {
+      ask(leader)?.then(
+        () => {
+          this.trace(`${leader.id} has done what it was asked: ${counter}`);
+          this.counts[counter] += 1;
+        },
+        (error: Error) => {
+          if (!expectedRefusals.includes(error.name)) this.violated(error);
+        },
+      );
+    });
+  }
+
   restartLater(peer: SimulatedPeer): void {
     const meanMs = this.#isHealing ? 100 : this.habits.meanDownMs;
     this.timeline.after(meanMs * this.random.between(0.1, 1.9), () => peer.start());
@@ -186,6 +206,12 @@ export class World {
     for (const client of this.#clients) client.stop();
   }
 
+  /** Whether everybody votes. */
+  #isWhole({ raft }: SimulatedPeer): boolean {
+    const membership = raft?.status().membership;
+    return membership?.voters.length === this.peers.length && membership.votersOutgoing.length === 0;
+  }
+
   /** Progress: the leader takes a command, every peer applies it, and every peer answers a read. */
   #askForProgress(): () => boolean {
     let target: number | undefined;
@@ -199,6 +225,17 @@ export class World {
       if (target === undefined) {
         if (leader === undefined || isAsking) return false;
         isAsking = true;
+        if (!this.#isWhole(leader)) {
+          leader.raft?.changeMembership({ voters: this.peers.map(({ id }) => id) }).then(
+            () => {
+              isAsking = false;
+            },
+            () => {
+              isAsking = false;
+            },
+          );
+          return false;
+        }
         const command = encodeCommand({ type: 'write', key: 'last', value: this.nextValue() });
         leader.raft?.propose(command).then(
           ({ index }) => {
