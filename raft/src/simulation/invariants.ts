@@ -18,6 +18,8 @@ export interface WatchedPeer {
   lastApplied: number;
   /** As far as its process has applied it; undefined when there is none. */
   readonly membership: ConfState | undefined;
+  /** As it was before the present event. */
+  lastMembership: ConfState | undefined;
 }
 
 function isMajority(voters: readonly number[], holders: readonly number[]): boolean {
@@ -144,7 +146,9 @@ export class Invariants {
     this.#committed[index] = { term, inTerm: this.#highestLeaderTerm, data };
     const holders = this.#peers.filter(({ promised }) => promised.has(index, term)).map(({ id }) => id);
     // Whoever applies it first may not have applied the membership that it was committed by.
-    const memberships = this.#peers.flatMap(({ membership }) => membership ?? []);
+    const memberships = this.#peers.flatMap(({ membership, lastMembership }) =>
+      [membership ?? [], lastMembership ?? []].flat(),
+    );
     const isDurable = memberships.some(({ voters, votersOutgoing }) => {
       return isMajority(voters, holders) && isMajority(votersOutgoing, holders);
     });
@@ -174,6 +178,7 @@ export class Invariants {
     this.#passesOver(peer, status.appliedIndex);
     if (status.role === 'leader') this.#checkLeader(peer, status);
     peer.lastCommit = status.commitIndex;
+    peer.lastMembership = status.membership;
   }
 
   #checkLeader(peer: WatchedPeer, status: RaftStatus): void {

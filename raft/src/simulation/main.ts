@@ -2,6 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { huntMutants } from './hunt.ts';
 import { runSeed } from './run-seed.ts';
 import { simulate } from './simulate.ts';
 
@@ -11,6 +12,8 @@ const usage = `npm run raft:simulate -- [options]
   --seed S      one seed alone
   --trace       with --seed: everything that happens, line by line
   --workers N   processes (default 1)
+  --mutants     puts known bugs into the code, one at a time, and says which seed finds each
+  --only NAME   with --mutants: those whose name begins so
 `;
 
 function wholeNumber(text: string, name: string): number {
@@ -29,6 +32,8 @@ export async function main(args: readonly string[], print: (line: string) => voi
       seed: { type: 'string' },
       trace: { type: 'boolean', default: false },
       workers: { type: 'string', default: '1' },
+      mutants: { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -41,10 +46,16 @@ export async function main(args: readonly string[], print: (line: string) => voi
     print(`trace ${result.trace}: ${result.violation ?? 'no violation'}`);
     return result.violation === undefined ? 0 : 1;
   }
+  const workers = wholeNumber(values.workers, 'workers');
+  if (values.mutants) {
+    const seeds = wholeNumber(values.seeds, 'seeds');
+    const from = wholeNumber(values.from, 'from');
+    return (await huntMutants({ seeds, from, workers, only: values.only, print })) === 0 ? 0 : 1;
+  }
   const violations = await simulate({
     from: wholeNumber(values.seed ?? values.from, values.seed === undefined ? 'from' : 'seed'),
     seeds: values.seed === undefined ? wholeNumber(values.seeds, 'seeds') : 1,
-    workers: wholeNumber(values.workers, 'workers'),
+    workers,
     print,
     nowMs: () => performance.now(),
   });

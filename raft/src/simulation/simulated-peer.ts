@@ -35,6 +35,7 @@ export class SimulatedPeer implements WatchedPeer {
   #owed = this.promised;
   lastCommit = 0;
   lastApplied = 0;
+  lastMembership: ConfState | undefined;
   state: PeerState = 'down';
   raft: Raft | undefined;
   machine: RegisterMachine | undefined;
