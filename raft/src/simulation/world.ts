@@ -2,13 +2,13 @@
 // may fail, and nothing may be lost or contradicted; then all faults end, and the cluster must get on.
 import type { RegisterOperation } from '../checker/register.ts';
 import { Client } from './client.ts';
+import { Convalescence } from './convalescence.ts';
 import { type Counts, noCounts } from './coverage.ts';
 import { drawHabits, type Habits } from './habits.ts';
 import { Invariants, Violation } from './invariants.ts';
 import { Nemesis } from './nemesis.ts';
 import { Network } from './network.ts';
 import { Random } from './random.ts';
-import { encodeCommand } from './register-machine.ts';
 import { SimulatedPeer } from './simulated-peer.ts';
 import { Timeline } from './timeline.ts';
 import { Trace } from './trace.ts';
@@ -191,8 +191,8 @@ export class World {
       peer.start();
     }
     const deadlineMs = this.timeline.nowMs + healingMs;
-    const isWell = this.#askForProgress();
-    while (this.violation === undefined && (!isWell() || this.timeline.nowMs < shortestMs)) {
+    const recovery = new Convalescence(this);
+    while (this.violation === undefined && (!recovery.isWell() || this.timeline.nowMs < shortestMs)) {
       if (this.timeline.nowMs >= deadlineMs) {
         const states = this.peers.map(({ id, state, raft }) => {
           const { role, term, commitIndex, appliedIndex, lastIndex } = raft?.status() ?? {};
@@ -204,59 +204,5 @@ export class World {
       await this.#live(this.timeline.nowMs + 200);
     }
     for (const client of this.#clients) client.stop();
-  }
-
-  /** Whether everybody votes. */
-  #isWhole({ raft }: SimulatedPeer): boolean {
-    const membership = raft?.status().membership;
-    return membership?.voters.length === this.peers.length && membership.votersOutgoing.length === 0;
-  }
-
-  /** Progress: the leader takes a command, every peer applies it, and every peer answers a read. */
-  #askForProgress(): () => boolean {
-    let target: number | undefined;
-    let isAsking = false;
-    const readers = new Set<number>();
-    const answered = new Set<number>();
-    return () => {
-      const living = this.peers.filter(({ state }) => state !== 'out');
-      if (living.some(({ state }) => state !== 'up')) return false;
-      const leader = living.find(({ raft }) => raft?.status().isEstablishedLeader);
-      if (target === undefined) {
-        if (leader === undefined || isAsking) return false;
-        isAsking = true;
-        if (!this.#isWhole(leader)) {
-          leader.raft?.changeMembership({ voters: this.peers.map(({ id }) => id) }).then(
-            () => {
-              isAsking = false;
-            },
-            () => {
-              isAsking = false;
-            },
-          );
-          return false;
-        }
-        const command = encodeCommand({ type: 'write', key: 'last', value: this.nextValue() });
-        leader.raft?.propose(command).then(
-          ({ index }) => {
-            target = index;
-          },
-          () => {
-            isAsking = false;
-          },
-        );
-        return false;
-      }
-      const reached = target;
-      for (const { id, raft } of living) {
-        if (raft === undefined || readers.has(id)) continue;
-        readers.add(id);
-        raft.readIndex().then(
-          () => answered.add(id),
-          () => readers.delete(id),
-        );
-      }
-      return living.every(({ id, raft }) => answered.has(id) && (raft?.status().appliedIndex ?? 0) >= reached);
-    };
   }
 }
