@@ -8,7 +8,7 @@ export interface HuntOptions {
   readonly seeds: number;
   readonly from: number;
   readonly workers: number;
-  /** Only mutants whose name begins so. */
+  /** Only mutants whose name begins with one of these, with commas between. */
   readonly only: string;
   readonly print: (line: string) => void;
 }
@@ -43,7 +43,7 @@ function hunt({ edits }: Mutant, { from, seeds }: HuntOptions): Promise<Answer> 
 /** Returns how many were not found. */
 export async function huntMutants(options: HuntOptions): Promise<number> {
   const { print, seeds, only } = options;
-  const waiting = mutants.filter(({ name }) => name.startsWith(only));
+  const waiting = mutants.filter(({ name }) => only.split(',').some((beginning) => name.startsWith(beginning)));
   const total = waiting.length;
   let found = 0;
   let without = 0;

@@ -69,6 +69,14 @@ export class Invariants {
       this.#matches(peer.id, entry.index, entry.term, entry.data, previous);
       previous = entry.term;
     }
+    const last = entries.at(-1);
+    if (reset !== undefined || last === undefined) return;
+    // What the frame cuts off was never committed.
+    for (let index = last.index + 1; index <= peer.promised.lastIndex; index += 1) {
+      const committed = this.#committed[index];
+      const isLost = committed !== undefined && peer.promised.entry(index)?.term === committed.term;
+      demand(!isLost, () => `durability: peer ${peer.id} cuts off entry ${index}, which is committed`);
+    }
   }
 
   #matches(peer: number, index: number, term: number, data: Uint8Array, previousTerm: number | undefined): void {
@@ -145,15 +153,19 @@ export class Invariants {
     if (known !== undefined) return;
     this.#committed[index] = { term, inTerm: this.#highestLeaderTerm, data };
     const holders = this.#peers.filter(({ promised }) => promised.has(index, term)).map(({ id }) => id);
-    // Whoever applies it first may not have applied the membership that it was committed by.
-    const memberships = this.#peers.flatMap(({ membership, lastMembership }) =>
-      [membership ?? [], lastMembership ?? []].flat(),
-    );
-    const isDurable = memberships.some(({ voters, votersOutgoing }) => {
-      return isMajority(voters, holders) && isMajority(votersOutgoing, holders);
+    demand(this.#isQuorum(holders), () => `durability: entry ${index} is applied, and only peers ${holders} have it`);
+  }
+
+  /** Whether these are a majority of any membership in use: who asks may not have applied the one that decided. */
+  #isQuorum(ids: readonly number[]): boolean {
+    const memberships = this.#peers.flatMap(({ membership, lastMembership }) => {
+      return [membership, lastMembership].filter((one) => one !== undefined);
     });
-    const isStarting = memberships.length === 0 && holders.length > 0;
-    demand(isDurable || isStarting, () => `durability: entry ${index} is applied, and only peers ${holders} have it`);
+    const isStarting = memberships.length === 0 && ids.length > 0;
+    return (
+      isStarting ||
+      memberships.some(({ voters, votersOutgoing }) => isMajority(voters, ids) && isMajority(votersOutgoing, ids))
+    );
   }
 
   /** What the state machine was not given says nothing to it. */
@@ -188,6 +200,10 @@ export class Invariants {
     demand((known ?? id) === id, () => `election safety: peers ${known} and ${id} lead in term ${term}`);
     if (known === undefined) {
       this.#leaders.set(term, id);
+      const voters = this.#peers.filter((voter) => voter.id === id || this.#votes.get(term * 64 + voter.id) === id);
+      demand(this.#isQuorum(voters.map((voter) => voter.id)), () => {
+        return `election safety: peer ${id} leads in term ${term} by the votes of ${voters.map((voter) => voter.id)}`;
+      });
       const isLatest = term > this.#highestLeaderTerm;
       this.#highestLeaderTerm = Math.max(this.#highestLeaderTerm, term);
       // A leader's own disk may still be writing what it won with, so its log is judged by what it says and sends.

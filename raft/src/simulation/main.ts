@@ -13,7 +13,7 @@ const usage = `npm run raft:simulate -- [options]
   --trace       with --seed: everything that happens, line by line
   --workers N   processes (default 1)
   --mutants     puts known bugs into the code, one at a time, and says which seed finds each
-  --only NAME   with --mutants: those whose name begins so
+  --only NAME   with --mutants: those whose name begins so; several with commas between
 `;
 
 function wholeNumber(text: string, name: string): number {

@@ -130,7 +130,7 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: '19 an own snapshot that is older comes to lie over an installed one',
+    name: '19 an own snapshot that is older takes the place of an installed one',
     edits: [
       edit(
         'driver/raft.js',
@@ -138,9 +138,9 @@ export const mutants: readonly Mutant[] = [
         '',
       ),
       inStorage('if (index <= this.#snapshotIndex) return;', ''),
-      inStorage('await removeOlderSnapshots(disk, directory, index);', ''),
+      inStorage('this.#snapshotting.then(() => this.#saveSnapshot(snapshot))', 'this.#saveSnapshot(snapshot)'),
+      edit('storage/snapshot-file.js', 'name < nameOf(index)', 'name !== nameOf(index)'),
       edit('driver/snapshots.js', 'this.index = Math.max(this.index, index);', 'this.index = index;'),
-      inLog('if (snapshot.metadata.index <= (this.snapshot?.metadata.index ?? 0)) return;', ''),
     ],
   },
   {

@@ -68,6 +68,14 @@ function partition(world: World, random: Random): void {
   world.timeline.after(healsAfterMs, () => network.healCuts());
 }
 
+/** Nothing that this peer says arrives for a while. */
+function cutOutward({ network, peers, timeline }: World, peer: SimulatedPeer, ms: number): void {
+  for (const { id } of peers) if (id !== peer.id) network.cut(peer.id, id);
+  timeline.after(ms, () => {
+    for (const { id } of peers) network.heal(peer.id, id);
+  });
+}
+
 const faults: Readonly<Record<string, Fault>> = {
   partition: (world, _nemesis, random) => partition(world, random),
   clog(world, _nemesis, random) {
@@ -111,7 +119,30 @@ const faults: Readonly<Record<string, Fault>> = {
       peer.disk.slowness = 1;
     });
   },
-  members(world, _nemesis, random) {
+  /** Answers come so late that the leader may no longer be one, and it does not know it. */
+  echo(world, _nemesis, random) {
+    const leader = world.leader();
+    if (leader === undefined) return;
+    const ms = world.electionMs * random.between(0.8, 2.5);
+    for (const { id } of world.peers) world.network.clog(id, leader.id, ms);
+    world.timeline.after(world.electionMs * random.between(0, 0.3), () => cutOutward(world, leader, ms));
+  },
+  /** An election is interrupted, and its votes are counted late or never; the old leader may wake up meanwhile. */
+  election(world, nemesis, random) {
+    const leader = world.leader();
+    if (leader !== undefined) {
+      if (random.chance(0.5)) leader.pause(world.electionMs * random.between(1, 3));
+      else cutOutward(world, leader, world.electionMs * random.between(1, 3));
+    }
+    const isClogged = random.chance(0.6);
+    const ms = world.electionMs * random.between(0.5, 4);
+    nemesis.layOwn(random.pick(['sent MsgVote', 'sent MsgVote', 'sent MsgVoteResp', 'got MsgVote']), (peer) => {
+      if (!isClogged) cutOutward(world, peer, ms);
+      else for (const { id } of world.peers) world.network.clog(peer.id, id, ms * random.next());
+    });
+  },
+  members(world, nemesis, random) {
+    if (random.chance(0.5)) nemesis.lay(random.pick(noticed));
     // A leader that removes itself may leave nobody who can be elected: peers with longer logs have no vote any more,
     // and the one that has a vote does not know that it needs no others. So the leader stays.
     const leaderId = world.leader()?.id;
@@ -192,6 +223,11 @@ export class Nemesis {
       this.#world.timeline.after(delayMs, () => strike(random, peer));
     };
     this.#traps.push({ on, victim: wanted, spring });
+  }
+
+  /** Does this to the next peer that does that. */
+  layOwn(on: string, spring: (peer: SimulatedPeer) => void): void {
+    this.#traps.push({ on, victim: undefined, spring });
   }
 
   /** Lays a trap that makes a peer lose power while it waits for a sync. */

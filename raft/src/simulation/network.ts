@@ -50,6 +50,10 @@ export class Network {
     this.#cloggedUntilMs.set(`${from}>${to}`, this.#timeline.nowMs + ms);
   }
 
+  heal(from: number, to: number): void {
+    this.#cut.delete(`${from}>${to}`);
+  }
+
   healCuts(): void {
     this.#cut.clear();
   }

@@ -75,6 +75,12 @@ export class World {
     return this.#trace.finish();
   }
 
+  /** The shortest time after which a peer that hears no leader asks for an election. */
+  get electionMs(): number {
+    const { tickMs = 1, electionTicks = 1 } = this.habits.settings;
+    return tickMs * electionTicks;
+  }
+
   /** A value that was never written before. */
   nextValue(): number {
     this.#values += 1;
