@@ -75,6 +75,8 @@ export interface DriverOptions {
   readonly runFolder: string;
   readonly address: string;
   readonly port: number;
+  /** Of the guest; null when it is not known. */
+  readonly memoryMib: number | null;
   readonly owner: DatabaseOwner;
   readonly clock: DriverClock;
   readonly processes: Processes;
@@ -174,10 +176,15 @@ export interface Driver {
   initialise(): Promise<void>;
   /** Copies the primary's data in place of what was there, at rest. Answers where the copy ends. */
   seed(source: Upstream): Promise<Position>;
-  /** Leads an epoch: promotes what is not yet its primary, with the client door shut; a running one takes the rule. */
+  /**
+   * Leads an epoch: promotes what is not yet its primary, with the client door shut. One that runs takes a new rule and
+   * serves on: when this answers, no commit is acknowledged by the old rule any more. What is in force is left alone.
+   */
   lead(role: PrimaryRole): Promise<Position>;
   /** Opens the client door when the rule's voters have flushed what this primary began with. True when it is open. */
   tryOpen(): Promise<boolean>;
+  /** True once the voters of exactly this rule have flushed what was written after it came into force. */
+  hasQuorum(rule: { readonly epoch: number; readonly generation: number }): Promise<boolean>;
   /** Follows a primary; does not wait for it. */
   follow(role: ReplicaRole): Promise<void>;
   /**
@@ -185,6 +192,14 @@ export interface Driver {
    * @throws DriverError `refused` when its log can never go on with that of its upstream
    */
   isFollowing(): Promise<Position | undefined>;
+  /** True once this replica has flushed all that its primary held when this was first asked after `follow`. */
+  hasCaughtUp(): Promise<boolean>;
+  /**
+   * Leaves whatever role it has: a primary's server ends, and with it every session that waits; a replica receives from
+   * nobody. Answers, when the local log is replayed to its end, where that is. The server may run on, as a standby
+   * without upstream.
+   */
+  withdraw(): Promise<Position>;
   probe(): Promise<ProbeResult>;
   /** Stops the server; afterwards it is at rest. */
   stop(): Promise<void>;

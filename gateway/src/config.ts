@@ -5,6 +5,8 @@ import { z } from 'zod';
 const MAX_PORT = 65_535;
 const endpoint = z.strictObject({ address: z.string().min(1), port: z.int().min(1).max(MAX_PORT) });
 
+const quota = z.int().min(0);
+
 const config = z.strictObject({
   /** The federation's name, part of every identity. */
   federation: z.string().regex(/^[a-z0-9-]{1,32}$/),
@@ -26,6 +28,22 @@ const config = z.strictObject({
   regions: z.array(z.strictObject({ name: z.string(), executors: z.array(z.string()).min(1) })),
   /** Projects of several Keystones that are one. */
   projectLinks: z.array(z.array(z.strictObject({ keystone: z.string(), projectId: z.string() })).min(1)).default([]),
+  /** How often a project may ask this peer. */
+  rateLimit: z
+    .strictObject({ requestsPerSecond: z.number().positive().default(50), burst: z.int().min(1).default(200) })
+    .prefault({}),
+  /** What a project may have; the same at every peer. */
+  quotas: z
+    .strictObject({
+      clusters: quota.default(100),
+      members: quota.default(300),
+      volumeGib: quota.default(10_000),
+      /** What is different for some projects, by their ids. */
+      projects: z
+        .record(z.string(), z.strictObject({ clusters: quota, members: quota, volumeGib: quota }).partial())
+        .default({}),
+    })
+    .prefault({}),
   /** A Unix socket with whose end this process ends. */
   lifeline: z.string().optional(),
 });

@@ -4,7 +4,7 @@ import type { Clock, Credentials, HeardMember } from '@argosy/proto';
 import { Conductor } from './conductor/conductor.ts';
 import { candidateSites, Observations } from './conductor/observations.ts';
 import { RegionLink } from './conductor/region-link.ts';
-import type { CandidateSite } from './placement/place.ts';
+import type { CandidateSite, Network } from './placement/place.ts';
 import type { Applied, Entry, EntryBody } from './state/entries.ts';
 import type { Federation } from './state/federation.ts';
 
@@ -70,6 +70,10 @@ export class Leadership {
 
   sites(): CandidateSite[] {
     return candidateSites(this.#federation.regions());
+  }
+
+  network(): Network {
+    return this.#observations.network();
   }
 
   heard(clusterIds: readonly string[]): HeardMember[] {

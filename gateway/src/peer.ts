@@ -1,7 +1,7 @@
 // A gateway peer: the REST server, the replicated state, and, while it leads, the leadership. Everything is handed in;
 // `main.ts` alone reads the environment.
 import { randomBytes, randomUUID } from 'node:crypto';
-import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import type { Server as HttpServer } from 'node:http';
 import { datastores } from '@argosy/datastores';
 import {
   accessControl,
@@ -32,13 +32,19 @@ import { Forwarding, peerService } from './peers/forwarding.ts';
 import { Callers } from './rest/callers.ts';
 import { type Heard, NOTHING_HEARD } from './rest/cluster-view.ts';
 import { clusterRoutes } from './rest/clusters.ts';
+import { createConnections } from './rest/connections.ts';
 import { datastoreRoutes } from './rest/datastores.ts';
 import { ApiError } from './rest/errors.ts';
 import { Events } from './rest/events.ts';
+import { Metrics } from './rest/metrics.ts';
+import { openPages, type Readiness } from './rest/open-pages.ts';
 import { operationRoutes } from './rest/operations.ts';
+import { Quotas } from './rest/quotas.ts';
+import { RateLimit } from './rest/rate-limit.ts';
+import { referencePages } from './rest/reference-page.ts';
 import { regionRoutes } from './rest/regions.ts';
 import type { Route, RouteRequest, RouteResponse } from './rest/route.ts';
-import { createServer, type Readiness } from './rest/server.ts';
+import { createServer } from './rest/server.ts';
 import { type Applied, decodeEntry, type EntryBody, encodeEntry } from './state/entries.ts';
 import { Federation } from './state/federation.ts';
 
@@ -64,6 +70,7 @@ export class GatewayPeer {
   readonly #forwarding: Forwarding;
   readonly #routes: readonly Route[];
   readonly #events: Events;
+  readonly #metrics: Metrics;
   #raft: Raft | undefined;
   #leadership: Leadership | undefined;
   #grpc: grpc.Server | undefined;
@@ -75,20 +82,30 @@ export class GatewayPeer {
     const peers = config.peers.filter(({ id }) => id !== config.peer.id);
     this.#forwarding = new Forwarding({ federation: config.federation, peers, credentials, clock });
     this.#events = new Events(this.#federation, clock);
+    this.#metrics = new Metrics({
+      federation: this.#federation,
+      watchers: () => this.#events.watchers(),
+      raft: () => this.#raft?.status(),
+    });
+    const { projects, ...limits } = config.quotas;
+    const quotas = new Quotas({ federation: this.#federation, limits, projects });
     this.#routes = [
       ...clusterRoutes({
         federation: this.#federation,
         datastores,
+        quotas,
         propose: (entry) => this.#propose(entry),
         sites: () => this.#leadership?.sites() ?? [],
+        network: () => this.#leadership?.network(),
         hear: (clusterIds) => this.#hear(clusterIds),
         newId: randomUUID,
         randomBytes,
       }),
-      ...operationRoutes(this.#federation),
+      ...operationRoutes({ federation: this.#federation, propose: (entry) => this.#propose(entry) }),
       ...regionRoutes(this.#federation),
       ...datastoreRoutes(datastores),
       ...this.#events.routes(),
+      ...quotas.routes(),
     ];
   }
 
@@ -159,6 +176,8 @@ export class GatewayPeer {
     // The conductor plans from what is applied, but never within apply itself.
     queueMicrotask(() => {
       this.#leadership?.applied(entry);
+      if (entry.kind === 'step.failed' && this.#leadership !== undefined)
+        this.#metrics.stepFailed(entry.stepId.split('/')[0] ?? '', entry.failureClass);
       this.#events.applied();
     });
     return applied;
@@ -255,7 +274,7 @@ export class GatewayPeer {
   }
 
   async #serveGrpc(transport: GrpcTransport): Promise<void> {
-    const { config, credentials } = this.#options;
+    const { config, credentials, log } = this.#options;
     const isPeer = (caller: { kind: string }): boolean => caller.kind === 'gateway';
     const table = {
       '/raft.v1.RaftService/Deliver': isPeer,
@@ -266,7 +285,10 @@ export class GatewayPeer {
     };
     const server = new grpc.Server({ interceptors: [accessControl(table)] });
     transport.addTo(server);
-    const execute = (route: Route, request: RouteRequest): Promise<RouteResponse> => this.#execute(route, request);
+    const execute = (route: Route, request: RouteRequest): Promise<RouteResponse> => {
+      log({ message: 'forwarded request', request_id: request.requestId, route: route.name });
+      return this.#execute(route, request);
+    };
     const heard = (clusterIds: readonly string[]): HeardMember[] => this.#leadership?.heard(clusterIds) ?? [];
     server.addService(PeerServiceService, peerService(this.#routes, execute, heard));
     new HealthImplementation({ '': 'SERVING' }).addToServer(server);
@@ -282,17 +304,22 @@ export class GatewayPeer {
   async #serveRest(): Promise<void> {
     const { config, clock, log } = this.#options;
     const callers = new Callers({ keystones: config.keystones, links: config.projectLinks, clock, fetch });
+    const pages = [...openPages(() => this.#readiness()), this.#metrics.page()];
+    const rateLimit = new RateLimit({ ...config.rateLimit, monotonicMs: () => clock.monotonicMs() });
+    const newRequestId = (): string => `req-${randomUUID()}`;
     const app = createServer({
       routes: this.#routes,
+      pages: [...pages, ...referencePages(this.#routes, pages)],
       callers,
       catchUp: () => this.#catchUp(),
       write: (route, request) => this.#write(route, request),
-      readiness: () => this.#readiness(),
-      newRequestId: () => `req-${randomUUID()}`,
+      admit: (projectId) => rateLimit.take(projectId),
+      newRequestId,
       monotonicMs: () => clock.monotonicMs(),
+      measure: (request) => this.#metrics.requestEnded(request),
       log,
     });
-    const server = createHttpServer(app.callback());
+    const server = createConnections(app.callback(), newRequestId);
     this.#http = server;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);

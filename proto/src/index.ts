@@ -26,6 +26,8 @@ export {
   type OpenResponse,
   type Peer,
   type Position,
+  type PromiseRequest,
+  type PromiseResponse,
   type PromoteRequest,
   type PromoteResponse,
   type ReplicaStream,
@@ -49,6 +51,7 @@ export {
   type RegionReport,
   type RemoveMemberRequest,
   type RemoveMemberResponse,
+  type RoundTrip,
   type Zone,
 } from './generated/argosy/region/v1/executor.ts';
 export { watchLifeline } from './lifeline.ts';
@@ -76,6 +79,7 @@ export {
   callUnary,
   channelCredentials,
   channelOptions,
+  RenewableServerCredentials,
   serverCredentials,
 } from './trust/channel.ts';
 export {
@@ -83,6 +87,15 @@ export {
   GATEWAY_REALM,
   type Identity,
   identityUri,
+  isRegionName,
   parseIdentity,
   serverName,
 } from './trust/identity.ts';
+export {
+  createRegionRequest,
+  isPair,
+  type RegionAuthority,
+  readRegionAuthority,
+  signRegionRequest,
+  TrustError,
+} from './trust/region-request.ts';

@@ -2,6 +2,7 @@
 // these functions gives.
 import type { CommitRule, Upstream } from '../driver.ts';
 import type { Layout } from './layout.ts';
+import type { Sizes } from './sizes.ts';
 
 /** The superuser of the agent; it can come in by the Unix socket only. */
 export const AGENT_ROLE = 'argosy';
@@ -18,6 +19,7 @@ export interface MemberSettings {
   /** The operating system's user that the agent runs as. */
   readonly agentUser: string;
   readonly timezone: string;
+  readonly sizes: Sizes;
 }
 
 /** What a server is told about replication; nothing of it while it is at rest. */
@@ -44,7 +46,6 @@ const FIXED: Readonly<Record<string, string>> = {
   recovery_target_timeline: 'latest',
   // A server that restarts by itself after a crash would open before its voters have what recovery made visible.
   restart_after_crash: 'off',
-  max_connections: '50',
   max_wal_senders: '12',
   max_replication_slots: '12',
   wal_keep_size: '64MB',
@@ -58,7 +59,6 @@ const FIXED: Readonly<Record<string, string>> = {
   tcp_keepalives_idle: '5',
   tcp_keepalives_interval: '2',
   tcp_keepalives_count: '3',
-  shared_buffers: '32MB',
   jit: 'off',
   password_encryption: 'scram-sha-256',
   ssl: 'on',
@@ -86,6 +86,8 @@ export function renderConfig(member: MemberSettings, replication: ReplicationSet
     ssl_ca_file: layout.rootFile,
     timezone: member.timezone,
     log_timezone: member.timezone,
+    shared_buffers: `${member.sizes.sharedBuffersMib}MB`,
+    max_connections: String(member.sizes.maxConnections),
     ...FIXED,
     synchronous_standby_names: replication.synchronousStandbyNames,
     primary_conninfo: replication.primaryConninfo,

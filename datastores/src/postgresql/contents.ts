@@ -48,6 +48,8 @@ export async function ensureAdmin(control: Connection, admin: Admin): Promise<vo
     throw new DriverError('refused', `The admin user cannot be called "${admin.name}".`);
   }
   await ensureRole(control, admin.name, 'login createdb nocreaterole nosuperuser noreplication');
+  // It may see for itself who copies it, and that a commit waits for a quorum.
+  await control.query(`grant pg_monitor to ${quoted(admin.name)}`);
   const [known] = await control.query(
     "select coalesce(shobj_description(oid, 'pg_authid'), '') as note from pg_roles where rolname = $1",
     [admin.name],
@@ -63,35 +65,34 @@ export async function ensureAdmin(control: Connection, admin: Admin): Promise<vo
   await control.query(`create database ${quoted(database)} owner ${quoted(admin.name)}`, [], CREATE_DATABASE_MS);
 }
 
-/** One slot for each other member; those of members that are gone would keep the log for ever. */
+/** One slot for each other member. */
 export async function ensureSlots(control: Connection, peers: readonly Upstream[]): Promise<void> {
-  const wanted = peers.map((peer) => slotName(peer.memberId));
-  const rows = await control.query(
-    "select slot_name::text, active from pg_replication_slots where slot_type = 'physical'",
-  );
-  for (const row of rows) {
-    const name = String(row.slot_name);
-    if (name.startsWith('argosy_') && !wanted.includes(name) && row.active === false) await dropSlot(control, name);
-  }
+  const rows = await control.query("select slot_name::text from pg_replication_slots where slot_type = 'physical'");
   const known = new Set(rows.map((row) => String(row.slot_name)));
-  for (const name of wanted) {
+  for (const name of peers.map((peer) => slotName(peer.memberId))) {
     if (!known.has(name)) await control.query('select pg_create_physical_replication_slot($1, true)', [name]);
   }
 }
 
-/** A replica keeps nobody's log; the slots of a former primary are dropped. */
-export async function dropSlots(control: Connection): Promise<void> {
-  const rows = await control.query('select slot_name::text from pg_replication_slots where not active');
-  for (const row of rows) await dropSlot(control, String(row.slot_name));
-}
-
-async function dropSlot(control: Connection, name: string): Promise<void> {
-  await control.query('select pg_drop_replication_slot($1)', [name]);
+/**
+ * Our slots that nobody uses: those of members that are gone would keep the log for ever. `peers` is asked after the
+ * slots were read, so that one made meanwhile for a new peer is not among those dropped.
+ */
+export async function dropIdleSlots(control: Connection, peers: () => readonly Upstream[]): Promise<void> {
+  const rows = await control.query(
+    `select slot_name::text as name from pg_replication_slots
+      where slot_type = 'physical' and not active and slot_name like 'argosy\\_%'`,
+  );
+  const wanted = new Set(peers().map((peer) => slotName(peer.memberId)));
+  for (const name of rows.map((row) => String(row.name)).filter((name) => !wanted.has(name))) {
+    // Its member may just have come back to it; then it is dropped another time.
+    await control.query('select pg_drop_replication_slot($1)', [name]).catch(() => undefined);
+  }
 }
 
 async function ensureRole(control: Connection, name: string, attributes: string): Promise<void> {
   const found = await control.query('select 1 as one from pg_roles where rolname = $1', [name]);
-  await control.query(`${found.length === 0 ? 'create' : 'alter'} role ${quoted(name)} ${attributes}`);
+  if (found.length === 0) await control.query(`create role ${quoted(name)} ${attributes}`);
 }
 
 function quoted(name: string): string {

@@ -3,6 +3,8 @@
 export interface ControlFile {
   /** The newest timeline that the directory has records of, as far as a stopped server wrote it down. */
   readonly timeline: number;
+  /** The primary's setting as its log told it: a standby must not have less. */
+  readonly maxConnections: number;
 }
 
 /** @throws Error when the text is not pg_controldata's. */
@@ -12,5 +14,6 @@ export function readControlFile(text: string): ControlFile {
     if (match === null) throw new Error(`pg_controldata did not tell "${name}".`);
     return Number(match[1]);
   };
-  return { timeline: Math.max(field("Latest checkpoint's TimeLineID"), field("Min recovery ending loc's timeline")) };
+  const timeline = Math.max(field("Latest checkpoint's TimeLineID"), field("Min recovery ending loc's timeline"));
+  return { timeline, maxConnections: field('max_connections setting') };
 }

@@ -5,6 +5,7 @@ import type { Position } from '../definition.ts';
 
 const SEGMENT_BYTES = 16n * 1024n * 1024n;
 const SEGMENTS_PER_LOG = 0x1_0000_0000n / SEGMENT_BYTES;
+const MAX_LSN = (1n << 64n) - 1n;
 
 /** A log sequence number (`16/B374D848`) as one number. @throws Error when it is none. */
 export function readLsn(text: string): bigint {
@@ -56,8 +57,14 @@ export function timelinesAt(fileNames: readonly string[], lsn: bigint): number[]
  */
 export function timelineOf(fileNames: readonly string[], histories: ReadonlyMap<number, string>, lsn: bigint): number {
   const newest = Math.max(1, ...timelinesAt(fileNames, lsn));
-  const ancestors = readHistory(histories.get(newest) ?? '');
-  return ancestors.find(({ end }) => lsn <= end)?.timeline ?? newest;
+  // From the newest to the oldest: a timeline may have left its parent before that one's own beginning, when a member
+  // was promoted that had the history of the parent and nothing yet of its log.
+  let timeline = newest;
+  for (const ancestor of readHistory(histories.get(newest) ?? '').reverse()) {
+    if (lsn > ancestor.end) return timeline;
+    timeline = ancestor.timeline;
+  }
+  return timeline;
 }
 
 /**
@@ -65,8 +72,10 @@ export function timelineOf(fileNames: readonly string[], histories: ReadonlyMap<
  * that timeline's. Undefined when it can.
  */
 export function divergence(position: Position, history: string): string | undefined {
-  const fork = readHistory(history).find(({ timeline }) => timeline === position.epoch);
-  if (fork === undefined) return `This member's log ends in epoch ${position.epoch}, which was left out`;
-  if (readLsn(position.value) <= fork.end) return undefined;
-  return `This member's log of epoch ${position.epoch} ends at ${position.value}, but was left at ${writeLsn(fork.end)}`;
+  const entries = readHistory(history);
+  const index = entries.findIndex(({ timeline }) => timeline === position.epoch);
+  if (index < 0) return `This member's log ends in epoch ${position.epoch}, which was left out`;
+  const end = entries.slice(index).reduce((least, entry) => (entry.end < least ? entry.end : least), MAX_LSN);
+  if (readLsn(position.value) <= end) return undefined;
+  return `This member's log of epoch ${position.epoch} ends at ${position.value}, but was left at ${writeLsn(end)}`;
 }

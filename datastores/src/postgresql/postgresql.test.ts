@@ -17,7 +17,8 @@ import { postgresql } from './definition.ts';
 import { layoutOf } from './layout.ts';
 import { divergence, readHistory, readLsn, timelineOf, timelinesAt, writeLsn } from './positions.ts';
 import { isScramVerifier, scramVerifier } from './scram.ts';
-import { type FlushedStream, readStreams, votersBehind } from './streams.ts';
+import { sizesFor } from './sizes.ts';
+import { type FlushedStream, readStreams, votersBehind, votersStreaming } from './streams.ts';
 
 const layout = layoutOf('/volume', '/run/m1');
 const members = [
@@ -85,6 +86,47 @@ test('the epoch of a position is that of the record, not of the primary that is 
   t.deepEqual(readHistory(''), []);
 });
 
+test('a timeline that begins before its parent did has the records from there on, and leaves out the parent', (t) => {
+  // Promoted in epoch 6 by a member that had the history of epoch 5 and nothing of its log.
+  const history = '1\t0/5000800\tno\n\n5\t0/5000400\tno\n';
+  const files = ['000000010000000000000005', '000000060000000000000005'];
+  const epochAt = (lsn: string) => timelineOf(files, new Map([[6, history]]), readLsn(lsn));
+  t.deepEqual(['0/5000400', '0/5000401', '0/5000800', '0/5000801'].map(epochAt), [1, 6, 6, 6]);
+  t.is(divergence({ epoch: 1, value: '0/5000400' }, history), undefined);
+  t.regex(divergence({ epoch: 1, value: '0/5000500' }, history) ?? '', /was left at 0\/5000400/);
+});
+
+test('positions of promises are in one order, whatever member they come from', (t) => {
+  const position = (epoch: number, value: string) => ({ epoch, value });
+  const ordered = [
+    position(0, '0/0'),
+    position(1, '0/0'),
+    position(1, '0/9FFFFFF'),
+    position(1, '0/A000000'),
+    position(1, '9/0'),
+    position(1, '10/0'),
+    position(2, '0/1'),
+    position(10, '0/1'),
+  ];
+  const shuffled = [5, 2, 7, 0, 3, 6, 1, 4].map((index) => ordered[index] ?? position(0, ''));
+  t.deepEqual(shuffled.sort(postgresql.comparePositions), ordered);
+});
+
+test('a primary counts as connected by any rule of its epoch, and its barrier by the newest only', (t) => {
+  const row = {
+    application_name: 'c1-2.4.6',
+    state: 'streaming',
+    sync_state: 'async',
+    flush_lsn: '0/200',
+    own_lsn: '0/200',
+  };
+  const rule = { voters: ['c1-1', 'c1-2'], acknowledgements: 1, generation: 7 };
+  const count = { rule, memberId: 'c1-1', epoch: 4 };
+  t.is(votersStreaming(readStreams([row]), count), 1);
+  t.is(votersStreaming(readStreams([row]), { ...count, epoch: 5 }), 0);
+  t.is(votersBehind(readStreams([row]), { ...count, barrier: 0n }), 0);
+});
+
 test('a log that goes beyond the fork, or stands on a timeline that was left out, cannot go on', (t) => {
   const history = '1\t0/5000000\tno recovery target specified\n';
   t.is(divergence({ epoch: 1, value: '0/5000000' }, history), undefined);
@@ -95,9 +137,19 @@ test('a log that goes beyond the fork, or stands on a timeline that was left out
   t.regex(divergence({ epoch: 3, value: '0/1' }, history) ?? '', /epoch 3, which was left out/);
 });
 
+test('a server is as large as its guest, and never smaller than it was without knowing', (t) => {
+  t.deepEqual(sizesFor(null), { sharedBuffersMib: 32, maxConnections: 50 });
+  t.deepEqual(sizesFor(128), { sharedBuffersMib: 32, maxConnections: 50 });
+  t.deepEqual(sizesFor(1024), { sharedBuffersMib: 256, maxConnections: 128 });
+  t.deepEqual(sizesFor(65_536), { sharedBuffersMib: 16_384, maxConnections: 500 });
+});
+
 test('at rest a server has no upstream and waits for nobody', (t) => {
   const settings = { clusterId: 'c1', memberId: 'c1-1', address: '127.1.0.2', port: 5432 };
-  const config = renderConfig({ ...settings, layout, agentUser: 'root', timezone: 'UTC' }, AT_REST);
+  const config = renderConfig(
+    { ...settings, layout, agentUser: 'root', timezone: 'UTC', sizes: sizesFor(null) },
+    AT_REST,
+  );
   t.regex(config, /^primary_conninfo = ''$/m);
   t.regex(config, /^synchronous_standby_names = ''$/m);
   t.regex(config, /^restart_after_crash = 'off'$/m);
@@ -106,7 +158,10 @@ test('at rest a server has no upstream and waits for nobody', (t) => {
 
 test('what is written into a setting cannot leave it', (t) => {
   const settings = { clusterId: 'c1', memberId: "a'\\b", address: '127.1.0.2', port: 5432 };
-  const config = renderConfig({ ...settings, layout, agentUser: 'root', timezone: 'UTC' }, AT_REST);
+  const config = renderConfig(
+    { ...settings, layout, agentUser: 'root', timezone: 'UTC', sizes: sizesFor(null) },
+    AT_REST,
+  );
   t.regex(config, /^cluster_name = 'a''\\\\b'$/m);
   const upstream = { memberId: 'c1-2', address: '127.1.0.3', port: 5432, serverName: "it's" };
   t.regex(conninfo(upstream, layout, 'c1-1.1.1'), /^host='it\\'s' hostaddr='127.1.0.3' /);
@@ -154,9 +209,10 @@ test('a voter counts once, in this epoch and by this rule, and only with what it
 
 test('the newest timeline of a data directory may stand in either place of its control file', (t) => {
   const text = (checkpoint: number, recovery: number) =>
-    `Latest checkpoint's TimeLineID:       ${checkpoint}\nMin recovery ending loc's timeline:   ${recovery}\n`;
+    `Latest checkpoint's TimeLineID:       ${checkpoint}\nMin recovery ending loc's timeline:   ${recovery}\nmax_connections setting:              64\n`;
   t.is(readControlFile(text(1, 4)).timeline, 4);
   t.is(readControlFile(text(4, 0)).timeline, 4);
+  t.is(readControlFile(text(4, 0)).maxConnections, 64);
   t.throws(() => readControlFile('nothing'), { message: /did not tell/ });
 });
 

@@ -2,12 +2,12 @@
 // within a deadline; a commit that still waits is left waiting (cancelling it would make it visible unacknowledged).
 import type { DriverOptions, ProbeResult, Role } from '../driver.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
-import { HEARTBEAT } from './contents.ts';
+import { dropIdleSlots, HEARTBEAT } from './contents.ts';
 import type { Door } from './door.ts';
 import type { Layout } from './layout.ts';
 import { LSN_QUERY, positionAt } from './log-position.ts';
-import { sleep } from './server.ts';
-import { type FlushedStream, readStreams, STREAMS_QUERY, votersBehind } from './streams.ts';
+import { type PostgresServer, sleep } from './server.ts';
+import { type FlushedStream, readStreams, STREAMS_QUERY, votersStreaming } from './streams.ts';
 
 /** How long a primary's heartbeat may wait for its quorum before the member counts as not up. */
 export const HEARTBEAT_MS = 1_500;
@@ -20,8 +20,11 @@ const CLOSE_AFTER_MS = 3_000;
 export interface ProbeParts {
   readonly options: DriverOptions;
   readonly layout: Layout;
+  readonly server: PostgresServer;
   readonly door: Door;
   readonly connection: Omit<ConnectionOptions, 'synchronousCommit'>;
+  /** What the member is to be, at this moment. */
+  readonly role: () => Role | undefined;
 }
 
 export class Probe {
@@ -37,10 +40,12 @@ export class Probe {
     this.#heartbeat = new Connection({ ...parts.connection, synchronousCommit: 'on' });
   }
 
-  async run(role: Role | undefined, isRunning: boolean): Promise<ProbeResult> {
+  async run(isRunning: boolean): Promise<ProbeResult> {
     if (!isRunning) return this.#down('The database is not running.');
     try {
-      return await this.#ask(role);
+      const result = await this.#ask(this.#parts.role());
+      await this.#keepHouse();
+      return result;
     } catch (error) {
       return this.#down(error instanceof Error ? error.message : 'The database does not answer.');
     }
@@ -59,7 +64,7 @@ export class Probe {
     const isPrimary = kind?.is_replica === false && role?.kind === 'primary';
     const detail = isPrimary ? await this.#beat() : '';
     const streams = isPrimary ? readStreams(await this.#status.query(STREAMS_QUERY, [], STATUS_MS)) : [];
-    if (isPrimary) await this.#guard(role, streams);
+    if (isPrimary) await this.#guard(streams);
     const [end] = await this.#status.query(LSN_QUERY, [], STATUS_MS);
     return {
       isUp: detail === '',
@@ -91,12 +96,38 @@ export class Probe {
     );
   }
 
+  /** What keeps the log for a member that copies from here no more is dropped. */
+  async #keepHouse(): Promise<void> {
+    const kind = this.#parts.role()?.kind;
+    if (kind === undefined) return;
+    if (kind === 'replica') await this.#outgrow();
+    await dropIdleSlots(this.#status, () => {
+      const role = this.#parts.role();
+      return role?.kind === 'primary' ? role.peers : [];
+    });
+  }
+
+  /** A standby that has room for fewer connections than its primary's log tells of stops replaying: it starts anew. */
+  async #outgrow(): Promise<void> {
+    const [row] = await this.#status.query(
+      `select pg_is_in_recovery() and pg_get_wal_replay_pause_state() = 'paused' as is_paused,
+        current_setting('max_connections')::int as connections`,
+    );
+    if (row?.is_paused !== true) return;
+    const { options, server } = this.#parts;
+    const { maxConnections } = await server.controlFile();
+    if (maxConnections <= Number(row.connections) || server.pid === undefined) return;
+    options.log.info({ maxConnections }, 'The primary has room for more connections: the database starts anew.');
+    options.processes.signal(server.pid, 'SIGINT');
+  }
+
   /** Cut off from its voters, a primary stops answering clients: what they would read may be stale. */
-  async #guard(role: Role | undefined, streams: readonly FlushedStream[]): Promise<void> {
+  async #guard(streams: readonly FlushedStream[]): Promise<void> {
     const { options, door } = this.#parts;
+    const role = this.#parts.role();
     if (role?.kind !== 'primary') return;
     const now = options.clock.monotonicMs();
-    const behind = votersBehind(streams, { rule: role.rule, memberId: options.memberId, epoch: role.epoch });
+    const behind = votersStreaming(streams, { rule: role.rule, memberId: options.memberId, epoch: role.epoch });
     if (behind >= role.rule.acknowledgements) this.#quorumSeenMs = now;
     this.#quorumSeenMs ??= now;
     if (!door.isOpen || now - this.#quorumSeenMs < CLOSE_AFTER_MS) return;

@@ -2,17 +2,20 @@
 // it while replay is behind, and what it went on to acknowledge would be lost.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DriverError, type DriverOptions } from '../driver.ts';
+import { DriverError, type DriverOptions, type Program } from '../driver.ts';
 import { syncFolder, writeDurably } from '../durable-files.ts';
 import type { Connection } from './connection.ts';
 import type { Layout } from './layout.ts';
-import { isReplica, ownTimeline } from './log-position.ts';
+import { isReplica, ownTimeline, positionAt } from './log-position.ts';
 import { historyFileName } from './positions.ts';
 import { sleep } from './server.ts';
 
 const RECEIVER_END_MS = 10_000;
 /** Replay of what was received may be long behind. */
 const REPLAY_MS = 600_000;
+/** More than several `wal_retrieve_retry_interval`s in which nothing is replayed. */
+const STANDSTILL_MS = 500;
+const DUMP_MS = 60_000;
 const PROMOTE_MS = 60_000;
 const POLL_MS = 10;
 /** So often must no receiver be seen: more than one `wal_retrieve_retry_interval` (100 ms). */
@@ -22,6 +25,8 @@ export interface Promotion {
   readonly options: DriverOptions;
   readonly layout: Layout;
   readonly control: Connection;
+  /** A program of the engine. */
+  readonly program: (name: string, ...args: readonly string[]) => Program;
 }
 
 /** Ends the receiver and sees that it stays away. Its upstream must be out of the files, and these read. */
@@ -38,18 +43,43 @@ export async function endReceiver({ options, control }: Promotion): Promise<void
   }
 }
 
-/** Answers when everything in the local log has been replayed. The receiver must be gone. */
-export async function replayToEnd({ options, control }: Promotion): Promise<void> {
+/**
+ * Answers when everything in the local log has been replayed. The receiver must be gone. Of the last record that was
+ * received a part may be missing, so that replay never reaches what was received: then the log itself is read.
+ */
+export async function replayToEnd(promotion: Promotion): Promise<void> {
+  const { options, control } = promotion;
   const deadline = options.clock.monotonicMs() + REPLAY_MS;
+  let last: { readonly lsn: string; readonly sinceMs: number } | undefined;
   while (options.clock.monotonicMs() < deadline) {
     const [row] = await control.query(
-      `select coalesce(pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn(), true) and exists (select from
-        pg_stat_activity where backend_type = 'startup' and wait_event = 'RecoveryRetrieveRetryInterval') as is_done`,
+      `select pg_last_wal_replay_lsn()::text as replayed, pg_last_wal_receive_lsn()::text as received,
+        coalesce(pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn(), true) as has_all, exists (select from
+        pg_stat_activity where backend_type = 'startup' and wait_event = 'RecoveryRetrieveRetryInterval') as is_idle`,
     );
-    if (row?.is_done === true) return;
+    if (row?.is_idle === true && row.has_all === true) return;
+    const nowMs = options.clock.monotonicMs();
+    const lsn = String(row?.replayed);
+    if (last?.lsn !== lsn) last = { lsn, sinceMs: nowMs };
+    if (row?.is_idle === true && nowMs - last.sinceMs > STANDSTILL_MS) {
+      if (!(await hasRecordAfter(lsn, String(row.received), promotion))) return;
+      last = undefined;
+    }
     await sleep(options, POLL_MS);
   }
   throw new DriverError('unavailable', 'The log is not replayed to its end yet.');
+}
+
+async function hasRecordAfter(
+  replayed: string,
+  received: string,
+  { options, layout, program }: Promotion,
+): Promise<boolean> {
+  const { epoch: timeline } = await positionAt(layout.walFolder, received);
+  const dump = program('pg_waldump', '--path', layout.walFolder, '--timeline', String(timeline), '--limit', '1');
+  const result = await options.processes.run({ ...dump, arguments: [...dump.arguments, '--start', replayed] }, DUMP_MS);
+  // Only its own word that there is none is proof.
+  return !/could not find a valid record|could not find file/.test(result.stderr);
 }
 
 /**

@@ -1,12 +1,14 @@
 // The server's process: started, adopted, watched and stopped. It outlives the agent that started it; the next agent
 // finds it by postmaster.pid and /proc. On disk it is a standby without upstream whenever it does not run: standby.signal
 // is away only for the moment in which a primary reads it.
-import { rm, stat, truncate } from 'node:fs/promises';
+import { readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DriverError, type DriverOptions, type Program } from '../driver.ts';
 import { readIfThere, removeDurably, writeDurably } from '../durable-files.ts';
 import { Connection } from './connection.ts';
+import { type ControlFile, readControlFile } from './control-file.ts';
 import type { Layout } from './layout.ts';
+import { sizesFor } from './sizes.ts';
 
 /** Crash recovery replays up to `max_wal_size` and more. */
 const START_TIMEOUT_MS = 600_000;
@@ -17,6 +19,7 @@ const FAST_STOP_MS = 20_000;
 const IMMEDIATE_STOP_MS = 5_000;
 const KILL_MS = 5_000;
 const STOP_POLL_MS = 20;
+const CONTROL_FILE_MS = 10_000;
 const LOG_BYTES = 16 * 1024 * 1024;
 const LOG_TAIL_CHARACTERS = 600;
 const PROGRAM = 'postgres';
@@ -67,10 +70,12 @@ export class PostgresServer {
     await this.limitLog();
     if (role === 'standby') await this.putAtRest();
     else await removeDurably(this.#layout.standbySignal);
+    await this.#removeGaps();
     // Until it is ready, its end is this call's failure and no crash.
     this.#isStopping = true;
     try {
-      const program = this.program(PROGRAM, '-D', this.#layout.data, '-c', `config_file=${this.#layout.configFile}`);
+      const settings = [`config_file=${this.#layout.configFile}`, ...(role === 'standby' ? await this.#needs() : [])];
+      const program = this.program(PROGRAM, '-D', this.#layout.data, ...settings.flatMap((text) => ['-c', text]));
       const started = await this.#options.processes.start(program, this.#layout.logFile);
       this.#pid = started.pid;
       void started.exited.then(() => this.#ended(started.pid));
@@ -122,6 +127,34 @@ export class PostgresServer {
     if ((await readIfThere(join(this.#layout.data, 'PG_VERSION'))) === undefined) return;
     if ((await readIfThere(this.#layout.standbySignal)) !== undefined) return;
     await writeDurably(this.#layout.standbySignal, '', { mode: 0o600, owner: this.#options.owner });
+  }
+
+  /** @throws DriverError `failed` when there is no data directory */
+  async controlFile(): Promise<ControlFile> {
+    const program = this.program('pg_controldata', this.#layout.data);
+    const result = await this.#options.processes.run(program, CONTROL_FILE_MS);
+    if (result.code !== 0) throw new DriverError('failed', 'The data directory has no readable control file.');
+    return readControlFile(result.stdout);
+  }
+
+  /** What a standby cannot do with less of than its primary, who may run in a larger guest. */
+  async #needs(): Promise<string[]> {
+    const { maxConnections } = await this.controlFile();
+    const own = sizesFor(this.#options.memoryMib).maxConnections;
+    return maxConnections > own ? [`max_connections=${maxConnections}`] : [];
+  }
+
+  /**
+   * A promotion fills the numbers between two timelines with empty histories. Empty ones with nothing behind them are
+   * what was left of one that was broken off: the server would take the last of them for a timeline to go over to.
+   */
+  async #removeGaps(): Promise<void> {
+    const names = (await readdir(this.#layout.walFolder)).filter((name) => /^[0-9A-F]{8}\.history$/.test(name));
+    for (const name of names.sort().reverse()) {
+      const path = join(this.#layout.walFolder, name);
+      if ((await stat(path)).size > 0) return;
+      await removeDurably(path);
+    }
   }
 
   /** Forgets a running server without stopping it. */

@@ -33,20 +33,29 @@ function readStream(row: Row, name: StreamName): FlushedStream {
   };
 }
 
-/** How many other voters stream under this epoch's and rule's name, and have flushed `barrier` when one is given. */
-export function votersBehind(
-  streams: readonly FlushedStream[],
-  options: { readonly rule: CommitRule; readonly memberId: string; readonly epoch: number; readonly barrier?: bigint },
-): number {
-  const { rule, memberId, epoch, barrier } = options;
+interface Count {
+  readonly rule: CommitRule;
+  readonly memberId: string;
+  readonly epoch: number;
+}
+
+/** How many other voters stream under this epoch's and rule's name, and have flushed `barrier`. */
+export function votersBehind(streams: readonly FlushedStream[], count: Count & { readonly barrier: bigint }): number {
+  const counted = streams.filter(
+    ({ generation, flushed }) =>
+      generation === count.rule.generation && flushed !== undefined && flushed >= count.barrier,
+  );
+  return votersStreaming(counted, count);
+}
+
+/** How many other voters stream in this epoch, by whatever rule: none of them has promised a later epoch. */
+export function votersStreaming(streams: readonly FlushedStream[], { rule, memberId, epoch }: Count): number {
   const counted = streams.filter(
     (stream) =>
       stream.isStreaming &&
       stream.memberId !== memberId &&
-      rule.voters.includes(stream.memberId) &&
       stream.epoch === epoch &&
-      stream.generation === rule.generation &&
-      (barrier === undefined || (stream.flushed !== undefined && stream.flushed >= barrier)),
+      rule.voters.includes(stream.memberId),
   );
   return new Set(counted.map((stream) => stream.memberId)).size;
 }

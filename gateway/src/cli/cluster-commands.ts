@@ -1,24 +1,16 @@
 // `argosy cluster ...`
 import type { Command } from 'commander';
+import { addChangeOptions, asJson, type ChangeOptions, change, readCluster } from './changes.ts';
 import { renderCluster, renderClusterList } from './cluster-view.ts';
 import { connectionUri } from './connection-uri.ts';
-import { readCredentials, removeCredentials, storeCredentials } from './credentials.ts';
-import { ApiError, CommandError } from './errors.ts';
-import { assertDone, DEFAULT_TIMEOUT_SECONDS, followOperation } from './follow.ts';
+import { readCredentials, removeCredentials } from './credentials.ts';
+import { CommandError } from './errors.ts';
 import { type NewClusterOptions, newClusterBody } from './new-cluster.ts';
-import { addPlannedOptions } from './not-there-yet.ts';
 import { commaSeparated, seconds, wholeNumber } from './option-values.ts';
-import { type ChangeAnswer, type Cluster, changeAnswer, clusterAnswer, clustersAnswer } from './resources.ts';
+import { type Cluster, clustersAnswer } from './resources.ts';
 import type { OpenSession, Session } from './session.ts';
 
-interface ChangeOptions {
-  readonly json?: boolean;
-  readonly wait?: boolean;
-  readonly timeout?: number;
-}
-
 const PAGE_SIZE = 100;
-const NOT_FOUND = 404;
 
 export function addClusterCommands(program: Command, open: OpenSession): void {
   const cluster = program.command('cluster').description('database clusters');
@@ -34,7 +26,7 @@ export function addClusterCommands(program: Command, open: OpenSession): void {
     .command('show <name>')
     .description('one cluster with its members')
     .action(async (name: string, _options, command: Command) => show(await open(command), name, isJson(command)));
-  addChange(cluster.command('delete <name>').description('remove a cluster, its members and their data')).action(
+  addChangeOptions(cluster.command('delete <name>').description('remove a cluster, its members and their data')).action(
     async (name: string, _options, command: Command) => remove(await open(command), name, command.optsWithGlobals()),
   );
   cluster
@@ -44,7 +36,7 @@ export function addClusterCommands(program: Command, open: OpenSession): void {
     .action(async (name: string, options: { readOnly?: boolean }, command: Command) =>
       uri(await open(command), name, options.readOnly === true, isJson(command)),
     );
-  addChange(cluster.command('credentials <name>').description('a new password for the administrator')).action(
+  addChangeOptions(cluster.command('credentials <name>').description('a new password for the administrator')).action(
     async (name: string, _options, command: Command) =>
       renewCredentials(await open(command), name, command.optsWithGlobals()),
   );
@@ -65,18 +57,13 @@ function addCreate(cluster: Command, open: OpenSession): void {
     .option('--volume <gib>', 'the size of a volume in GiB', wholeNumber)
     .option('--durability <mode>', 'quorum or async')
     .option('--rpo <seconds>', 'how much an async cluster may lose', seconds);
-  addChange(create).action(async (name: string, options: NewClusterOptions & ChangeOptions, command: Command) => {
-    const session = await open(command);
-    const answer = await session.client.post('/v2/clusters', newClusterBody(name, options), changeAnswer);
-    await finishChange(session, answer, { ...command.optsWithGlobals(), done: `Cluster ${name} is being built` });
-  });
-}
-
-function addChange(command: Command): Command {
-  command
-    .option('--wait', 'wait until it is done, and show the steps')
-    .option('--timeout <seconds>', 'how long to wait', seconds, DEFAULT_TIMEOUT_SECONDS);
-  return addPlannedOptions(command);
+  addChangeOptions(create).action(
+    async (name: string, options: NewClusterOptions & ChangeOptions, command: Command) => {
+      const session = await open(command);
+      const request = { method: 'POST', path: '/v2/clusters', body: newClusterBody(name, options) } as const;
+      await change(session, request, { ...command.optsWithGlobals(), done: `Cluster ${name} is being built` });
+    },
+  );
 }
 
 async function list(session: Session, options: { status?: string }, json: boolean): Promise<void> {
@@ -99,13 +86,9 @@ async function show(session: Session, name: string, json: boolean): Promise<void
 
 async function remove(session: Session, name: string, options: ChangeOptions): Promise<void> {
   const { cluster } = await readCluster(session, name);
-  const answer = await session.client.delete(`/v2/clusters/${encodeURIComponent(cluster.id)}`, changeAnswer);
-  await finishChange(
-    session,
-    { cluster, ...answer },
-    { ...options, done: `Cluster ${name} is being removed`, isRemoval: true },
-  );
-  removeCredentials(session.credentialsFolder, cluster.id);
+  const request = { method: 'DELETE', path: `/v2/clusters/${encodeURIComponent(cluster.id)}` } as const;
+  await change(session, request, { ...options, cluster, done: `Cluster ${name} is being removed`, isRemoval: true });
+  if (options.dryRun !== true) removeCredentials(session.credentialsFolder, cluster.id);
 }
 
 async function uri(session: Session, name: string, isReadOnly: boolean, json: boolean): Promise<void> {
@@ -127,59 +110,10 @@ async function uri(session: Session, name: string, isReadOnly: boolean, json: bo
 async function renewCredentials(session: Session, name: string, options: ChangeOptions): Promise<void> {
   const { cluster } = await readCluster(session, name);
   const path = `/v2/clusters/${encodeURIComponent(cluster.id)}/credentials`;
-  const answer = await session.client.post(path, {}, changeAnswer);
-  await finishChange(session, { cluster, ...answer }, { ...options, done: `Cluster ${name} gets a new password` });
-}
-
-/** Keeps the password, follows the operation when that is wanted, and says how things stand. */
-async function finishChange(
-  session: Session,
-  answer: ChangeAnswer,
-  options: ChangeOptions & { readonly done: string; readonly isRemoval?: boolean },
-): Promise<void> {
-  const { terminal, client, clock } = session;
-  const { cluster, operation, credentials } = answer;
-  const isJson = options.json === true;
-  if (credentials !== undefined && cluster !== undefined) {
-    // Kept before anything else: the gateway tells it only once.
-    const path = storeCredentials(session.credentialsFolder, cluster.id, credentials);
-    if (!isJson) terminal.out(`User ${credentials.username}, password ${credentials.password} (kept in ${path})`);
-  }
-  if (options.wait !== true || operation === undefined) {
-    const follow = operation === undefined ? '' : `: operation ${operation.id}`;
-    terminal.out(isJson ? asJson(answer) : `${options.done}${follow}`);
-    return;
-  }
-
-  const ended = await followOperation(operation.id, {
-    client,
-    clock,
-    terminal: isJson ? undefined : terminal,
-    timeoutSeconds: options.timeout,
-  });
-  const now = options.isRemoval || cluster === undefined ? undefined : await tryReadCluster(session, cluster.id);
-  if (isJson) terminal.out(asJson({ ...answer, ...(now === undefined ? {} : { cluster: now }), operation: ended }));
-  assertDone(ended);
-  if (!isJson) terminal.out(now === undefined ? `Operation ${ended.id} is done.` : renderCluster(now));
-}
-
-function readCluster(session: Session, name: string): Promise<{ cluster: Cluster }> {
-  return session.client.get(`/v2/clusters/${encodeURIComponent(name)}`, clusterAnswer);
-}
-
-async function tryReadCluster(session: Session, id: string): Promise<Cluster | undefined> {
-  try {
-    return (await readCluster(session, id)).cluster;
-  } catch (error) {
-    if (error instanceof ApiError && error.status === NOT_FOUND) return undefined;
-    throw error;
-  }
+  const request = { method: 'POST', path, body: {} } as const;
+  await change(session, request, { ...options, cluster, done: `Cluster ${name} gets a new password` });
 }
 
 function isJson(command: Command): boolean {
   return command.optsWithGlobals().json === true;
-}
-
-function asJson(value: unknown): string {
-  return JSON.stringify(value, undefined, 2);
 }

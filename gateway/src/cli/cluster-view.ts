@@ -13,7 +13,7 @@ export function renderClusterList(clusters: readonly Cluster[], now: Date): stri
       cluster.status,
       datastoreText(cluster),
       topologyText(cluster),
-      cluster.placement?.survive,
+      survivalText(cluster),
       siteOf(cluster.members.find((member) => member.role === 'primary')),
       agoText(cluster.created_at, now),
     ]),
@@ -30,7 +30,7 @@ export function renderCluster(cluster: Cluster): string {
     ['epoch', cluster.epoch],
     ['datastore', datastoreText(cluster)],
     ['topology', topologyText(cluster)],
-    ['survives', placement?.survive],
+    ['survives', survivalText(cluster)],
     ['regions', placement?.regions?.join(', ')],
     ['residency', placement?.residency?.join(', ')],
     ['durability', durability?.mode],
@@ -82,4 +82,10 @@ function topologyText(cluster: Cluster): Cell {
     .filter(([count]) => count > 0)
     .map(([count, noun]) => `${count} ${noun}${count === 1 ? '' : 's'}`)
     .join(', ');
+}
+
+/** Fewer than three voters survive the loss of none, whatever was wished of their places. */
+function survivalText({ topology, placement }: Cluster): string | undefined {
+  const voters = topology?.voters ?? 0;
+  return voters > 0 && voters < 3 ? 'no loss' : (placement?.survive ?? undefined);
 }

@@ -47,6 +47,16 @@ export class GatewayClient {
   }
 
   /** @throws ApiError, UnreachableError, CommandError */
+  async request<Schema extends z.ZodType>(
+    method: 'POST' | 'PATCH' | 'DELETE',
+    path: string,
+    body: unknown,
+    schema: Schema,
+  ): Promise<z.infer<Schema>> {
+    return this.#read(await this.#send(method, path, body), schema);
+  }
+
+  /** @throws ApiError, UnreachableError, CommandError */
   async delete<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.infer<Schema>> {
     return this.#read(await this.#send('DELETE', path), schema);
   }
@@ -72,7 +82,7 @@ export class GatewayClient {
     const headers = {
       'x-auth-token': token,
       // A repeat of the same request, at another peer too, must not be done twice.
-      ...(method === 'POST' ? { 'idempotency-key': randomUUID() } : {}),
+      ...(method !== 'GET' ? { 'idempotency-key': randomUUID() } : {}),
     };
     const pause = this.#options.pause ?? ((delayMs) => new Promise((resolve) => setTimeout(resolve, delayMs)));
     for (let attempt = 1; ; attempt += 1) {

@@ -30,11 +30,13 @@ export function newClusterBody(name: string, options: NewClusterOptions): { clus
   };
 }
 
-function section(name: string, fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+/** A part of a wish, left out when nothing of it was given. */
+export function section(name: string, fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const known = given(fields);
   return Object.keys(known).length === 0 ? {} : { [name]: known };
 }
 
-function given(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+/** Without what was not given. */
+export function given(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

@@ -40,6 +40,18 @@ export function addOperationCommands(program: Command, open: OpenSession): void 
       assertDone(ended);
       shown?.out(`Operation ${ended.id} is done.`);
     });
+  operation
+    .command('cancel <id>')
+    .description('lead back to what was wished before')
+    .action(async (id: string, _options, command: Command) => {
+      const { client, terminal } = await open(command);
+      const answer = await client.post(`/v2/operations/${encodeURIComponent(id)}/cancel`, {}, operationAnswer);
+      terminal.out(
+        isJson(command)
+          ? JSON.stringify(answer, undefined, 2)
+          : `Operation ${id} is being cancelled; it ends when the way back is done.`,
+      );
+    });
 }
 
 function renderList(operations: readonly Operation[], now: Date): string {

@@ -1,11 +1,14 @@
 // The command line's grammar: `argosy NOUN VERB [NAME]`. Each noun's commands are in a file of its own.
 import { Command, CommanderError } from 'commander';
+import { addClusterChangeCommands } from './cluster-change-commands.ts';
 import { addClusterCommands } from './cluster-commands.ts';
 import { describeError, EXIT_DONE, EXIT_FAILED, EXIT_USAGE, UsageError } from './errors.ts';
+import { addEventCommands } from './event-commands.ts';
 import { addFederationCommands } from './federation-commands.ts';
 import { addPlannedCommands } from './not-there-yet.ts';
 import { addOperationCommands } from './operation-commands.ts';
 import { type GlobalOptions, type OpenSession, openSession, type Surroundings } from './session.ts';
+import { addTrustCommands } from './trust-commands.ts';
 
 /** Runs one command line (without `node` and the script) and answers its exit code. */
 export async function runCommandLine(args: readonly string[], surroundings: Surroundings): Promise<number> {
@@ -36,8 +39,11 @@ function buildProgram(surroundings: Surroundings): Command {
     });
   const open: OpenSession = (command) => openSession(surroundings, command.optsWithGlobals<GlobalOptions>());
   addClusterCommands(program, open);
+  addClusterChangeCommands(program, open);
   addOperationCommands(program, open);
   addFederationCommands(program, open);
+  addEventCommands(program, open);
+  addTrustCommands(program, surroundings);
   addPlannedCommands(program);
   return program;
 }

@@ -39,6 +39,8 @@ const memberSchema = z.looseObject({
   address: z.string().nullish(),
   port: z.number().nullish(),
   lag_bytes: z.number().nullish(),
+  /** When the leader heard of it last; null while it has not. */
+  observed_at: time,
 });
 
 const clusterSchema = z.looseObject({
@@ -92,6 +94,37 @@ const datastoreSchema = z.looseObject({
   default_version: z.string().nullish(),
 });
 
+const planSchema = z.looseObject({
+  plan_hash: z.string(),
+  steps: z.array(
+    z.looseObject({
+      kind: z.string(),
+      member: z.string(),
+      region: z.string().nullish(),
+      zone: z.string().nullish(),
+      round: z.number(),
+      blocked: z.string().nullish(),
+    }),
+  ),
+  placement: z.looseObject({
+    members: z.array(
+      z.looseObject({ member: z.string(), kind: z.string(), region: z.string(), zone: z.string().nullish() }),
+    ),
+    reasons: z.array(z.string()).default([]),
+  }),
+});
+
+const eventSchema = z.looseObject({
+  id: z.string(),
+  at: z.string(),
+  kind: z.string(),
+  cluster_id: z.string().nullish(),
+  operation_id: z.string().nullish(),
+  message: z.string().default(''),
+});
+
+export type Plan = z.infer<typeof planSchema>;
+export type Event = z.infer<typeof eventSchema>;
 export type Step = z.infer<typeof stepSchema>;
 export type Operation = z.infer<typeof operationSchema>;
 export type Member = z.infer<typeof memberSchema>;
@@ -104,6 +137,8 @@ const link = z.looseObject({ rel: z.string(), href: z.string() });
 
 export const clusterAnswer = z.looseObject({ cluster: clusterSchema });
 export const clustersAnswer = z.looseObject({ clusters: z.array(clusterSchema), links: z.array(link).default([]) });
+export const planAnswer = z.looseObject({ plan: planSchema });
+export const eventsAnswer = z.looseObject({ events: z.array(eventSchema) });
 export const operationAnswer = z.looseObject({ operation: operationSchema });
 export const operationsAnswer = z.looseObject({
   operations: z.array(operationSchema),

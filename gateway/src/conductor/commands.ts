@@ -1,9 +1,10 @@
 // From a step to the command that carries it out, and from the answer to the facts that it has made true. Everything a
 // command says stands in the replicated state, so a repeat by another leader says the same.
 import { type CommandHeader, type CommandMemberRequest, MemberKind, type Peer } from '@argosy/proto';
-import { firstRule } from '../planning/cluster.ts';
+import { electedFact } from '../planning/elect.ts';
+import { expectedFact } from '../planning/expected.ts';
 import type { Step } from '../planning/steps.ts';
-import { type Cluster, type Member, memberId, memberOf, wantedMembers } from '../state/clusters.ts';
+import { type Cluster, type Member, memberId, memberOf, peersOf } from '../state/clusters.ts';
 import type { Fact } from '../state/entries.ts';
 import type { Operation } from '../state/operations.ts';
 import type { CommandOptions, RegionCommands } from './region-link.ts';
@@ -15,11 +16,16 @@ const TIMEOUT_MS: Readonly<Record<Step['kind'], number>> = {
   ensure_member: 10 * MINUTE_MS,
   remove_member: 10 * MINUTE_MS,
   initialise: 5 * MINUTE_MS,
+  raise_epoch: MINUTE_MS,
+  promise: 5 * MINUTE_MS,
   elect: MINUTE_MS,
   promote: 5 * MINUTE_MS,
   seed: 24 * 60 * MINUTE_MS,
   follow: 5 * MINUTE_MS,
+  configure: 2 * MINUTE_MS,
   open: 2 * MINUTE_MS,
+  change_rule: MINUTE_MS,
+  resize: 15 * MINUTE_MS,
 };
 
 const KINDS = { voter: MemberKind.VOTER, replica: MemberKind.REPLICA, arbiter: MemberKind.ARBITER } as const;
@@ -42,24 +48,48 @@ export async function execute(step: Step, context: CommandContext): Promise<Fact
 
   switch (step.kind) {
     case 'elect':
-      return [{ kind: 'elected', ordinal, rule: firstRule(cluster) }];
-    case 'ensure_member': {
-      const { peer, stackId } = await region.ensureMember({ header, member: specOf(cluster, ordinal) }, options);
+      return [electedFact(step, cluster)];
+    case 'raise_epoch':
+    case 'change_rule':
+      // Nobody is asked: what is to be true is true as soon as it is committed.
+      return [expectedFact(step, cluster)];
+    case 'ensure_member':
+    case 'resize': {
+      const answer = await region.ensureMember({ header, member: specOf(cluster, ordinal) }, options);
+      const { peer, stackId, flavor, volumeGib } = answer;
       if (peer === undefined) throw new Error('The executor answered without an address.');
-      return [
-        { kind: 'placed', ordinal, address: peer.address, port: peer.port, serverName: peer.serverName, stackId },
-      ];
+      if (step.kind === 'resize') return [{ kind: 'resized', ordinal, flavor, volumeGib }];
+      const { address, port, serverName } = peer;
+      return [{ kind: 'placed', ordinal, address, port, serverName, stackId, flavor, volumeGib }];
     }
     case 'remove_member':
       await region.removeMember({ header }, options);
       return [{ kind: 'removed', ordinal }];
+    case 'promise':
+      return [await promise({ header, cluster, ordinal, region, options })];
     default:
       await region.commandMember({ command: agentCommand(step.kind, header, cluster, ordinal) }, options);
-      return [factOf(step.kind, cluster, ordinal)];
+      return [expectedFact(step, cluster)];
   }
 }
 
-type AgentStep = Exclude<Step['kind'], 'elect' | 'ensure_member' | 'remove_member'>;
+interface PromiseContext {
+  readonly header: CommandHeader;
+  readonly cluster: Cluster;
+  readonly ordinal: number;
+  readonly region: RegionCommands;
+  readonly options: CommandOptions;
+}
+
+async function promise({ header, cluster, ordinal, region, options }: PromiseContext): Promise<Fact> {
+  const { answer } = await region.commandMember({ command: { $case: 'promise', value: { header } } }, options);
+  if (answer?.$case !== 'promise' || answer.value.position === undefined) {
+    throw new Error('The agent answered a promise without a position.');
+  }
+  return { kind: 'promised', ordinal, promise: { epoch: cluster.epoch, position: answer.value.position } };
+}
+
+type AgentStep = 'initialise' | 'promote' | 'configure' | 'seed' | 'follow' | 'open';
 
 function agentCommand(
   kind: AgentStep,
@@ -77,41 +107,23 @@ function agentCommand(
       return { $case: 'follow', value: { header, primary: primaryOf(cluster) } };
     case 'open':
       return { $case: 'open', value: { header } };
-    case 'promote': {
-      const { rule } = cluster;
-      if (rule === undefined) throw new Error('A primary is promoted only under a committed rule.');
-      const voters = rule.voters.map((voter) => memberId(cluster.id, voter));
-      const others = wantedMembers(cluster).filter((member) => member.ordinal !== ordinal);
-      const peers = others.map((member) => peerOf(cluster, member));
-      const { name, verifier, generation } = cluster.admin;
-      return {
-        $case: 'promote',
-        value: {
-          header,
-          rule: { voters, acknowledgements: rule.acknowledgements, generation: rule.generation },
-          peers,
-          admin: { name, verifier, generation },
-        },
-      };
-    }
+    case 'promote':
+    case 'configure':
+      return { $case: 'promote', value: { header, ...leadershipOf(cluster, ordinal) } };
   }
 }
 
-function factOf(kind: AgentStep, cluster: Cluster, ordinal: number): Fact {
-  const { epoch } = cluster;
-  const generation = cluster.rule?.generation ?? 0;
-  switch (kind) {
-    case 'initialise':
-      return { kind: 'initialised', ordinal };
-    case 'seed':
-      return { kind: 'seeded', ordinal, epoch };
-    case 'follow':
-      return { kind: 'following', ordinal, epoch, generation };
-    case 'open':
-      return { kind: 'opened', ordinal, epoch };
-    case 'promote':
-      return { kind: 'promoted', ordinal, epoch, generation };
-  }
+/** What a primary must know of its cluster. */
+function leadershipOf(cluster: Cluster, ordinal: number) {
+  const { rule } = cluster;
+  if (rule === undefined) throw new Error('A primary is promoted only under a committed rule.');
+  const voters = rule.voters.map((voter) => memberId(cluster.id, voter));
+  const { name, verifier, generation } = cluster.admin;
+  return {
+    rule: { voters, acknowledgements: rule.acknowledgements, generation: rule.generation },
+    peers: peersOf(cluster, ordinal).map((member) => peerOf(cluster, member)),
+    admin: { name, verifier, generation },
+  };
 }
 
 function headerOf(step: Step, { cluster, operation, term }: CommandContext): CommandHeader {

@@ -4,12 +4,14 @@
 import type { Clock, Timer } from '@argosy/proto';
 import { type CandidateSite, place } from '../placement/place.ts';
 import { plan } from '../planning/cluster.ts';
+import { readySteps } from '../planning/ready.ts';
 import type { Step } from '../planning/steps.ts';
-import { type Cluster, memberOf, wantedMembers, withNothingWanted } from '../state/clusters.ts';
+import { type Cluster, memberOf, wantedMembers } from '../state/clusters.ts';
 import type { Applied, EntryBody, PlannedStep } from '../state/entries.ts';
 import type { Federation } from '../state/federation.ts';
 import { type FailureClass, hasEnded, type Operation } from '../state/operations.ts';
 import type { WantedMember } from '../state/spec.ts';
+import { afterGivingUp } from '../state/wishes.ts';
 import { execute } from './commands.ts';
 import { failureClass, failureMessage, type RegionCommands } from './region-link.ts';
 
@@ -73,7 +75,7 @@ export class Conductor {
     const operation = cluster && this.#options.federation.operation(cluster.operationId);
     if (this.#isStopped || cluster === undefined || operation === undefined || hasEnded(operation)) return;
 
-    const steps = plan(cluster);
+    const steps = readySteps(cluster);
     const underWay = this.#underWay.get(clusterId) ?? new Map<string, StepUnderWay>();
     this.#underWay.set(clusterId, underWay);
     const planned = new Set(steps.map(({ id }) => id));
@@ -85,7 +87,7 @@ export class Conductor {
     }
     const isBusy = (ordinal: number): boolean => [...underWay.values()].some(({ step }) => step.ordinal === ordinal);
     for (const step of steps) {
-      if (step.after.length > 0 || isBusy(step.ordinal) || this.#isTooEarly(cluster, operation, step)) continue;
+      if (step.blocked !== undefined || isBusy(step.ordinal) || this.#isTooEarly(cluster, operation, step)) continue;
       if (this.#countUnderWay() >= MAX_STEPS_UNDER_WAY) {
         this.#lookLater(clusterId, FIRST_RETRY_MS);
         return;
@@ -114,6 +116,11 @@ export class Conductor {
       const begin = clock.monotonicMs();
       const facts = await execute(step, { cluster, operation, term, region, signal: abort.signal });
       this.#log(`step done in ${Math.round(clock.monotonicMs() - begin)} ms`, operation, step);
+      const elected = facts.find(({ kind }) => kind === 'elected')?.ordinal;
+      if (elected !== undefined && cluster.candidate !== undefined && elected !== cluster.candidate) {
+        const message = `Member ${cluster.candidate} was behind the primary, so member ${elected} was elected again and no write is lost.`;
+        await this.#giveUp(cluster, operation, message);
+      }
       return (await this.#propose({ kind: 'step.finished', operationId, stepId: step.id, facts })) !== undefined;
     } catch (error) {
       if (this.#isStopped || abort.signal.aborted) return true;
@@ -126,7 +133,8 @@ export class Conductor {
     const message = failureMessage(error);
     this.#log('step failed', operation, step, message);
     const attempts = federation.operation(operation.id)?.steps.find(({ id }) => id === step.id)?.attempts ?? 1;
-    const found = classify(step, failureClass(error), attempts);
+    const hasGivenUp = federation.operation(operation.id)?.outcome !== undefined;
+    const found = hasGivenUp ? 'retry' : classify(step, failureClass(error), attempts);
     const failed = { kind: 'step.failed', operationId: operation.id, stepId: step.id, error: message } as const;
 
     if (found === 'retry') {
@@ -138,17 +146,18 @@ export class Conductor {
     const cluster = federation.cluster(clusterId);
     if (cluster === undefined) return true;
     const replacement = found === 'elsewhere' ? this.#placeElsewhere(cluster, step.ordinal) : message;
-    if (typeof replacement === 'string') {
-      const steps = plan(withNothingWanted(cluster)).map(describe);
-      return (
-        (await this.#propose({ kind: 'operation.failing', operationId: operation.id, error: replacement, steps })) !==
-        undefined
-      );
-    }
+    if (typeof replacement === 'string') return this.#giveUp(cluster, operation, replacement);
     const { ordinal, region } = replacement;
     const steps: PlannedStep[] = [{ id: `ensure_member/${ordinal}`, kind: 'ensure_member', ordinal, region }];
     const replaced = { clusterId, operationId: operation.id, retired: step.ordinal, member: replacement, steps };
     return (await this.#propose({ kind: 'member.replaced', ...replaced })) !== undefined;
+  }
+
+  /** The operation will not reach its goal; what was wished before is wished again, and led to. */
+  async #giveUp(cluster: Cluster, operation: Operation, error: string): Promise<boolean> {
+    const steps = plan(afterGivingUp(cluster, operation)).map(describe);
+    const failing = { operationId: operation.id, outcome: 'FAILED', error, steps } as const;
+    return (await this.#propose({ kind: 'operation.failing', ...failing })) !== undefined;
   }
 
   /** Another site for a member whose own had no room; or why there is none, in a sentence. */

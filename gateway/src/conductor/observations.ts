@@ -11,7 +11,7 @@ import {
   pause,
   type RegionReport,
 } from '@argosy/proto';
-import type { CandidateSite } from '../placement/place.ts';
+import type { CandidateSite, Network } from '../placement/place.ts';
 import { memberOf, parseMemberId } from '../state/clusters.ts';
 import type { EntryBody } from '../state/entries.ts';
 import type { Federation } from '../state/federation.ts';
@@ -39,6 +39,8 @@ export class Observations {
   readonly #abort = new AbortController();
   readonly #members = new Map<string, HeardMember>();
   readonly #proposed = new Map<string, string>();
+  /** What each region has measured of its way to the others. */
+  readonly #roundTrips = new Map<string, RegionReport['roundTrips']>();
 
   constructor(options: ObservationsOptions) {
     this.#options = options;
@@ -56,6 +58,11 @@ export class Observations {
   heard(clusterIds: readonly string[]): HeardMember[] {
     const wished = new Set(clusterIds);
     return [...this.#members.values()].filter(({ memberId }) => wished.has(parseMemberId(memberId)?.clusterId ?? ''));
+  }
+
+  /** The ways between the regions, as both ends have measured them: the slower counts, and one "no" is enough. */
+  network(): Network {
+    return networkOf(this.#roundTrips);
   }
 
   async #watch(region: ObservedRegion): Promise<void> {
@@ -93,7 +100,8 @@ export class Observations {
   }
 
   #hearRegion(name: string, report: RegionReport): void {
-    const { provider, jurisdiction, zones, flavors } = report;
+    const { provider, jurisdiction, zones, flavors, roundTrips } = report;
+    this.#roundTrips.set(name, roundTrips);
     this.#proposeRegion({
       name,
       provider,
@@ -177,6 +185,21 @@ const UNKNOWN_REGION: Omit<Region, 'name' | 'updatedAt' | 'status'> = {
 function downDetail(observation: MemberObservation): string {
   if (observation.gone) return 'Its stack is gone.';
   return observation.report?.detail || observation.detail || 'Its agent does not answer.';
+}
+
+function networkOf(measured: ReadonlyMap<string, RegionReport['roundTrips']>): Network {
+  const roundTrips: { between: readonly [string, string]; microseconds: number }[] = [];
+  const unreachable: (readonly [string, string])[] = [];
+  for (const [from, ways] of measured) {
+    for (const { region: to, reachable, microseconds } of ways) {
+      const between = from < to ? ([from, to] as const) : ([to, from] as const);
+      const known = roundTrips.find((trip) => trip.between[0] === between[0] && trip.between[1] === between[1]);
+      if (!reachable) unreachable.push(between);
+      else if (known === undefined) roundTrips.push({ between, microseconds });
+      else known.microseconds = Math.max(known.microseconds, microseconds);
+    }
+  }
+  return { roundTrips, unreachable };
 }
 
 /** Where members can be placed now: the sites of the regions that answer. */

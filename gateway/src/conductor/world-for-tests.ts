@@ -22,6 +22,7 @@ import type { CommandOptions, RegionCommands } from './region-link.ts';
 const START = Date.parse('2026-01-01T00:00:00Z');
 /** Turns of the event loop after which everything that can happen without time passing has happened. */
 const SETTLE_TURNS = 40;
+const START_POSITION = { epoch: 1, value: '0/3000000' };
 const MAX_ADVANCES = 2_000;
 
 /** A pseudo-random sequence in [0, 1) (mulberry32). */
@@ -91,6 +92,8 @@ class TestRegion implements RegionCommands {
     return {
       peer: { memberId: id, kind: member?.kind ?? 0, address: `10.0.0.${id}`, port: 5432, serverName: id },
       stackId: `stack-${id}`,
+      flavor: member?.flavor ?? '',
+      volumeGib: member?.volumeGib ?? 0,
     };
   }
 
@@ -101,6 +104,10 @@ class TestRegion implements RegionCommands {
 
   async commandMember({ command }: CommandMemberRequest, options: CommandOptions): Promise<CommandMemberResponse> {
     await this.#world.take(command?.$case ?? '', command?.value.header?.memberId ?? '', options.signal);
+    if (command?.$case === 'promise') {
+      const id = command.value.header?.memberId ?? '';
+      return { answer: { $case: 'promise', value: { position: this.#world.positions.get(id) ?? START_POSITION } } };
+    }
     return { answer: undefined };
   }
 }
@@ -111,6 +118,8 @@ export class World {
   readonly stacks = new Set<string>();
   /** Every command that was carried out, in order. */
   readonly commands: string[] = [];
+  /** How far the members' logs reach; all the same where nothing is said. */
+  readonly positions = new Map<string, { epoch: number; value: string }>();
   fault: Fault = () => undefined;
   sites: CandidateSite[] = ['north', 'south', 'west'].flatMap((region) =>
     ['a', 'b'].map((zone) => ({
@@ -188,7 +197,7 @@ export class World {
     // Through bytes, as the log would have it.
     const bytes = Buffer.from(JSON.stringify({ at: this.clock.now().toISOString(), ...entry }));
     const applied = this.federation.apply(JSON.parse(bytes.toString()));
-    const clusterId = 'clusterId' in entry ? entry.clusterId : 'c';
+    const clusterId = 'clusterId' in entry ? entry.clusterId : clusterOf(entry, this.federation);
     queueMicrotask(() => this.#conductor?.look(clusterId));
     return applied;
   }
@@ -221,6 +230,11 @@ export class World {
     if (term !== this.#term) throw new Error('This peer leads no more.');
     return this.commit(entry);
   }
+}
+
+function clusterOf(entry: EntryBody, federation: Federation): string {
+  const operation = 'operationId' in entry ? federation.operation(entry.operationId) : undefined;
+  return operation?.clusterId ?? 'c';
 }
 
 export const threeVoters: readonly WantedMember[] = [

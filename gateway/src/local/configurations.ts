@@ -25,6 +25,8 @@ const ZONE_SUFFIXES = ['a', 'b'] as const;
 /** How many members a zone takes. */
 const ZONE_CAPACITY = 16;
 const FLAVOR_DISK_GIB = 8;
+/** A microcloud that was killed leaves its stacks as they were; its servers boot in a second, not in minutes. */
+const STUCK_AFTER_SECONDS = 20;
 
 /** The sizes that tenants pick, and what the stand-in regions call them. */
 const FLAVORS = [
@@ -82,7 +84,7 @@ export function microcloudConfiguration(plan: FederationPlan, region: RegionLayo
 }
 
 export function executorConfiguration(plan: FederationPlan, region: RegionLayout): unknown {
-  const { paths, settings, run } = plan;
+  const { paths, settings, regions, run } = plan;
   const name = executorName(region);
   const intermediate = intermediateFiles(paths, name);
   return {
@@ -110,6 +112,10 @@ export function executorConfiguration(plan: FederationPlan, region: RegionLayout
     network: NETWORK,
     zones: zoneNames(region).map((zone) => ({ name: zone, capacity: ZONE_CAPACITY })),
     flavors: FLAVORS,
+    stuckAfterSeconds: STUCK_AFTER_SECONDS,
+    peers: regions
+      .filter((other) => other.name !== region.name)
+      .map((other) => ({ region: other.name, address: endpointText(other.executor) })),
     lifeline: lifelinePath(run),
   };
 }

@@ -104,8 +104,9 @@ async function waitForReturn({ client, clock, show, signal }: DemoOptions): Prom
     if (last.status === 'ERROR') {
       throw new StartError(`Cluster ${DEMO_NAME} is in ERROR; "npm start -- --fresh" begins anew.`);
     }
-    if (last.status !== 'ACTIVE') return undefined;
-    // The gateway's facts may still be those of the last run: only the databases themselves know.
+    // The gateway's facts may still be those of the last run, until its leader has heard every member in this one.
+    const isHeard = last.members.every((member) => typeof member.observed_at === 'string');
+    if (last.status !== 'ACTIVE' || !isHeard) return undefined;
     const answers = await Promise.all(last.members.map((member) => accepts(member.address, member.port)));
     return answers.every(Boolean) ? last : undefined;
   });

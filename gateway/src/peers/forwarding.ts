@@ -130,15 +130,20 @@ function encode(route: Route, request: RouteRequest): ForwardRequest {
     route: route.name,
     parameters: { ...request.parameters },
     query: { ...request.query },
+    headers: Object.fromEntries(
+      Object.entries(request.headers).filter((pair): pair is [string, string] => pair[1] !== undefined),
+    ),
     body: request.body === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(request.body)),
   };
 }
 
 function decode(request: ForwardRequest, caller: NonNullable<ForwardRequest['caller']>): RouteRequest {
-  const { requestId, parameters, query, body } = request;
+  const { requestId, route, parameters, query, headers, body } = request;
   return {
     caller,
     requestId,
+    route,
+    headers,
     parameters,
     query,
     body: body.length === 0 ? undefined : (JSON.parse(body.toString('utf8')) as unknown),

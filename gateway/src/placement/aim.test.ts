@@ -77,6 +77,18 @@ test('a move tells from where to where, and a member that is no longer wished is
   t.deepEqual(placed({ ...wish, current, excluded }, four).moves, []);
 });
 
+test('of two members that can no longer reach each other one moves, wherever the primary is', (t) => {
+  const sites = ['n', 's', 'w', 'x', 'y', 'z'].map((region) => site(`${region}-a`));
+  const voters = ['n-a', 's-a', 'w-a'].map((name) => member('voter', name));
+  const current = [...voters, member('replica', 'x-a'), member('replica', 'y-a')];
+  const cut = { roundTrips: [], unreachable: [['x', 'y']] } as const;
+  const answer = placed({ ...wish, replicas: 2, current, network: cut }, sites);
+
+  t.deepEqual(answer.moves, [
+    { kind: 'replica', from: { region: 'y', zone: 'y-a' }, to: { region: 'z', zone: 'z-a' } },
+  ]);
+});
+
 test('a full site keeps the member that is there', (t) => {
   const full = four.map((candidate) => ({ ...candidate, freeMembers: 0 }));
   const current = ['n-a', 's-a', 'w-a'].map((name) => member('voter', name));
@@ -112,6 +124,15 @@ test('the least latency is found among many that a provider rules out', (t) => {
 
   t.is(answer.objective.latencyMicroseconds, 16);
   t.deepEqual(answer.primary, { region: 'n', zone: 'n-a' });
+});
+
+test('a near pair that cannot be chosen does not hide one that can', (t) => {
+  const shared = ['e', 'n'].map((region) => site(`${region}-a`, { provider: 'p' }));
+  const apart = [site('s-a', { cost: 9 }), site('w-a', { cost: 9 }), site('u-a'), site('c-a')];
+  const trips = network(['e', 'n', 10], ['s', 'w', 12]);
+  const answer = placed({ ...wish, survive: 'provider', network: trips }, [...shared, ...apart]);
+
+  t.is(answer.objective.latencyMicroseconds, 12);
 });
 
 test('what was not measured is far, a region is near itself, and a pair told twice is the slower', (t) => {

@@ -39,8 +39,8 @@ test('the highest lower level of survival that fits is told', (t) => {
   t.deepEqual(sentences({ ...wish, survive: 'provider' }, sites), ['It fits with survive: zone.']);
 });
 
-test('one more region is told before all regions', (t) => {
-  const sites = [...three, site('w-a')];
+test('one more region is told before all regions, the first by name', (t) => {
+  const sites = [site('w-a'), ...three];
 
   t.true(sentences({ ...wish, regions: ['e', 'n'] }, sites).includes('It fits with the region s allowed too.'));
   t.deepEqual(sentences({ ...wish, regions: ['e'] }, sites), ['It fits with every region allowed.']);

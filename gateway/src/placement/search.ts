@@ -1,12 +1,10 @@
 // The best placement, exactly. Three facts make it quick:
 // - Without latency, the best of a whole is made of the best of its parts for each count (options.ts).
 // - The latency is at most t with a primary in region p exactly if enough voters are in p and in regions within t of
-//   it: one more count. So the least latency is found by trying (p, t), nearest first, bounded from below by how many
-//   voters those regions could hold at all.
+//   it: one more count. So each region is tried for the primary, with the least t that is possible, nearest first.
 // - Which regions cannot reach each other is ignored until the best placement breaks it. Then the search branches: one
-//   of the two regions holds data and none that it cannot reach does, or it holds none. A branch whose bound is no
-//   better than what was found is not entered; few are ever opened, and none when all regions reach each other.
-
+//   of the two regions holds data and none that it cannot reach does, or it holds none. A branch is bounded by what its
+//   trunk reached, and left when that is no better than what was found.
 import { asNear, combineAll, combineAny, type Extent, type Options, optionAt, transform } from './options.ts';
 import { crowding, isWithin, type Problem, type ProblemRegion, WORD, withBalance } from './problem.ts';
 
@@ -17,46 +15,79 @@ export interface Found {
 
 /** The best placement by the aim, or undefined if there is none. */
 export function search(problem: Problem): Found | undefined {
-  return branch(problem, (regions, best) => fastest(problem, regions, best));
+  const regions = reachableFromFixed(problem);
+  const fewest = explore({ regions, latency: 0 }, { problem, isBetter: movesLess, solve: cheapest });
+  if (fewest === undefined) return undefined;
+  const moves = movesOf(fewest);
+  const isBetter = (found: Found, best: Found): boolean => compare(found, best) < 0;
+  if (problem.k === 0) return explore({ regions, latency: 0 }, { problem, isBetter, solve: cheapest });
+
+  let best: Found | undefined;
+  for (const primary of primaries(problem, regions)) {
+    if (best !== undefined && primary.least > best.latencyMicroseconds) break;
+    const name = regions[primary.region]?.name ?? '';
+    const branch = { regions: barredBy(problem, regions, name), latency: primary.least };
+    const solve: Solve = (_problem, grown, found) => soonest(problem, primary, grown, moves, found);
+    best = explore(branch, { problem, isBetter, solve }, best);
+  }
+  return best;
 }
 
 /** Whether there is any placement: the search without its aim. */
 export function isFeasible(problem: Problem): boolean {
-  return (
-    branch(problem, (regions, found) => (found === undefined ? cheapest(problem, regions) : undefined)) !== undefined
+  const branch = { regions: reachableFromFixed(problem), latency: 0 };
+  return explore(branch, { problem, isBetter: () => false, solve: cheapest }) !== undefined;
+}
+
+/** A part of all placements. */
+interface Branch {
+  readonly regions: readonly ProblemRegion[];
+  /** Its latency is at least this one. */
+  readonly latency: number;
+}
+
+/** The best of a branch when regions that cannot reach each other are ignored; undefined if `best` is surely better. */
+type Solve = (problem: Problem, branch: Branch, best: Found | undefined) => Found | undefined;
+
+interface Exploration {
+  readonly problem: Problem;
+  readonly solve: Solve;
+  readonly isBetter: (found: Found, best: Found) => boolean;
+}
+
+function explore(branch: Branch, exploration: Exploration, best?: Found): Found | undefined {
+  const { problem, solve, isBetter } = exploration;
+  const found = solve(problem, branch, best);
+  if (found === undefined || (best !== undefined && !isBetter(found, best))) return best;
+  const name = mostUnreachable(problem, found);
+  if (name === undefined) return found;
+
+  const latency = found.latencyMicroseconds;
+  const held = branch.regions.map((region) => (region.name === name ? holding(problem, region, 'some') : region));
+  const without = branch.regions.map((region) => (region.name === name ? holding(problem, region, 'none') : region));
+  const bestWithin = explore({ regions: barredBy(problem, held, name), latency }, exploration, best);
+  return explore({ regions: without, latency }, exploration, bestWithin);
+}
+
+/** When one region holds data, none that it cannot reach does. */
+function barredBy(problem: Problem, regions: readonly ProblemRegion[], name: string): readonly ProblemRegion[] {
+  return regions.map((region) =>
+    problem.isUnreachable(region.name, name) ? holding(problem, region, 'none') : region,
   );
 }
 
-type Bound = (regions: readonly ProblemRegion[], best: Found | undefined) => Found | undefined;
+function movesOf({ value }: Found): number {
+  return value[WORD.moves] ?? 0;
+}
 
-function branch(problem: Problem, bound: Bound): Found | undefined {
-  let best: Found | undefined;
-  const explore = (regions: readonly ProblemRegion[]): void => {
-    const found = bound(regions, best);
-    if (found === undefined || (best !== undefined && compare(found, best) >= 0)) return;
-    const name = mostUnreachable(problem, found);
-    if (name === undefined) {
-      best = found;
-      return;
-    }
-    const without = regions.map((region) => (region.name === name ? holding(problem, region, 'none') : region));
-    const within = regions.map((region) => {
-      if (region.name === name) return holding(problem, region, 'some');
-      return problem.isUnreachable(region.name, name) ? holding(problem, region, 'none') : region;
-    });
-    explore(within);
-    explore(without);
-  };
-  explore(reachableFromFixed(problem));
-  return best;
+function movesLess(found: Found, best: Found): boolean {
+  return movesOf(found) < movesOf(best);
 }
 
 /** Members that stay may be cut off from each other, which is not for placement to mend; new ones reach them all. */
 function reachableFromFixed(problem: Problem): readonly ProblemRegion[] {
   const withData = problem.regions.filter(({ fixed }) => fixed.some(({ kind }) => kind !== 'arbiter'));
-  return problem.regions.map((region) =>
-    withData.some(({ name }) => problem.isUnreachable(region.name, name)) ? holding(problem, region, 'none') : region,
-  );
+  return withData.reduce((regions, { name }) => barredBy(problem, regions, name), problem.regions);
 }
 
 function holding(problem: Problem, region: ProblemRegion, data: 'some' | 'none'): ProblemRegion {
@@ -97,7 +128,7 @@ function compare(left: Found, right: Found): number {
 }
 
 /** The best when writes may take as long as they like. */
-function cheapest(problem: Problem, regions: readonly ProblemRegion[]): Found | undefined {
+function cheapest(problem: Problem, { regions }: Branch): Found | undefined {
   const tables = regions.map(({ options }) => options);
   return whole(problem, regions, tables, { ...problem.wanted, near: 0 });
 }
@@ -129,29 +160,6 @@ function providerTables(
       return withBalance(option, problem.crowdingWeights[1] * crowding(placed, fixed.length));
     });
   });
-}
-
-/** The best when no placement with as few moves acknowledges sooner; undefined if `best` is sure to be better. */
-function fastest(problem: Problem, regions: readonly ProblemRegion[], best: Found | undefined): Found | undefined {
-  const bound = cheapest(problem, regions);
-  if (bound === undefined || problem.k === 0) return bound;
-  const moves = bound.value[WORD.moves] ?? 0;
-  const bestMoves = best?.value[WORD.moves] ?? Number.POSITIVE_INFINITY;
-  if (moves > bestMoves) return undefined;
-
-  let limit = moves === bestMoves && best !== undefined ? best.latencyMicroseconds : Number.POSITIVE_INFINITY;
-  let found: Found | undefined;
-  for (const primary of primaries(problem, regions)) {
-    if (primary.least > limit) break;
-    const candidate = soonest(primary, limit, (t) => {
-      const reached = acknowledgedWithin(problem, regions, primary.region, t);
-      return reached !== undefined && reached.value[WORD.moves] === moves ? reached : undefined;
-    });
-    if (candidate === undefined) continue;
-    limit = candidate.latencyMicroseconds;
-    if (found === undefined || compare(candidate, found) < 0) found = candidate;
-  }
-  return found;
 }
 
 interface Primary {
@@ -190,19 +198,39 @@ function primaries(problem: Problem, regions: readonly ProblemRegion[]): readonl
   return found.sort((left, right) => left.least - right.least || left.region - right.region);
 }
 
-/** The first latency, up to the limit, within which `solve` finds something: what is possible within t is within more. */
-function soonest({ latencies }: Primary, limit: number, solve: (t: number) => Found | undefined): Found | undefined {
-  const possible = latencies.filter((latency) => latency <= limit);
-  const [first] = possible;
-  if (first === undefined) return undefined;
-  let found = solve(first);
-  if (found !== undefined) return found;
+/** The best of a branch with the primary in this region and no more moves than must be, acknowledged the soonest. */
+function soonest(
+  problem: Problem,
+  primary: Primary,
+  branch: Branch,
+  moves: number,
+  best: Found | undefined,
+): Found | undefined {
+  // A bound may have fewer moves than there can be, as long as it ignores which regions reach each other.
+  const within = (t: number): Found | undefined => {
+    const found = acknowledgedWithin(problem, branch.regions, primary.region, t);
+    return found !== undefined && movesOf(found) <= moves ? found : undefined;
+  };
+  const limit = best?.latencyMicroseconds ?? Number.POSITIVE_INFINITY;
+  if (branch.latency > limit) return undefined;
+  // Most branches reach the bound of their trunk, and one solution is enough.
+  return (
+    within(branch.latency) ??
+    firstFound(
+      primary.latencies.filter((t) => t > branch.latency && t <= limit),
+      within,
+    )
+  );
+}
 
-  let [low, high] = [1, possible.length - 1];
-  found = high < low ? undefined : solve(possible[high] ?? limit);
+/** Of ascending latencies, what the first one gives that gives anything: what is possible within t is within more. */
+function firstFound(latencies: readonly number[], solve: (t: number) => Found | undefined): Found | undefined {
+  let [low, high] = [0, latencies.length - 1];
+  const last = latencies[high];
+  let found = last === undefined ? undefined : solve(last);
   while (found !== undefined && low < high) {
     const middle = Math.floor((low + high) / 2);
-    const sooner = solve(possible[middle] ?? limit);
+    const sooner = solve(latencies[middle] ?? 0);
     if (sooner === undefined) low = middle + 1;
     else [high, found] = [middle, sooner];
   }

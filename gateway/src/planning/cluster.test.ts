@@ -1,18 +1,23 @@
 import test from 'ava';
 import { applyFact } from '../state/apply-fact.ts';
-import { type Cluster, memberOf, withNothingWanted } from '../state/clusters.ts';
-import { type Fact, newMember } from '../state/entries.ts';
-import type { MemberKind } from '../state/spec.ts';
-import { firstRule, plan } from './cluster.ts';
+import { type Cluster, memberOf, wantedMembers, withNothingWanted } from '../state/clusters.ts';
+import { newMember } from '../state/entries.ts';
+import type { MemberKind, WantedMember } from '../state/spec.ts';
+import { withWish } from '../state/wishes.ts';
+import { plan } from './cluster.ts';
+import { expectedFact } from './expected.ts';
+import { readySteps } from './ready.ts';
 import type { Step } from './steps.ts';
 
 const REGIONS = ['north', 'south', 'west'];
+const MAX_STEPS = 200;
+
+function wanted(ordinal: number, kind: MemberKind = 'voter'): WantedMember {
+  const region = REGIONS[(ordinal - 1) % REGIONS.length] ?? '';
+  return { ordinal, kind, region, zone: `${region}-a` };
+}
 
 function cluster(kinds: readonly MemberKind[]): Cluster {
-  const members = kinds.map((kind, index) => {
-    const region = REGIONS[index % REGIONS.length] ?? '';
-    return newMember({ ordinal: index + 1, kind, region, zone: `${region}-a` });
-  });
   return {
     id: 'c',
     name: 'orders',
@@ -27,10 +32,11 @@ function cluster(kinds: readonly MemberKind[]): Cluster {
     },
     revision: 1,
     wanted: 'present',
-    members,
+    members: kinds.map((kind, index) => newMember(wanted(index + 1, kind))),
     nextOrdinal: kinds.length + 1,
     epoch: 0,
-    openedEpoch: 0,
+    liveRules: [],
+    opened: { epoch: 0, generation: 0 },
     admin: { name: 'admin', database: 'admin', verifier: '', generation: 1 },
     operationId: 'o',
     createdAt: '',
@@ -38,48 +44,20 @@ function cluster(kinds: readonly MemberKind[]): Cluster {
   };
 }
 
-/** What a step makes true when it succeeds. */
-function factsOf(step: Step, before: Cluster): Fact {
-  const { ordinal } = step;
-  const epoch = before.epoch;
-  const generation = before.rule?.generation ?? 0;
-  switch (step.kind) {
-    case 'ensure_member':
-      return {
-        kind: 'placed',
-        ordinal,
-        address: `127.1.0.${9 + ordinal}`,
-        port: 5432,
-        serverName: `m${ordinal}`,
-        stackId: 's',
-      };
-    case 'remove_member':
-      return { kind: 'removed', ordinal };
-    case 'elect':
-      return { kind: 'elected', ordinal, rule: firstRule(before) };
-    case 'initialise':
-      return { kind: 'initialised', ordinal };
-    case 'promote':
-      return { kind: 'promoted', ordinal, epoch, generation };
-    case 'seed':
-      return { kind: 'seeded', ordinal, epoch };
-    case 'follow':
-      return { kind: 'following', ordinal, epoch, generation };
-    case 'open':
-      return { kind: 'opened', ordinal, epoch };
-  }
-}
-
-/** Carries out ready steps one at a time, chosen by `choose`, until nothing is missing. */
-function carryOut(start: Cluster, choose: (ready: readonly Step[]) => Step): { done: string[]; end: Cluster } {
+/** Carries out ready steps one at a time, chosen by `choose`, until nothing is missing; looks at each state between. */
+function carryOut(
+  start: Cluster,
+  choose: (ready: readonly Step[]) => Step,
+  look: (state: Cluster) => void = () => undefined,
+): { done: string[]; end: Cluster } {
   const done: string[] = [];
   let now = start;
-  for (let steps = plan(now); steps.length > 0; steps = plan(now)) {
-    const ready = steps.filter(({ after }) => after.length === 0);
-    if (ready.length === 0 || done.length > 100) throw new Error(`stuck after ${done.join(' ')}`);
+  for (let ready = readySteps(now); ready.length > 0; ready = readySteps(now)) {
+    if (done.length > MAX_STEPS) throw new Error(`no end after ${done.join(' ')}`);
     const step = choose(ready);
-    now = applyFact(now, factsOf(step, now));
+    now = applyFact(now, expectedFact(step, now));
     done.push(step.id);
+    look(now);
   }
   return { done, end: now };
 }
@@ -87,24 +65,22 @@ function carryOut(start: Cluster, choose: (ready: readonly Step[]) => Step): { d
 const first = (ready: readonly Step[]): Step => ready[0] as Step;
 const last = (ready: readonly Step[]): Step => ready.at(-1) as Step;
 
-test('three voters are placed, one is elected and promoted, the others copy it, and only then it opens', (t) => {
+/** A cluster of three voters that was made. */
+const whole = carryOut(cluster(['voter', 'voter', 'voter']), first).end;
+
+function wish(start: Cluster, members: readonly WantedMember[]): Cluster {
+  return { ...withWish(start, members), revision: start.revision + 1 };
+}
+
+test('three voters are placed, one is elected and promoted, the others copy it, and a quorum opens it', (t) => {
   const { done, end } = carryOut(cluster(['voter', 'voter', 'voter']), first);
 
   t.deepEqual(done, [
-    'ensure_member/1',
-    'ensure_member/2',
-    'ensure_member/3',
-    'initialise/1',
-    'elect/1',
-    'promote/1/1.1',
-    'seed/2',
-    'follow/2/1.1',
-    'seed/3',
-    'follow/3/1.1',
-    'open/1/1.1',
+    ...['ensure_member/1', 'ensure_member/2', 'ensure_member/3', 'initialise/1', 'elect/1', 'promote/1/1.1'],
+    ...['seed/2', 'follow/2/1.1', 'seed/3', 'follow/3/1.1', 'open/1/1.1'],
   ]);
   t.deepEqual(end.rule, { epoch: 1, generation: 1, voters: [1, 2, 3], acknowledgements: 1 });
-  t.is(end.openedEpoch, 1);
+  t.deepEqual(end.opened, { epoch: 1, generation: 1 });
 });
 
 test('the order in which steps end does not matter', (t) => {
@@ -115,15 +91,15 @@ test('the order in which steps end does not matter', (t) => {
   t.deepEqual(backward.end, forward.end);
 });
 
-test('the first plan shows every step to come', (t) => {
-  const start = cluster(['voter', 'voter', 'voter']);
+test('the plan shows every step to come, and side by side what can be done side by side', (t) => {
+  const steps = plan(cluster(['voter', 'voter', 'voter']));
 
+  t.deepEqual(steps.map(({ id }) => id).sort(), carryOut(cluster(['voter', 'voter', 'voter']), first).done.sort());
   t.deepEqual(
-    plan(start)
-      .map(({ id }) => id)
-      .sort(),
-    carryOut(start, first).done.sort(),
+    steps.filter(({ round }) => round === 1).map(({ id }) => id),
+    ['ensure_member/1', 'ensure_member/2', 'ensure_member/3'],
   );
+  t.deepEqual(plan(whole), []);
 });
 
 test('a cluster of one opens without waiting for anybody', (t) => {
@@ -133,60 +109,212 @@ test('a cluster of one opens without waiting for anybody', (t) => {
   t.is(end.rule?.acknowledgements, 0);
 });
 
-test('a replica is no voter: it counts in no rule and nothing waits for it', (t) => {
-  const { end } = carryOut(cluster(['voter', 'voter', 'voter', 'replica']), first);
-  const open = plan(cluster(['voter', 'voter', 'voter', 'replica'])).find(({ kind }) => kind === 'open');
-
-  t.deepEqual(end.rule?.voters, [1, 2, 3]);
-  t.false(open?.after.some((id) => id.startsWith('follow/4')));
+test('a replica is no voter: it counts in no rule', (t) => {
+  t.deepEqual(carryOut(cluster(['voter', 'voter', 'voter', 'replica']), first).end.rule?.voters, [1, 2, 3]);
 });
 
 test('nobody is elected before every voter has a place', (t) => {
   let now = cluster(['voter', 'voter', 'voter']);
-  for (const ordinal of [1, 2]) {
-    const step = plan(now).find(({ id }) => id === `ensure_member/${ordinal}`) as Step;
-    now = applyFact(now, factsOf(step, now));
+  for (const id of ['ensure_member/1', 'ensure_member/2', 'initialise/1']) {
+    const step = readySteps(now).find((ready) => ready.id === id) as Step;
+    now = applyFact(now, expectedFact(step, now));
   }
 
-  t.deepEqual(plan(now).find(({ kind }) => kind === 'elect')?.after, ['ensure_member/3', 'initialise/1']);
+  t.deepEqual(
+    readySteps(now).map(({ id }) => id),
+    ['ensure_member/3'],
+  );
 });
 
 test('from wherever a create stopped, the way to nothing removes every member once', (t) => {
-  const start = cluster(['voter', 'voter', 'voter']);
-  for (let count = 0; count <= carryOut(start, first).done.length; count += 1) {
-    let now = start;
-    for (let index = 0; index < count; index += 1) {
-      const step = first(plan(now).filter(({ after }) => after.length === 0));
-      now = applyFact(now, factsOf(step, now));
-    }
-    const { done, end } = carryOut(withNothingWanted(now), last);
+  const states = [cluster(['voter', 'voter', 'voter'])];
+  carryOut(states[0] as Cluster, first, (state) => states.push(state));
+  for (const state of states) {
+    const { done, end } = carryOut(withNothingWanted(state), last);
 
     t.deepEqual(done.sort(), ['remove_member/1', 'remove_member/2', 'remove_member/3']);
     t.deepEqual(end.members, []);
   }
 });
 
-test('an epoch has one primary: a second election in it changes nothing', (t) => {
-  const { end } = carryOut(cluster(['voter', 'voter', 'voter']), first);
-  const again = applyFact(end, {
-    kind: 'elected',
-    ordinal: 2,
-    rule: { epoch: 1, generation: 1, voters: [2, 3], acknowledgements: 1 },
-  });
+test('a cluster grows by seeding first, and changes its rule when the new voters follow', (t) => {
+  const { done, end } = carryOut(
+    wish(
+      whole,
+      [1, 2, 3, 4, 5].map((ordinal) => wanted(ordinal)),
+    ),
+    first,
+  );
 
-  t.is(again.primary, 1);
-  t.deepEqual(again.rule, end.rule);
+  t.deepEqual(
+    done,
+    [
+      ...[
+        'ensure_member/4',
+        'configure/1/1.1',
+        'seed/4',
+        'follow/4/1.1',
+        'ensure_member/5',
+        'seed/5',
+        'follow/5/1.1',
+      ].sort(),
+      ...[
+        'change_rule/1/1.2',
+        'configure/1/1.2',
+        'follow/2/1.2',
+        'follow/3/1.2',
+        'follow/4/1.2',
+        'follow/5/1.2',
+        'open/1/1.2',
+      ],
+    ].sort((left, right) => done.indexOf(left) - done.indexOf(right)),
+  );
+  t.deepEqual(end.rule, { epoch: 1, generation: 2, voters: [1, 2, 3, 4, 5], acknowledgements: 2 });
+  t.deepEqual(end.liveRules, [end.rule]);
 });
 
-test('a fact of an older epoch changes nothing', (t) => {
-  const { end } = carryOut(cluster(['voter', 'voter', 'voter']), first);
-  const later = applyFact(end, {
-    kind: 'elected',
-    ordinal: 2,
-    rule: { epoch: 2, generation: 2, voters: [1, 2, 3], acknowledgements: 1 },
-  });
+test('while a rule changes both rules are live, and nobody that either needs is removed', (t) => {
+  let sawBoth = false;
+  carryOut(
+    wish(
+      whole,
+      [1, 2, 4].map((ordinal) => wanted(ordinal)),
+    ),
+    last,
+    (state) => {
+      const needed = new Set(state.liveRules.flatMap(({ voters }) => voters));
+      const present = state.members.map(({ ordinal }) => ordinal);
+      t.true([...needed].every((ordinal) => present.includes(ordinal)));
+      if (state.liveRules.length === 2) sawBoth = true;
+    },
+  );
 
-  t.deepEqual(applyFact(later, { kind: 'opened', ordinal: 1, epoch: 1 }), later);
+  t.true(sawBoth);
+});
+
+test('a cluster shrinks by changing its rule first, and removes the member when only the new rule is live', (t) => {
+  const { done, end } = carryOut(
+    wish(
+      whole,
+      [1, 2].map((ordinal) => wanted(ordinal)),
+    ),
+    first,
+  );
+
+  t.deepEqual(done, [
+    'change_rule/1/1.2',
+    'configure/1/1.2',
+    'follow/2/1.2',
+    'open/1/1.2',
+    'remove_member/3',
+    'configure/1/1.2',
+  ]);
+  t.deepEqual(
+    end.members.map(({ ordinal }) => ordinal),
+    [1, 2],
+  );
+});
+
+test('a primary that shall go hands over first, and is in the rule until it has', (t) => {
+  const { done, end } = carryOut(
+    wish(
+      whole,
+      [2, 3, 4].map((ordinal) => wanted(ordinal)),
+    ),
+    first,
+    (state) => {
+      if (state.primary !== undefined) t.true(state.rule?.voters.includes(state.primary));
+    },
+  );
+
+  t.true(done.indexOf('promise/1/2') < done.indexOf('promise/2/2'));
+  t.is(end.primary, 2);
+  t.is(end.epoch, 2);
+  t.deepEqual(end.rule?.voters, [2, 3, 4]);
+  t.deepEqual(
+    end.members.map(({ ordinal }) => ordinal),
+    [2, 3, 4],
+  );
+});
+
+test('a single member moves with its data: the new one copies it, takes over, and only then it goes', (t) => {
+  const one = carryOut(cluster(['voter']), first).end;
+  const { done, end } = carryOut(wish(one, [wanted(2)]), first);
+
+  t.true(done.indexOf('seed/2') < done.indexOf('remove_member/1'));
+  t.is(end.primary, 2);
+  t.deepEqual(
+    end.members.map(({ ordinal }) => ordinal),
+    [2],
+  );
+});
+
+test('a switchover raises the epoch, stops the old primary before the new one answers, and lets it follow', (t) => {
+  const { done, end } = carryOut({ ...whole, wantedPrimary: { ordinal: 3, epoch: 1 } }, first);
+
+  t.deepEqual(done, [
+    ...['raise_epoch/3', 'promise/1/2', 'promise/3/2', 'elect/3/2', 'promote/3/2.2'],
+    ...['follow/1/2.2', 'follow/2/2.2', 'open/3/2.2'],
+  ]);
+  t.is(end.primary, 3);
+  t.deepEqual(end.lastElected, { epoch: 2, ordinal: 3 });
+});
+
+test('a switchover that was asked for in an older epoch is void', (t) => {
+  t.deepEqual(readySteps({ ...whole, wantedPrimary: { ordinal: 3, epoch: 0 } }), []);
+});
+
+test('a new flavor reaches the replicas one after the other, and the primary after it has handed over', (t) => {
+  const resized = { ...whole, spec: { ...whole.spec, flavor: 'large' } };
+  const { done, end } = carryOut(resized, first);
+
+  t.deepEqual(
+    done.filter((id) => /^(resize|raise_epoch|follow)/.test(id)),
+    [
+      ...['resize/2', 'follow/2/1.1', 'resize/3', 'follow/3/1.1'],
+      ...['raise_epoch/2', 'follow/1/2.2', 'follow/3/2.2', 'resize/1', 'follow/1/2.2'],
+    ],
+  );
+  t.true(wantedMembers(end).every(({ facts }) => facts.flavor === 'large'));
+});
+
+test('no member is disturbed when a commit would then lack its quorum', (t) => {
+  const members = whole.members.map((member) =>
+    member.ordinal === 3 ? { ...member, facts: { ...member.facts, isUp: false } } : member,
+  );
+  const [step] = readySteps({ ...whole, members, spec: { ...whole.spec, flavor: 'large' } });
+
+  t.is(step?.id, 'resize/2');
+  t.regex(step?.blocked ?? '', /Only 0 other voters are up/);
+});
+
+test('a new password is given to the primary, and disturbs nothing', (t) => {
+  const { done } = carryOut({ ...whole, admin: { ...whole.admin, generation: 2 } }, first);
+
+  t.deepEqual(done, ['configure/1/1.1']);
+});
+
+test('an epoch has one primary: a second election in it changes nothing', (t) => {
+  const rule = { epoch: 1, generation: 1, voters: [2, 3], acknowledgements: 1 };
+  const again = applyFact(whole, { kind: 'elected', ordinal: 2, rule });
+
+  t.is(again.primary, 1);
+  t.deepEqual(again.rule, whole.rule);
+});
+
+test('a fact of an older epoch or rule changes nothing', (t) => {
+  const later = carryOut({ ...whole, wantedPrimary: { ordinal: 2, epoch: 1 } }, first).end;
+
+  t.deepEqual(applyFact(later, { kind: 'opened', ordinal: 1, epoch: 1, generation: 1 }), later);
   t.deepEqual(applyFact(later, { kind: 'following', ordinal: 3, epoch: 1, generation: 1 }), later);
-  t.is(memberOf(applyFact(later, { kind: 'promoted', ordinal: 1, epoch: 1, generation: 1 }), 1)?.facts.epoch, 1);
+  t.deepEqual(applyFact(later, { kind: 'raised', ordinal: 3, epoch: 2 }), later);
+  const promoted = {
+    kind: 'promoted',
+    ordinal: 1,
+    epoch: 1,
+    generation: 1,
+    knownPeers: [],
+    adminGeneration: 1,
+  } as const;
+  t.is(memberOf(applyFact(later, promoted), 1)?.facts.role, 'replica');
 });

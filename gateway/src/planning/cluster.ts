@@ -1,103 +1,32 @@
-// The planner: which steps lead from the facts to what is wanted. A pure function, asked again whenever a fact changes;
-// what is true already needs no step, so there is neither undo nor resume. A failed create wishes nothing, and the plan
-// from wherever it stopped to nothing is a list of removals.
-import { type Cluster, type Member, memberOf, type Rule, wantedMembers } from '../state/clusters.ts';
-import type { Step, StepKind } from './steps.ts';
+// The plan: every step from the facts to what is wanted, found by asking again and again which steps are ready and taking
+// for granted that they succeed. It is what `dry_run` shows. The conductor asks only for the ready ones, so what is
+// executed is what was shown as long as the world is as it was.
+import assert from 'node:assert/strict';
+import { applyFact } from '../state/apply-fact.ts';
+import type { Cluster } from '../state/clusters.ts';
+import { expectedFact } from './expected.ts';
+import { readySteps } from './ready.ts';
+import type { Step } from './steps.ts';
 
-/** The steps that are missing, each with those of the plan that come before it. Empty: everything wanted is a fact. */
-export function plan(cluster: Cluster): Step[] {
-  const removals = cluster.members
-    .filter(({ isRetired }) => isRetired)
-    .map((member) => step('remove_member', member, []));
-  return cluster.wanted === 'absent' ? removals : [...planPresence(cluster), ...removals];
+/** More rounds than any change of the largest cluster takes. */
+const MAX_ROUNDS = 500;
+
+export interface StepInPlan extends Step {
+  /** Steps with the same number can run side by side. */
+  readonly round: number;
 }
 
-/** The rule with which the first primary begins: every voter, and a majority of them for each commit. */
-export function firstRule(cluster: Cluster): Rule {
-  const voters = votersOf(cluster).map(({ ordinal }) => ordinal);
-  return { epoch: cluster.epoch + 1, generation: 1, voters, acknowledgements: Math.floor(voters.length / 2) };
-}
-
-function planPresence(cluster: Cluster): Step[] {
-  const steps: Step[] = wantedMembers(cluster)
-    .filter(({ facts }) => facts.address === undefined)
-    .map((member) => step('ensure_member', member, []));
-
-  const candidate = memberOf(cluster, cluster.primary) ?? firstCandidate(cluster);
-  if (candidate === undefined) return steps;
-
-  const placed = (members: readonly Member[]): string[] => idsOf(steps, 'ensure_member', members);
-  if (candidate.facts.isInitialised !== true && cluster.epoch <= 1) {
-    steps.push(step('initialise', candidate, placed([candidate])));
-  }
-  if (cluster.primary === undefined) {
-    steps.push(step('elect', candidate, [...placed(votersOf(cluster)), ...idsOf(steps, 'initialise', [candidate])]));
-  }
-  const mark = cluster.rule === undefined ? '1.1' : `${cluster.epoch}.${cluster.rule.generation}`;
-  if (!isPrimaryOf(cluster, candidate)) {
-    steps.push(step('promote', candidate, idsOf(steps, ['elect', 'initialise', 'ensure_member'], [candidate]), mark));
-  }
-  planReplicas(cluster, candidate, mark, steps);
-
-  if (cluster.openedEpoch < Math.max(cluster.epoch, 1)) {
-    steps.push(
-      step(
-        'open',
-        candidate,
-        [...idsOf(steps, 'promote', [candidate]), ...idsOf(steps, 'follow', votersOf(cluster))],
-        mark,
-      ),
-    );
-  }
-  return steps;
-}
-
-function planReplicas(cluster: Cluster, primary: Member, mark: string, steps: Step[]): void {
-  for (const member of wantedMembers(cluster)) {
-    if (member.ordinal === primary.ordinal || member.kind === 'arbiter') continue;
-    if (member.facts.seededInEpoch === undefined) {
-      steps.push(
-        step('seed', member, [...idsOf(steps, 'ensure_member', [member]), ...idsOf(steps, 'promote', [primary])]),
-      );
-    }
-    if (!isFollowing(cluster, member)) {
-      steps.push(
-        step('follow', member, [...idsOf(steps, 'seed', [member]), ...idsOf(steps, 'promote', [primary])], mark),
-      );
+/** All that is missing, in an order in which it can be done. Empty: everything wanted is a fact. */
+export function plan(cluster: Cluster): StepInPlan[] {
+  const steps: StepInPlan[] = [];
+  let imagined = cluster;
+  for (let round = 1; ; round += 1) {
+    assert(round <= MAX_ROUNDS, `the plan of cluster ${cluster.id} has no end`);
+    const ready = readySteps(imagined);
+    if (ready.length === 0) return steps;
+    for (const step of ready) {
+      steps.push({ ...step, round });
+      imagined = applyFact(imagined, expectedFact(step, imagined));
     }
   }
-}
-
-/** Who becomes the first primary: a voter that is initialised already, else the one with the lowest ordinal. */
-function firstCandidate(cluster: Cluster): Member | undefined {
-  const voters = votersOf(cluster);
-  return voters.find(({ facts }) => facts.isInitialised === true) ?? voters[0];
-}
-
-function votersOf(cluster: Cluster): readonly Member[] {
-  return wantedMembers(cluster).filter(({ kind }) => kind === 'voter');
-}
-
-function isPrimaryOf(cluster: Cluster, { facts }: Member): boolean {
-  return facts.role === 'primary' && isInForce(cluster, facts);
-}
-
-function isFollowing(cluster: Cluster, { facts }: Member): boolean {
-  return facts.role === 'replica' && isInForce(cluster, facts);
-}
-
-function isInForce(cluster: Cluster, facts: Member['facts']): boolean {
-  return cluster.epoch > 0 && facts.epoch === cluster.epoch && facts.generation === cluster.rule?.generation;
-}
-
-function step(kind: StepKind, member: Member, after: readonly string[], mark?: string): Step {
-  const id = mark === undefined ? `${kind}/${member.ordinal}` : `${kind}/${member.ordinal}/${mark}`;
-  return { id, kind, ordinal: member.ordinal, region: member.region, after };
-}
-
-function idsOf(steps: readonly Step[], kinds: StepKind | readonly StepKind[], members: readonly Member[]): string[] {
-  const ordinals = new Set(members.map(({ ordinal }) => ordinal));
-  return steps
-    .filter(({ kind, ordinal }) => [kinds].flat().includes(kind) && ordinals.has(ordinal))
-    .map(({ id }) => id);
 }

@@ -7,23 +7,33 @@ export type StepKind =
   | 'remove_member'
   /** The member has an empty data directory, at rest. */
   | 'initialise'
-  /** A primary and its rule are committed for the next epoch. */
+  /** An epoch is committed in which nobody is primary yet. */
+  | 'raise_epoch'
+  /** The member serves no older epoch, and has said how far its log reaches. */
+  | 'promise'
+  /** A primary and its rule are committed for the epoch. */
   | 'elect'
   /** The elected member runs as primary of the epoch, its client door shut. */
   | 'promote'
+  /** The running primary has the newest rule, its peers, and the first user's newest password. */
+  | 'configure'
   /** The member holds a copy of the primary's data, at rest. */
   | 'seed'
-  /** The member follows the primary of the epoch. */
+  /** The member follows the primary of the epoch, under the newest rule. */
   | 'follow'
-  /** The primary's client door is open: enough voters have the first record of its epoch. */
-  | 'open';
+  /** The primary's client door is open, and enough voters have what was written under the newest rule. */
+  | 'open'
+  /** A new rule is committed; until the primary is found open under it, the old one is live too. */
+  | 'change_rule'
+  /** The member has the flavor and the volume that are wished. */
+  | 'resize';
 
 export interface Step {
-  /** Unique within what leads to one set of facts: `kind/ordinal`, with epoch and generation where they matter. */
+  /** `kind/ordinal`, with epoch and generation where they matter. */
   readonly id: string;
   readonly kind: StepKind;
   readonly ordinal: number;
   readonly region: string;
-  /** Steps of the same plan that come first. */
-  readonly after: readonly string[];
+  /** Why it must wait, in a sentence. */
+  readonly blocked?: string;
 }

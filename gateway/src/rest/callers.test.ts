@@ -61,3 +61,18 @@ test('an unknown token is refused, and a silent Keystone is not taken for a no',
   await t.throwsAsync(callers({ north: {}, south: undefined }).callers.identify('bad'), { message: /does not answer/ });
   await t.throwsAsync(callers({ north: {}, south: {} }).callers.identify(undefined), { message: /X-Auth-Token/ });
 });
+
+test('what can be no token is refused without asking anybody, and an expired one after', async (t) => {
+  const { asked, callers: known } = callers({ north: {}, south: {} });
+  for (const token of ['a b', 'ÿ', 'x'.repeat(10_000)]) {
+    await t.throwsAsync(known.identify(token), { message: /characters that no token has, or too many/ });
+  }
+  t.deepEqual(asked, []);
+
+  const body = {
+    token: { expires_at: '2020-01-01T00:00:00Z', user: { id: 'u', name: 'u' }, project: { id: 'p', name: 'p' } },
+  };
+  const fake = async (): Promise<Response> => new Response(JSON.stringify(body), { status: 200 });
+  const late = new Callers({ keystones, links: [], clock: systemClock, fetch: fake as typeof fetch });
+  await t.throwsAsync(late.identify('expired'), { message: /wrong, expired or revoked/ });
+});

@@ -8,6 +8,7 @@ const REQUEST_TIMEOUT_MS = 5_000;
 /** How long a token that was valid is taken to be valid. */
 const CACHE_MS = 60_000;
 const MAX_CACHED = 10_000;
+const TOKEN = /^[\x21-\x7e]{1,8192}$/;
 
 export interface Caller {
   readonly userId: string;
@@ -60,6 +61,10 @@ export class Callers {
   async identify(token: string | undefined): Promise<Caller> {
     if (token === undefined || token === '') {
       throw new ApiError('token.missing', 'The request has no X-Auth-Token. Get a token from Keystone.');
+    }
+    // A Keystone would not be asked: such a header cannot be sent on.
+    if (!TOKEN.test(token)) {
+      throw new ApiError('token.invalid', 'X-Auth-Token holds characters that no token has, or too many.');
     }
     const key = createHash('sha256').update(token).digest('base64');
     const cached = this.#cache.get(key);

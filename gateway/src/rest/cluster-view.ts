@@ -1,12 +1,63 @@
 // A cluster as the API shows it: a pure function of the replicated state and, on the leader, of what it heard last.
 import type { Datastores } from '@argosy/datastores';
 import type { HeardMember } from '@argosy/proto';
+import { z } from 'zod';
 import { type Cluster, type Member, memberId, wantedMembers } from '../state/clusters.ts';
 import type { Federation } from '../state/federation.ts';
 import { hasEnded, type Operation } from '../state/operations.ts';
 
-type ClusterStatus = 'BUILD' | 'ACTIVE' | 'DEGRADED' | 'UPDATING' | 'FAILING_OVER' | 'ERROR' | 'DELETING';
-type MemberStatus = 'BUILD' | 'UP' | 'DOWN' | 'SEEDING' | 'DELETING';
+export const clusterStatusSchema = z.enum([
+  ...(['BUILD', 'ACTIVE', 'DEGRADED', 'UPDATING', 'FAILING_OVER', 'ERROR', 'DELETING'] as const),
+]);
+const memberStatusSchema = z.enum(['BUILD', 'UP', 'DOWN', 'FENCED', 'SEEDING', 'DELETING']);
+type ClusterStatus = z.infer<typeof clusterStatusSchema>;
+type MemberStatus = z.infer<typeof memberStatusSchema>;
+
+const memberSchema = z
+  .strictObject({
+    id: z.string(),
+    role: z.enum(['primary', 'replica', 'arbiter']),
+    kind: z.enum(['voter', 'replica', 'arbiter']),
+    region: z.string(),
+    zone: z.string(),
+    status: memberStatusSchema,
+    address: z.string().nullable(),
+    port: z.int().nullable(),
+    lag_bytes: z.int().nullable().meta({ description: 'Behind the primary; null when it is not known.' }),
+    observed_at: z.iso.datetime().nullable(),
+    detail: z.string().optional().meta({ description: 'Why it is not up.' }),
+  })
+  .meta({ id: 'Member' });
+
+export const clusterSchema = z
+  .strictObject({
+    id: z.string(),
+    name: z.string(),
+    project_id: z.string(),
+    status: clusterStatusSchema,
+    epoch: z.int().meta({ description: 'Counts the primaries; 0 before the first.' }),
+    datastore: z.strictObject({ type: z.string(), version: z.string() }),
+    flavor: z.string(),
+    volume: z.strictObject({ size: z.int().meta({ description: 'GiB.' }) }),
+    topology: z.strictObject({ voters: z.int(), replicas: z.int(), arbiters: z.int() }),
+    placement: z.strictObject({
+      survive: z.enum(['host', 'zone', 'region', 'provider']),
+      regions: z.array(z.string()).meta({ description: 'Empty: every region.' }),
+      residency: z.array(z.string()).meta({ description: 'Empty: everywhere.' }),
+    }),
+    durability: z.strictObject({ mode: z.literal('quorum') }),
+    members: z.array(memberSchema),
+    endpoints: z
+      .strictObject({ read_write: z.string(), read_only: z.string() })
+      .partial()
+      .meta({ description: 'Empty until the cluster has taken its first connection.' }),
+    operation_id: z.string().meta({ description: 'The change that is under way, or was the last.' }),
+    failure: z.string().optional().meta({ description: 'Why the cluster is in ERROR.' }),
+    created_at: z.iso.datetime(),
+    updated_at: z.iso.datetime(),
+  })
+  .meta({ id: 'Cluster' });
+export type ClusterView = z.infer<typeof clusterSchema>;
 
 export interface ViewContext {
   readonly federation: Federation;
@@ -23,7 +74,7 @@ export function viewCluster(
   cluster: Cluster,
   context: Pick<ViewContext, 'federation' | 'datastores'>,
   heard: Heard,
-): object {
+): ClusterView {
   const { spec } = cluster;
   const definition = context.datastores.find(spec.datastore.type);
   const addresses = wantedMembers(cluster).flatMap(({ kind, facts }) =>
@@ -42,11 +93,15 @@ export function viewCluster(
     flavor: spec.flavor,
     volume: spec.volume,
     topology: spec.topology,
-    placement: spec.placement,
+    placement: {
+      survive: spec.placement.survive,
+      regions: [...spec.placement.regions],
+      residency: [...spec.placement.residency],
+    },
     durability: spec.durability,
     members: cluster.members.map((member) => viewMember(cluster, member, heard)),
     endpoints:
-      endpoints === undefined || cluster.openedEpoch === 0
+      endpoints === undefined || cluster.opened.epoch === 0
         ? {}
         : { read_write: endpoints.readWrite, read_only: endpoints.readOnly },
     operation_id: cluster.operationId,
@@ -69,10 +124,11 @@ export function clusterStatus(cluster: Cluster, federation: Federation): Cluster
 
 function statusDuring(operation: Operation): ClusterStatus {
   if (operation.kind === 'cluster.delete') return 'DELETING';
+  if (operation.kind !== 'cluster.create') return 'UPDATING';
   return operation.error === undefined ? 'BUILD' : 'ERROR';
 }
 
-function viewMember(cluster: Cluster, member: Member, heard: Heard): object {
+function viewMember(cluster: Cluster, member: Member, heard: Heard): z.infer<typeof memberSchema> {
   const id = memberId(cluster.id, member.ordinal);
   const isPrimary = member.ordinal === cluster.primary;
   const last = heard.get(id);

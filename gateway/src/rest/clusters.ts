@@ -1,103 +1,121 @@
-// /v2/clusters. Creating commits the wish, with its placement; members follow.
-import type { Datastores } from '@argosy/datastores';
-import { describe } from '../conductor/conductor.ts';
-import type { CandidateSite } from '../placement/place.ts';
-import { place } from '../placement/place.ts';
-import { plan } from '../planning/cluster.ts';
-import { withNothingWanted } from '../state/clusters.ts';
-import type { Applied, EntryBody } from '../state/entries.ts';
-import { Federation } from '../state/federation.ts';
-import type { WantedMember } from '../state/spec.ts';
+// /v2/clusters: what can be asked of clusters, and by whom. A change commits the wish, with its placement and its plan;
+// members follow.
+import { z } from 'zod';
+import type { Cluster } from '../state/clusters.ts';
+import type { Federation } from '../state/federation.ts';
 import { type Caller, isAdmin } from './callers.ts';
-import { clusterStatus, NOTHING_HEARD, type ViewContext, viewCluster } from './cluster-view.ts';
+import { changedCluster } from './changed-cluster.ts';
+import {
+  CHANGE_ANSWERS,
+  CHANGE_ERRORS,
+  CHANGE_QUERY,
+  type Change,
+  demandRevision,
+  entityTag,
+  makeChange,
+} from './changes.ts';
+import {
+  type ClusterChangesOptions,
+  creation,
+  deletion,
+  newPassword,
+  switchover,
+  switchoverBody,
+  update,
+} from './cluster-changes.ts';
+import { clusterSchema, clusterStatus, clusterStatusSchema, type ViewContext, viewCluster } from './cluster-view.ts';
 import { ApiError } from './errors.ts';
-import { readNewCluster } from './new-cluster.ts';
-import { viewOperation } from './operation-view.ts';
-import { readPage } from './pages.ts';
+import { clusterName, newCluster } from './new-cluster.ts';
+import { emptyBody } from './objects.ts';
+import { linksSchema, PAGE_QUERY, readPage } from './pages.ts';
 import type { Route, RouteRequest, RouteResponse } from './route.ts';
 
-const SALT_BYTES = 16;
-const PASSWORD_BYTES = 24;
-
-export interface ClustersOptions extends ViewContext {
-  readonly datastores: Datastores;
-  readonly propose: (entry: EntryBody) => Promise<Applied>;
-  readonly sites: () => readonly CandidateSite[];
-  readonly newId: () => string;
-  readonly randomBytes: (count: number) => Uint8Array;
-}
+export type ClustersOptions = ClusterChangesOptions & ViewContext;
 
 export function clusterRoutes(options: ClustersOptions): Route[] {
+  const change = (description: ChangeDescription, work: ChangeOfCluster): Route => ({
+    ...{ ...description, role: 'member', query: CHANGE_QUERY, headers: CHANGE_HEADERS, answers: CHANGE_ANSWERS },
+    errors: [...CHANGE_ERRORS, ...(description.errors ?? [])],
+    handle: (request) =>
+      makeChange(request, options, () => {
+        const cluster = findCluster(request, options.federation);
+        demandRevision(request, cluster);
+        return work(cluster, request, options);
+      }),
+  });
   return [
     {
-      name: 'clusters.create',
-      method: 'POST',
-      path: '/v2/clusters',
-      role: 'member',
-      query: [],
-      handle: (request) => createCluster(request, options),
+      ...{ name: 'clusters.create', method: 'POST', path: '/v2/clusters', role: 'member', query: CHANGE_QUERY },
+      summary: 'Wishes a cluster; its members follow',
+      headers: ['idempotency-key'],
+      body: newCluster,
+      answers: CHANGE_ANSWERS,
+      errors: [...CHANGE_ERRORS, 'cluster.name_taken', 'datastore.unknown', 'datastore.version_unknown', ...PLACING],
+      handle: (request) => makeChange(request, options, () => creation(request, options)),
     },
     {
-      name: 'clusters.list',
-      method: 'GET',
-      path: '/v2/clusters',
-      role: 'reader',
-      query: ['limit', 'marker', 'name', 'status'],
+      ...{ name: 'clusters.list', method: 'GET', path: '/v2/clusters', role: 'reader' },
+      summary: 'The clusters of the project; of all projects for an admin',
+      query: { ...PAGE_QUERY, name: clusterName, status: clusterStatusSchema },
+      answers: { 200: z.strictObject({ clusters: z.array(clusterSchema), links: linksSchema }) },
+      errors: [],
       handle: (request) => listClusters(request, options),
     },
     {
-      name: 'clusters.show',
-      method: 'GET',
-      path: '/v2/clusters/:id',
-      role: 'reader',
-      query: [],
+      ...{ name: 'clusters.show', method: 'GET', path: '/v2/clusters/:id', role: 'reader', query: {} },
+      summary: 'One cluster, by its id or its name; its ETag names what is wanted',
+      answers: { 200: z.strictObject({ cluster: clusterSchema }) },
+      errors: ['cluster.not_found'],
       handle: (request) => showCluster(request, options),
     },
-    {
-      name: 'clusters.delete',
-      method: 'DELETE',
-      path: '/v2/clusters/:id',
-      role: 'member',
-      query: [],
-      handle: (request) => deleteCluster(request, options),
-    },
+    ...changesOfCluster(change),
   ];
 }
 
-async function createCluster(
-  { caller, body, requestId }: RouteRequest,
-  options: ClustersOptions,
-): Promise<RouteResponse> {
-  const { name, spec } = readNewCluster(body, options.datastores);
-  const { federation } = options;
-  if (federation.findCluster(caller.projectId, name) !== undefined) {
-    throw new ApiError('cluster.name_taken', `A cluster called "${name}" already exists in this project.`);
-  }
-  demandFlavor(spec.flavor, federation);
-  const members = placeMembers(spec, options);
-  const definition = options.datastores.find(spec.datastore.type);
-  if (definition === undefined)
-    throw new ApiError('datastore.unknown', `There is no datastore "${spec.datastore.type}".`);
-
-  const password = Buffer.from(options.randomBytes(PASSWORD_BYTES)).toString('base64url');
-  const verifier = definition.passwordVerifier(password, options.randomBytes(SALT_BYTES));
-  const { user, database } = definition.admin;
-  const created = {
-    kind: 'cluster.created',
-    clusterId: options.newId(),
-    operationId: options.newId(),
-    operationKind: 'cluster.create',
-    name,
-    projectId: caller.projectId,
-    spec,
-    members,
-    admin: { name: user, database, verifier, generation: 1 },
-    requestId,
-  } as const;
-  await commit({ ...created, steps: plannedSteps({ ...created, steps: [] }) }, options);
-  const answer = accepted(created.clusterId, created.operationId, options);
-  return { ...answer, body: { ...(answer.body as object), credentials: { username: user, password, database } } };
+function changesOfCluster(change: (description: ChangeDescription, work: ChangeOfCluster) => Route): Route[] {
+  return [
+    change(
+      {
+        ...{ name: 'clusters.update', method: 'PATCH', path: '/v2/clusters/:id' },
+        summary: 'Changes what is wanted; what is not given stays',
+        body: changedCluster,
+        errors: ['cluster.unchanged', ...PLACING],
+      },
+      update,
+    ),
+    change(
+      {
+        ...{ name: 'clusters.delete', method: 'DELETE', path: '/v2/clusters/:id' },
+        summary: 'Wishes the cluster no more',
+      },
+      deletion,
+    ),
+    change(
+      {
+        ...{ name: 'clusters.switchover', method: 'POST', path: '/v2/clusters/:id/switchover' },
+        summary: 'Makes another voter the primary, and loses nothing',
+        body: switchoverBody,
+        errors: ['switchover.impossible'],
+      },
+      switchover,
+    ),
+    change(
+      {
+        ...{ name: 'clusters.credentials', method: 'POST', path: '/v2/clusters/:id/credentials' },
+        summary: "Gives the cluster's admin user a new password",
+        body: emptyBody,
+      },
+      newPassword,
+    ),
+  ];
 }
+
+const CHANGE_HEADERS = ['idempotency-key', 'if-match'] as const;
+/** What can keep members from being placed. */
+const PLACING = ['placement.infeasible', 'regions.silent'] as const;
+
+type ChangeDescription = Pick<Route, 'name' | 'method' | 'path' | 'summary' | 'body'> & Partial<Pick<Route, 'errors'>>;
+type ChangeOfCluster = (cluster: Cluster, request: RouteRequest, options: ClustersOptions) => Change;
 
 async function listClusters({ caller, query }: RouteRequest, options: ClustersOptions): Promise<RouteResponse> {
   const mine = options.federation.clusters().filter((cluster) => isVisible(caller, cluster.projectId));
@@ -113,86 +131,22 @@ async function listClusters({ caller, query }: RouteRequest, options: ClustersOp
 
 async function showCluster(request: RouteRequest, options: ClustersOptions): Promise<RouteResponse> {
   const cluster = findCluster(request, options.federation);
-  return { status: 200, body: { cluster: viewCluster(cluster, options, await options.hear([cluster.id])) } };
-}
-
-async function deleteCluster(request: RouteRequest, options: ClustersOptions): Promise<RouteResponse> {
-  const cluster = findCluster(request, options.federation);
-  const operationId = options.newId();
-  const steps = plan(withNothingWanted(cluster)).map(describe);
-  const { requestId } = request;
-  await commit(
-    { kind: 'cluster.unwanted', clusterId: cluster.id, operationId, operationKind: 'cluster.delete', requestId, steps },
-    options,
-  );
-  return accepted(cluster.id, operationId, options);
+  const body = { cluster: viewCluster(cluster, options, await options.hear([cluster.id])) };
+  return { status: 200, headers: { etag: entityTag(cluster) }, body };
 }
 
 /** @throws ApiError cluster.not_found, also for another project's: its existence is nobody else's business. */
-function findCluster({ caller, parameters }: RouteRequest, federation: Federation) {
+function findCluster({ caller, parameters }: RouteRequest, federation: Federation): Cluster {
   const idOrName = parameters.id ?? '';
   const cluster =
     federation.findCluster(caller.projectId, idOrName) ??
     (isAdmin(caller) ? federation.findCluster(undefined, idOrName) : undefined);
-  if (cluster === undefined)
+  if (cluster === undefined) {
     throw new ApiError('cluster.not_found', `There is no cluster "${idOrName}" in this project.`);
+  }
   return cluster;
 }
 
 function isVisible(caller: Caller, projectId: string): boolean {
   return isAdmin(caller) || caller.projectId === projectId;
-}
-
-function placeMembers(spec: Parameters<typeof placementOf>[0], options: ClustersOptions): WantedMember[] {
-  const placement = placementOf(spec, options.sites());
-  if (options.sites().length === 0)
-    throw new ApiError(
-      'regions.silent',
-      'No region answers, so there is nowhere to place a member. Try again; `GET /v2/regions` says why.',
-    );
-  if ('infeasible' in placement) throw new ApiError('placement.infeasible', placement.infeasible);
-  return placement.sites.map((site, index) => ({ ...site, ordinal: index + 1 }));
-}
-
-function placementOf(
-  { topology, placement, flavor }: ReturnType<typeof readNewCluster>['spec'],
-  sites: readonly CandidateSite[],
-) {
-  return place({ ...topology, ...placement, flavor, fixed: [], excluded: [] }, sites);
-}
-
-function demandFlavor(flavor: string, federation: Federation): void {
-  const known = new Set(federation.regions().flatMap(({ flavors }) => flavors.map(({ name }) => name)));
-  if (known.size > 0 && !known.has(flavor)) {
-    throw new ApiError(
-      'request.invalid',
-      `cluster.flavor: no region has a flavor "${flavor}"; there are ${[...known].join(', ')}.`,
-    );
-  }
-}
-
-/** What a new cluster will take, found by planning from it in a state of its own. */
-function plannedSteps(created: EntryBody & { readonly kind: 'cluster.created' }) {
-  const imagined = new Federation();
-  imagined.apply({ at: '', ...created });
-  const cluster = imagined.cluster(created.clusterId);
-  return cluster === undefined ? [] : plan(cluster).map(describe);
-}
-
-async function commit(entry: EntryBody, options: ClustersOptions): Promise<void> {
-  const { refused } = await options.propose(entry);
-  if (refused !== undefined) throw new ApiError(refused.code, refused.message);
-}
-
-function accepted(clusterId: string, operationId: string, options: ClustersOptions): RouteResponse {
-  const cluster = options.federation.cluster(clusterId);
-  const operation = options.federation.operation(operationId);
-  return {
-    status: 202,
-    headers: { location: `/v2/operations/${operationId}` },
-    body: {
-      ...(cluster === undefined ? {} : { cluster: viewCluster(cluster, options, NOTHING_HEARD) }),
-      ...(operation === undefined ? {} : { operation: viewOperation(operation) }),
-    },
-  };
 }

@@ -3,11 +3,13 @@
 // at any other with `Last-Event-ID`.
 import { PassThrough } from 'node:stream';
 import type { Clock } from '@argosy/proto';
+import { z } from 'zod';
 import type { FederationEvent } from '../state/events.ts';
 import type { Federation } from '../state/federation.ts';
 import { type Caller, isAdmin } from './callers.ts';
 import { ApiError } from './errors.ts';
-import { readLimit } from './pages.ts';
+import { LIMIT_QUERY, readLimit } from './pages.ts';
+import { HEADERS } from './reading.ts';
 import type { Route } from './route.ts';
 
 /** A comment now and then keeps proxies from ending a quiet stream. */
@@ -16,6 +18,18 @@ const MAX_STREAMS = 200;
 /** A watcher that reads slower than events come is let go; it resumes where it was. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;
 const EVENT_STREAM = 'text/event-stream';
+
+const eventSchema = z
+  .strictObject({
+    id: z.string(),
+    at: z.iso.datetime(),
+    kind: z.string().meta({ description: 'Such as `operation.started`.' }),
+    project_id: z.string().nullable(),
+    cluster_id: z.string().nullable(),
+    operation_id: z.string().nullable(),
+    message: z.string(),
+  })
+  .meta({ id: 'Event' });
 
 export class Events {
   readonly #federation: Federation;
@@ -36,6 +50,11 @@ export class Events {
     for (const stream of this.#streams) stream.end();
   }
 
+  /** Clients that watch at this peer now. */
+  watchers(): number {
+    return this.#streams.size;
+  }
+
   routes(): Route[] {
     return [
       {
@@ -43,12 +62,17 @@ export class Events {
         method: 'GET',
         path: '/v2/events',
         role: 'reader',
-        query: ['after', 'limit'],
-        handle: ({ caller, query, accept, lastEventId }) => {
-          const after = readEventId(lastEventId ?? query.after);
+        summary: 'What happened, as a page or as a stream that goes on',
+        query: { ...LIMIT_QUERY, after: HEADERS['last-event-id'] },
+        headers: ['last-event-id'],
+        answers: { 200: z.strictObject({ events: z.array(eventSchema) }) },
+        errors: ['events.too_many_watchers'],
+        canStream: true,
+        handle: ({ caller, query, accept, headers }) => {
+          const after = readEventId(headers['last-event-id'] ?? query.after);
           if (accept === EVENT_STREAM) {
-            const headers = { 'content-type': EVENT_STREAM, 'cache-control': 'no-store' };
-            return { status: 200, headers, stream: this.#open(caller, after ?? this.#newest()) };
+            const type = { 'content-type': EVENT_STREAM, 'cache-control': 'no-store' };
+            return { status: 200, headers: type, stream: this.#open(caller, after ?? this.#newest()) };
           }
           const events = this.#visible(caller, after ?? 0).slice(0, readLimit(query.limit));
           return { status: 200, body: { events: events.map(viewEvent) } };
@@ -116,7 +140,7 @@ class EventStream {
   }
 }
 
-function viewEvent(event: FederationEvent): object {
+function viewEvent(event: FederationEvent): z.infer<typeof eventSchema> {
   return {
     id: String(event.id),
     at: event.at,
@@ -128,11 +152,7 @@ function viewEvent(event: FederationEvent): object {
   };
 }
 
+/** Of an id that the shell has checked. */
 function readEventId(text: string | undefined): number | undefined {
-  if (text === undefined || text === '') return undefined;
-  const id = Number(text);
-  if (!Number.isSafeInteger(id) || id < 0) {
-    throw new ApiError('request.invalid', 'after: must be the id of an event, or 0 for all that are kept.');
-  }
-  return id;
+  return text === undefined ? undefined : Number(text);
 }

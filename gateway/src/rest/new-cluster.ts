@@ -4,6 +4,7 @@ import type { Datastores } from '@argosy/datastores';
 import { z } from 'zod';
 import type { ClusterSpec, Survive } from '../state/spec.ts';
 import { ApiError } from './errors.ts';
+import { readObject } from './objects.ts';
 
 const MAX_VOTERS = 7;
 const MAX_REPLICAS = 8;
@@ -11,33 +12,34 @@ const MAX_VOLUME_GIB = 16_384;
 const MAX_NAMES = 64;
 const DEFAULT_VOTERS = 3;
 
-const name = z
+export const clusterName = z
   .string()
   .regex(
     /^[a-zA-Z][a-zA-Z0-9_.-]{0,62}$/,
     'must start with a letter and hold at most 63 letters, digits, ".", "_" and "-"',
   );
-const names = z.array(z.string().min(1).max(255)).max(MAX_NAMES);
+export const names = z.array(z.string().min(1).max(255)).max(MAX_NAMES);
+export const flavorName = z.string().min(1).max(255);
+export const volumeSize = z.int().min(1).max(MAX_VOLUME_GIB);
+export const voterCount = z.int().min(1).max(MAX_VOTERS);
+export const replicaCount = z.int().min(0).max(MAX_REPLICAS);
+export const survival = z.enum(['host', 'zone', 'region', 'provider']);
 
-const newCluster = z.strictObject({
+export const newCluster = z.strictObject({
   cluster: z.strictObject({
-    name,
+    name: clusterName,
     datastore: z.strictObject({ type: z.string().min(1).max(64), version: z.string().min(1).max(32).optional() }),
-    flavor: z.string().min(1).max(255).default('small'),
-    volume: z.strictObject({ size: z.int().min(1).max(MAX_VOLUME_GIB) }).default({ size: 1 }),
+    flavor: flavorName.default('small'),
+    volume: z.strictObject({ size: volumeSize }).default({ size: 1 }),
     topology: z
       .strictObject({
-        voters: z.int().min(1).max(MAX_VOTERS).default(DEFAULT_VOTERS),
-        replicas: z.int().min(0).max(MAX_REPLICAS).default(0),
+        voters: voterCount.default(DEFAULT_VOTERS),
+        replicas: replicaCount.default(0),
         arbiters: z.literal(0, 'must be 0: arbiters are not there yet').default(0),
       })
       .default({ voters: DEFAULT_VOTERS, replicas: 0, arbiters: 0 }),
     placement: z
-      .strictObject({
-        survive: z.enum(['host', 'zone', 'region', 'provider']).optional(),
-        regions: names.default([]),
-        residency: names.default([]),
-      })
+      .strictObject({ survive: survival.optional(), regions: names.default([]), residency: names.default([]) })
       .default({ regions: [], residency: [] }),
     durability: z
       .strictObject({ mode: z.literal('quorum', 'must be "quorum": other modes are not there yet') })
@@ -52,14 +54,12 @@ export interface NewCluster {
 
 /** @throws ApiError request.invalid, datastore.unknown, datastore.version_unknown */
 export function readNewCluster(body: unknown, datastores: Datastores): NewCluster {
-  const parsed = newCluster.safeParse(body);
-  if (!parsed.success) throw new ApiError('request.invalid', explain(parsed.error));
-
-  const { cluster } = parsed.data;
+  const { cluster } = readObject(body, newCluster);
   const definition = datastores.find(cluster.datastore.type);
   if (definition === undefined) {
     const nearest = datastores.nearest(cluster.datastore.type);
-    const hint = nearest === undefined ? '' : ` Did you mean "${nearest}"?`;
+    const all = datastores.all.map(({ name }) => name).join(', ');
+    const hint = nearest === undefined ? ` There are: ${all}.` : ` Did you mean "${nearest}"?`;
     throw new ApiError('datastore.unknown', `There is no datastore "${cluster.datastore.type}".${hint}`);
   }
   const version = cluster.datastore.version ?? definition.defaultVersion;
@@ -81,16 +81,4 @@ export function readNewCluster(body: unknown, datastores: Datastores): NewCluste
 /** Fewer than three voters survive the loss of none, so nothing is promised unless it is asked for. */
 function defaultSurvival(voters: number): Survive {
   return voters < 3 ? 'host' : 'region';
-}
-
-function explain(error: z.ZodError): string {
-  const issue = error.issues[0];
-  if (issue === undefined) return 'The body is not a cluster.';
-  const path = issue.path.join('.');
-  if (issue.code === 'unrecognized_keys') {
-    const field = [...issue.path, issue.keys[0]].join('.');
-    return `Unknown field "${field}".`;
-  }
-  if (path === '') return `The body must be an object with "cluster": ${issue.message}.`;
-  return `${path}: ${issue.message}.`;
 }

@@ -1,104 +1,5 @@
-import { createServer as createHttpServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { datastores } from '@argosy/datastores';
-import { systemClock } from '@argosy/proto';
-import test, { type ExecutionContext } from 'ava';
-import { World } from '../conductor/world-for-tests.ts';
-import type { Caller } from './callers.ts';
-import { clusterRoutes } from './clusters.ts';
-import { datastoreRoutes } from './datastores.ts';
-import { ApiError } from './errors.ts';
-import { Events } from './events.ts';
-import { operationRoutes } from './operations.ts';
-import { regionRoutes } from './regions.ts';
-import { createServer } from './server.ts';
-
-const CALLERS: Readonly<Record<string, Caller>> = {
-  admin: caller('admin', ['admin', 'member', 'reader'], 'root'),
-  demo: caller('demo', ['member', 'reader'], 'p'),
-  viewer: caller('viewer', ['reader'], 'p'),
-  stranger: caller('stranger', ['member', 'reader'], 'other'),
-  nobody: caller('nobody', [], 'p'),
-};
-
-function caller(userName: string, roles: string[], projectId: string): Caller {
-  return { userId: userName, userName, projectId, projectName: projectId, roles };
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  // biome-ignore lint/suspicious/noExplicitAny: the tests look into JSON of many shapes.
-  readonly body: any;
-}
-
-function* sequenceOfIds(): Generator<string, never> {
-  for (let id = 1; ; id += 1) yield `id-${id}`;
-}
-
-/** The routes over a world that commits at once, and a way to call them. */
-async function serve(t: ExecutionContext): Promise<{
-  world: World;
-  origin: string;
-  call: (token: string | undefined, method: string, path: string, body?: unknown) => Promise<Answer>;
-}> {
-  const world = new World();
-  const { federation } = world;
-  const ids = sequenceOfIds();
-  const events = new Events(federation, systemClock);
-  t.teardown(() => events.close());
-  const routes = [
-    ...clusterRoutes({
-      federation,
-      datastores,
-      propose: async (entry) => {
-        const applied = world.commit(entry);
-        events.applied();
-        return applied;
-      },
-      sites: () => world.sites,
-      hear: async () => new Map(),
-      newId: () => ids.next().value,
-      randomBytes: (count) => Buffer.alloc(count, 7),
-    }),
-    ...operationRoutes(federation),
-    ...regionRoutes(federation),
-    ...datastoreRoutes(datastores),
-    ...events.routes(),
-  ];
-  const app = createServer({
-    routes,
-    callers: {
-      identify: async (token) => {
-        if (token === undefined || token === '') throw new ApiError('token.missing', 'No token.');
-        const known = CALLERS[token];
-        if (known === undefined) throw new ApiError('token.invalid', 'Unknown token.');
-        return known;
-      },
-    },
-    catchUp: async () => undefined,
-    write: async (route, request) => route.handle(request),
-    readiness: () => ({ isReady: true, reason: '' }),
-    newRequestId: () => 'req-generated',
-    monotonicMs: () => 0,
-    log: () => undefined,
-  });
-  const server = createHttpServer(app.callback());
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.teardown(() => server.close());
-  const { port } = server.address() as AddressInfo;
-  const call = async (token: string | undefined, method: string, path: string, body?: unknown): Promise<Answer> => {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
-      method,
-      headers: token === undefined ? {} : { 'x-auth-token': token },
-      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-    });
-    return { status: response.status, headers: response.headers, body: await response.json() };
-  };
-  return { world, origin: `http://127.0.0.1:${port}`, call };
-}
-
-const orders = { cluster: { name: 'orders', datastore: { type: 'postgresql' } } };
+import test from 'ava';
+import { orders, serve } from './server-for-tests.ts';
 
 test("the version document needs no token and has OpenStack's shape", async (t) => {
   const { call } = await serve(t);
@@ -193,7 +94,7 @@ test('a name is taken once in a project', async (t) => {
 
 test('a parameter that is not known is refused, for it could be one that shall keep a change from being made', async (t) => {
   const { call } = await serve(t);
-  const { status, body } = await call('demo', 'POST', '/v2/clusters?dry_run=true', orders);
+  const { status, body } = await call('demo', 'POST', '/v2/clusters?pretend=true', orders);
 
   t.is(status, 400);
   t.is(body.error.title, 'request.unsupported');
@@ -226,7 +127,7 @@ test('an unknown path is 404, a known one with another method 405 with the metho
 
   t.is((await call('demo', 'GET', '/v2/dragons')).body.error.title, 'route.not_found');
   t.is(wrong.status, 405);
-  t.is(wrong.headers.get('allow'), 'GET');
+  t.is(wrong.headers.get('allow'), 'GET, HEAD, OPTIONS');
 });
 
 /** Reads a stream of events until it holds as many as are waited for. */

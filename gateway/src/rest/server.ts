@@ -1,60 +1,73 @@
-// The HTTP shell around the routes: request ids, authentication, bodies, errors and the log line. It decides nothing but
+// The HTTP shell around the routes: request ids, authentication, limits, errors and the log line. It decides nothing but
 // where a request is answered: a write by the leader, a read here, after this peer has caught up with all that was
 // committed when the read began.
-import type { IncomingMessage } from 'node:http';
 import { Router } from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
-import { type Callers, demandRole } from './callers.ts';
-import { ApiError, errorBody } from './errors.ts';
-import { isWrite, type Route, type RouteRequest, type RouteResponse } from './route.ts';
-import { isMicroversionKnown, MICROVERSION, versionDocument, versionsDocument } from './versions.ts';
+import { readBody } from './bodies.ts';
+import { type Caller, type Callers, demandRole } from './callers.ts';
+import { ApiError, errorBody, problemOf } from './errors.ts';
+import type { RequestMeasure } from './metrics.ts';
+import { readHeaders, readQuery } from './reading.ts';
+import { isWrite, type OpenPage, patternOf, type Route, type RouteRequest, type RouteResponse } from './route.ts';
+import { isMicroversionKnown, MICROVERSION } from './versions.ts';
 
-const MAX_BODY_BYTES = 256 * 1024;
 const REQUEST_ID = /^req-[a-zA-Z0-9-]{1,64}$/;
-
-export interface Readiness {
-  readonly isReady: boolean;
-  readonly reason: string;
-}
+/** The media types of answers; errors have one more (errors.ts). */
+const MEDIA_TYPES = ['application/json', 'text/event-stream'];
+/** What is told of a client that goes away in the middle, which is no fault of ours. */
+const GONE = ['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED'];
 
 export interface ServerOptions {
   readonly routes: readonly Route[];
+  readonly pages: readonly OpenPage[];
   readonly callers: Pick<Callers, 'identify'>;
+  /** Takes a request of the project's. @throws ApiError rate.limited */
+  readonly admit: (projectId: string) => void;
   /** Resolves when this peer has applied all that was committed before. @throws ApiError leader.unknown */
   readonly catchUp: () => Promise<void>;
   /** Executes a write, here or at the leader. */
   readonly write: (route: Route, request: RouteRequest) => Promise<RouteResponse>;
-  readonly readiness: () => Readiness;
   readonly newRequestId: () => string;
   readonly monotonicMs: () => number;
+  readonly measure: (request: RequestMeasure) => void;
   readonly log: (event: { readonly message: string; readonly [field: string]: unknown }) => void;
 }
 
 interface RequestState {
   requestId: string;
+  route?: string;
+  caller?: Caller;
 }
 
 export function createServer(options: ServerOptions): Koa {
   const app = new Koa();
   const router = new Router();
-  router.get('/', (context) => answer(context, { status: 200, body: versionsDocument(context.origin) }));
-  router.get('/v2', (context) => answer(context, { status: 200, body: versionDocument(context.origin) }));
-  router.get('/healthz', (context) => answer(context, { status: 200, body: { status: 'alive' } }));
-  router.get('/readyz', (context) => answerReadiness(context, options.readiness()));
+  for (const page of options.pages) {
+    router.register(page.path, ['GET'], async (context: Context) => {
+      stateOf(context).route = page.path;
+      const { headers, ...answered } = await page.handle(`${context.protocol}://${context.host}`);
+      answer(context, { ...answered, headers: { 'content-type': page.mediaType, ...headers } });
+    });
+  }
   for (const route of options.routes) {
-    router.register(route.path, [route.method], async (context: Context) =>
-      answer(context, await serve(context, route, options)),
-    );
+    router.register(route.path, [route.method], async (context: Context) => {
+      stateOf(context).route = route.name;
+      answer(context, await serve(context, route, options));
+    });
   }
   app.use((context, next) => frame(context, next, options));
   app.use(router.routes());
-  app.use((context) => refuseUnknown(context, options.routes));
-  // A client that goes away in the middle is no fault of ours.
-  app.on('error', (error: NodeJS.ErrnoException) => {
-    if (!['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'].includes(error.code ?? ''))
-      options.log({ message: 'connection failed', error: String(error) });
+  app.use((context) => answerOther(context, options));
+  app.on('error', (error: NodeJS.ErrnoException, context?: Context) => {
+    if (GONE.includes(error.code ?? '')) return;
+    const requestId = context && stateOf(context).requestId;
+    options.log({ message: 'connection failed', request_id: requestId, error: String(error) });
   });
   return app;
+}
+
+function stateOf(context: Context): RequestState {
+  return context.state as RequestState;
 }
 
 /** Around every request: its id, its errors, its line in the log. */
@@ -62,10 +75,11 @@ async function frame(context: Context, next: Next, options: ServerOptions): Prom
   const begin = options.monotonicMs();
   const asked = context.get('x-openstack-request-id');
   const requestId = REQUEST_ID.test(asked) ? asked : options.newRequestId();
-  (context.state as RequestState).requestId = requestId;
+  stateOf(context).requestId = requestId;
   context.set('x-openstack-request-id', requestId);
   context.set('openstack-api-version', `database ${MICROVERSION}`);
-  context.set('vary', 'OpenStack-API-Version');
+  context.set('vary', 'OpenStack-API-Version, Accept');
+  context.set('x-content-type-options', 'nosniff');
   try {
     if (!isMicroversionKnown(context.get('openstack-api-version'))) {
       throw new ApiError('version.unsupported', `There is only microversion ${MICROVERSION}.`);
@@ -78,93 +92,62 @@ async function frame(context: Context, next: Next, options: ServerOptions): Prom
     answer(context, { status: known.status, headers: known.headers, body: errorBody(known, requestId) });
   }
   const { method, path, status } = context;
+  const { route = 'none', caller } = stateOf(context);
+  const ms = options.monotonicMs() - begin;
+  options.measure({ route, method, status, seconds: ms / 1_000 });
   options.log({
-    message: 'request',
-    request_id: requestId,
-    method,
-    path,
-    status,
-    ms: Math.round(options.monotonicMs() - begin),
+    ...{ message: 'request', request_id: requestId, method, path, route, status, ms: Math.round(ms) },
+    ...(caller === undefined ? {} : { project_id: caller.projectId, user_id: caller.userId }),
   });
 }
 
 async function serve(context: Context, route: Route, options: ServerOptions): Promise<RouteResponse> {
   const caller = await options.callers.identify(context.get('x-auth-token'));
+  stateOf(context).caller = caller;
+  options.admit(caller.projectId);
   demandRole(caller, route.role);
   const request: RouteRequest = {
     caller,
-    requestId: (context.state as RequestState).requestId,
+    requestId: stateOf(context).requestId,
     parameters: (context as Context & { params: Record<string, string> }).params,
     query: readQuery(context, route),
     body: await readBody(context.req),
-    accept: context.accepts('application/json', 'text/event-stream') || 'application/json',
-    ...(context.get('last-event-id') === '' ? {} : { lastEventId: context.get('last-event-id') }),
+    // To look at the headers of a stream nobody need begin one.
+    accept: (context.method !== 'HEAD' && context.accepts(...MEDIA_TYPES)) || 'application/json',
+    route: route.name,
+    headers: readHeaders(context, route),
   };
+  if (request.body !== undefined && route.body === undefined)
+    throw new ApiError('request.unsupported', 'This request takes no body.');
   if (isWrite(route)) return options.write(route, request);
-  if (context.query.consistency !== 'stale') await options.catchUp();
-  return route.handle(request);
+  const { consistency, ...query } = request.query;
+  if (consistency !== 'stale') await options.catchUp();
+  return route.handle({ ...request, query });
 }
 
-/** @throws ApiError request.unsupported, request.invalid */
-function readQuery(context: Context, route: Route): Record<string, string> {
-  const query: Record<string, string> = {};
-  for (const [name, value] of Object.entries(context.query)) {
-    if (name === 'consistency' && !isWrite(route)) {
-      if (value === 'stale' || value === 'linearizable') continue;
-      throw new ApiError('request.invalid', 'consistency: must be "linearizable" or "stale".');
-    }
-    // A parameter that is ignored could be one that should have kept a change from being made.
-    if (!route.query.includes(name))
-      throw new ApiError('request.unsupported', `This request takes no parameter "${name}".`);
-    if (typeof value !== 'string') throw new ApiError('request.invalid', `${name}: must be given once.`);
-    query[name] = value;
-  }
-  return query;
-}
-
-/** @throws ApiError request.too_large, request.not_json */
-async function readBody(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES)
-      throw new ApiError('request.too_large', `The body is larger than ${MAX_BODY_BYTES} bytes.`);
-    chunks.push(chunk);
-  }
-  if (size === 0) return undefined;
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
-  } catch (error) {
-    throw new ApiError('request.not_json', 'The body is not JSON.', { cause: error });
-  }
-}
-
-function answer(context: Context, { status, headers, body, stream }: RouteResponse): void {
+function answer(context: Context, { status, headers, body, stream, content }: RouteResponse): void {
+  const problem = status >= 400 ? problemOf(context.get('accept'), body) : undefined;
   context.status = status;
+  context.type = problem?.mediaType ?? 'application/json';
   for (const [name, value] of Object.entries(headers ?? {})) context.set(name, value);
-  if (stream !== undefined) {
-    // A stream may be silent for long; Koa destroys it when the client goes away.
-    context.req.socket.setTimeout(0);
-    context.body = stream;
-    return;
-  }
-  context.type = 'application/json';
-  context.body = JSON.stringify(body ?? {});
+  // A stream may be silent for long; Koa destroys it when the client goes away.
+  if (stream !== undefined) context.req.socket.setTimeout(0);
+  context.body = stream ?? content ?? JSON.stringify(problem?.body ?? body ?? {});
 }
 
-function answerReadiness(context: Context, { isReady, reason }: Readiness): void {
-  answer(context, { status: isReady ? 200 : 503, body: { status: isReady ? 'ready' : 'not ready', reason } });
-}
+/** What no route takes: a question which methods there are, or something wrong. */
+function answerOther(context: Context, { routes, pages }: ServerOptions): void {
+  const methods = [
+    ...pages.filter(({ path }) => patternOf(path).test(context.path)).map(() => 'GET'),
+    ...routes.filter(({ path }) => patternOf(path).test(context.path)).map(({ method }) => method),
+  ];
+  if (methods.length === 0) throw new ApiError('route.not_found', `There is nothing at ${context.path}.`);
 
-function refuseUnknown(context: Context, routes: readonly Route[]): never {
-  const pattern = (path: string): RegExp => new RegExp(`^${path.replaceAll(/:[a-z]+/g, '[^/]+')}$`);
-  const methods = routes.filter(({ path }) => pattern(path).test(context.path)).map(({ method }) => method);
-  if (methods.length > 0) {
-    context.set('allow', methods.join(', '));
-    throw new ApiError('method.not_allowed', `${context.path} takes ${methods.join(', ')}, not ${context.method}.`);
-  }
-  throw new ApiError('route.not_found', `There is nothing at ${context.path}.`);
+  const allowed = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
+  context.set('allow', allowed);
+  if (context.method !== 'OPTIONS')
+    throw new ApiError('method.not_allowed', `${context.path} takes ${allowed}, not ${context.method}.`);
+  context.status = 204;
 }
 
 function toApiError(error: unknown): ApiError {

@@ -2,45 +2,90 @@
 import { type Cluster, type MemberFacts, memberOf } from './clusters.ts';
 import type { Fact } from './entries.ts';
 
+type FactOf<Kind extends Fact['kind']> = Extract<Fact, { kind: Kind }>;
+
 /** The cluster with the fact known. A fact about an older epoch, or about a member that is gone, changes nothing. */
 export function applyFact(cluster: Cluster, fact: Fact): Cluster {
   if (memberOf(cluster, fact.ordinal) === undefined) return cluster;
 
   switch (fact.kind) {
     case 'placed': {
-      const { address, port, serverName, stackId } = fact;
-      return withFacts(cluster, fact.ordinal, { address, port, serverName, stackId });
+      const { kind: _kind, ordinal, ...place } = fact;
+      return withFacts(cluster, ordinal, place);
     }
+    case 'raised':
+      return raise(cluster, fact);
+    case 'promised':
+      if (fact.promise.epoch !== cluster.epoch) return cluster;
+      return withFacts(cluster, fact.ordinal, { promise: fact.promise });
     case 'elected':
-      // At most one primary per epoch: the first to be committed stays.
-      if (fact.rule.epoch !== cluster.epoch + 1) return cluster;
-      return { ...cluster, epoch: fact.rule.epoch, primary: fact.ordinal, rule: fact.rule };
+      return elect(cluster, fact);
+    case 'rule_changed': {
+      const { rule } = fact;
+      if (rule.epoch !== cluster.epoch || rule.generation !== (cluster.rule?.generation ?? 0) + 1) return cluster;
+      return { ...cluster, rule, liveRules: [...cluster.liveRules, rule] };
+    }
     case 'initialised':
       return withFacts(cluster, fact.ordinal, { isInitialised: true });
-    case 'promoted':
-      if (fact.epoch !== cluster.epoch || fact.ordinal !== cluster.primary) return cluster;
-      return withFacts(cluster, fact.ordinal, {
-        role: 'primary',
-        epoch: fact.epoch,
-        generation: fact.generation,
-        isUp: true,
-      });
+    case 'promoted': {
+      const { ordinal, epoch, generation, knownPeers, adminGeneration } = fact;
+      if (epoch !== cluster.epoch || ordinal !== cluster.primary) return cluster;
+      const facts = { epoch, generation, knownPeers, adminGeneration, role: 'primary', isUp: true } as const;
+      return withFacts(cluster, ordinal, facts);
+    }
+    case 'resized':
+      return resize(cluster, fact);
     case 'seeded':
       return withFacts(cluster, fact.ordinal, { seededInEpoch: fact.epoch });
-    case 'following':
-      if (fact.epoch !== cluster.epoch) return cluster;
-      return withFacts(cluster, fact.ordinal, {
-        role: 'replica',
-        epoch: fact.epoch,
-        generation: fact.generation,
-        isUp: true,
-      });
+    case 'following': {
+      const { ordinal, epoch, generation } = fact;
+      if (epoch !== cluster.epoch || ordinal === cluster.primary) return cluster;
+      return withFacts(cluster, ordinal, { epoch, generation, role: 'replica', isUp: true });
+    }
     case 'opened':
-      if (fact.epoch !== cluster.epoch || fact.ordinal !== cluster.primary) return cluster;
-      return { ...cluster, openedEpoch: fact.epoch };
+      return open(cluster, fact);
     case 'removed':
       return { ...cluster, members: cluster.members.filter(({ ordinal }) => ordinal !== fact.ordinal) };
   }
+}
+
+/** An electing epoch has no primary yet; who led before is remembered, for an election must hear of it. */
+function raise(cluster: Cluster, { epoch, ordinal }: FactOf<'raised'>): Cluster {
+  if (epoch !== cluster.epoch + 1) return cluster;
+  const { primary: _primary, ...rest } = cluster;
+  return { ...rest, epoch, candidate: ordinal };
+}
+
+/** At most one primary per epoch: the first to be committed stays. */
+function elect(cluster: Cluster, { ordinal, rule }: FactOf<'elected'>): Cluster {
+  const isFirst = cluster.epoch === 0 && rule.epoch === 1;
+  const isElecting = cluster.epoch > 0 && cluster.primary === undefined && rule.epoch === cluster.epoch;
+  if (!isFirst && !isElecting) return cluster;
+
+  const { candidate: _candidate, ...rest } = cluster;
+  const { epoch } = rule;
+  return {
+    ...rest,
+    epoch,
+    rule,
+    primary: ordinal,
+    lastElected: { epoch, ordinal },
+    liveRules: [...cluster.liveRules, rule],
+  };
+}
+
+function open(cluster: Cluster, { epoch, generation, ordinal }: FactOf<'opened'>): Cluster {
+  const { rule } = cluster;
+  if (rule === undefined || epoch !== cluster.epoch || generation !== rule.generation || ordinal !== cluster.primary) {
+    return cluster;
+  }
+  return { ...cluster, opened: { epoch, generation }, liveRules: [rule] };
+}
+
+/** A member that was made anew around its volume must take up its role again before it counts. */
+function resize(cluster: Cluster, { ordinal, flavor, volumeGib }: FactOf<'resized'>): Cluster {
+  const changed = withFacts(cluster, ordinal, { flavor, volumeGib, generation: 0 });
+  return ordinal === cluster.primary ? { ...changed, opened: { ...cluster.opened, generation: 0 } } : changed;
 }
 
 function withFacts(cluster: Cluster, ordinal: number, facts: MemberFacts): Cluster {

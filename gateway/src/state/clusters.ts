@@ -18,18 +18,32 @@ export interface AdminUser {
   readonly generation: number;
 }
 
+/** How far a member's log reached when it promised an epoch. */
+export interface Promised {
+  readonly epoch: number;
+  readonly position: { readonly epoch: number; readonly value: string };
+}
+
 /** What has been found out about a member. Absent: not yet. */
 export interface MemberFacts {
   readonly address?: string;
   readonly port?: number;
   readonly serverName?: string;
   readonly stackId?: string;
+  readonly flavor?: string;
+  readonly volumeGib?: number;
   readonly isInitialised?: boolean;
   /** The epoch of the primary whose data it was copied from. */
   readonly seededInEpoch?: number;
   readonly role?: 'primary' | 'replica';
   readonly epoch?: number;
   readonly generation?: number;
+  /** The last epoch that it has promised, and how far its log reached then. */
+  readonly promise?: Promised;
+  /** Of a primary: the other members it has been told of. */
+  readonly knownPeers?: readonly number[];
+  /** Of a primary: the first user it has been told of. */
+  readonly adminGeneration?: number;
   readonly isUp?: boolean;
   /** Why it is not up. */
   readonly detail?: string;
@@ -53,11 +67,20 @@ export interface Cluster {
   readonly nextOrdinal: number;
   /** Zero before the first election. */
   readonly epoch: number;
-  /** The ordinal of the primary of `epoch`. */
+  /** The ordinal of the primary of `epoch`; absent while that epoch is being elected. */
   readonly primary?: number;
+  /** The last primary that was elected, in whatever epoch. */
+  readonly lastElected?: { readonly epoch: number; readonly ordinal: number };
+  /** Who shall be elected, while an epoch is being elected. */
+  readonly candidate?: number;
+  /** The newest rule. */
   readonly rule?: Rule;
-  /** The last epoch whose primary has opened its door. */
-  readonly openedEpoch: number;
+  /** Every rule by which a write may have been acknowledged that an election must find, the newest last. */
+  readonly liveRules: readonly Rule[];
+  /** The rule under which the primary's door was last found open; zeros before the first time. */
+  readonly opened: { readonly epoch: number; readonly generation: number };
+  /** Asked for in an epoch, and void in any later one. */
+  readonly wantedPrimary?: { readonly ordinal: number; readonly epoch: number };
   readonly admin: AdminUser;
   /** The newest operation. */
   readonly operationId: string;
@@ -83,9 +106,25 @@ export function wantedMembers(cluster: Cluster): readonly Member[] {
   return cluster.members.filter((member) => !member.isRetired);
 }
 
+/** Every other member that is there, wished or not: whom a primary keeps a place for in its log. */
+export function peersOf(cluster: Cluster, ordinal: number): readonly Member[] {
+  return cluster.members.filter((member) => member.ordinal !== ordinal);
+}
+
 /** The member of that ordinal, wished or retired. */
 export function memberOf(cluster: Cluster, ordinal: number | undefined): Member | undefined {
   return cluster.members.find((member) => member.ordinal === ordinal);
+}
+
+/** True when the member runs in the role that the newest rule gives it. */
+export function isInForce(cluster: Cluster, { ordinal, facts }: Member): boolean {
+  const role = ordinal === cluster.primary ? 'primary' : 'replica';
+  return facts.role === role && facts.epoch === cluster.epoch && facts.generation === cluster.rule?.generation;
+}
+
+/** True when the primary's door was open under the newest rule, so that only this rule is live. */
+export function isSettled({ epoch, rule, opened }: Cluster): boolean {
+  return opened.epoch === epoch && opened.generation === rule?.generation;
 }
 
 /** The cluster as it is when nothing of it is wished any more. */

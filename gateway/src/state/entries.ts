@@ -1,37 +1,47 @@
 // What stands in the log. An entry carries results, never a question: times, ids, placements and plans were drawn by the
 // leader before it proposed. A kind once written keeps its meaning for ever; what changes gets a new kind.
-import type { AdminUser, Member, Rule } from './clusters.ts';
+import type { AdminUser, Member, Promised, Rule } from './clusters.ts';
+import type { Idempotency } from './idempotency.ts';
 import type { FailureClass, OperationKind } from './operations.ts';
+import type { PlannedStep } from './planned-step.ts';
 import type { Region } from './regions.ts';
 import type { ClusterSpec, WantedMember } from './spec.ts';
-
-/** A step as planned, enough to show it. */
-export interface PlannedStep {
-  readonly id: string;
-  readonly kind: string;
-  readonly ordinal?: number;
-  readonly region?: string;
-}
 
 /** What a finished step has made true. */
 export type Fact =
   | {
       readonly kind: 'placed';
+      readonly flavor: string;
+      readonly volumeGib: number;
       readonly ordinal: number;
       readonly address: string;
       readonly port: number;
       readonly serverName: string;
       readonly stackId: string;
     }
+  /** The next epoch is being elected; `ordinal` is who shall be its primary. */
+  | { readonly kind: 'raised'; readonly ordinal: number; readonly epoch: number }
+  | { readonly kind: 'promised'; readonly ordinal: number; readonly promise: Promised }
   | { readonly kind: 'elected'; readonly ordinal: number; readonly rule: Rule }
+  | { readonly kind: 'rule_changed'; readonly ordinal: number; readonly rule: Rule }
   | { readonly kind: 'initialised'; readonly ordinal: number }
-  | { readonly kind: 'promoted'; readonly ordinal: number; readonly epoch: number; readonly generation: number }
+  /** It leads the epoch by the rule of that generation, and knows these peers and this first user. */
+  | {
+      readonly kind: 'promoted';
+      readonly ordinal: number;
+      readonly epoch: number;
+      readonly generation: number;
+      readonly knownPeers: readonly number[];
+      readonly adminGeneration: number;
+    }
+  | { readonly kind: 'resized'; readonly ordinal: number; readonly flavor: string; readonly volumeGib: number }
   | { readonly kind: 'seeded'; readonly ordinal: number; readonly epoch: number }
   | { readonly kind: 'following'; readonly ordinal: number; readonly epoch: number; readonly generation: number }
-  | { readonly kind: 'opened'; readonly ordinal: number; readonly epoch: number }
+  | { readonly kind: 'opened'; readonly ordinal: number; readonly epoch: number; readonly generation: number }
   | { readonly kind: 'removed'; readonly ordinal: number };
 
 interface OperationStart {
+  readonly idempotency?: Idempotency;
   readonly operationId: string;
   readonly operationKind: OperationKind;
   readonly requestId: string;
@@ -50,6 +60,17 @@ export type EntryBody =
       readonly admin: AdminUser;
     })
   | (OperationStart & { readonly kind: 'cluster.unwanted'; readonly clusterId: string })
+  | (OperationStart & {
+      readonly kind: 'cluster.changed';
+      readonly clusterId: string;
+      /** The revision that the change was made from. */
+      readonly baseRevision: number;
+      readonly spec: ClusterSpec;
+      /** All that are wished from now on; new ones have ordinals from the counter. */
+      readonly members: readonly WantedMember[];
+      readonly admin: AdminUser;
+      readonly wantedPrimary?: number;
+    })
   | {
       /** A site had no room: this member is wished elsewhere, under a new ordinal. */
       readonly kind: 'member.replaced';
@@ -78,6 +99,7 @@ export type EntryBody =
       /** The operation will not reach its goal: what it wished is wished no more. */
       readonly kind: 'operation.failing';
       readonly operationId: string;
+      readonly outcome: 'FAILED' | 'CANCELLED';
       readonly error: string;
       readonly steps: readonly PlannedStep[];
     }
@@ -93,14 +115,28 @@ export type EntryBody =
 
 export type Entry = { readonly at: string } & EntryBody;
 
+export type EntryOf<Kind extends Entry['kind']> = Extract<Entry, { kind: Kind }>;
+
+export type { PlannedStep } from './planned-step.ts';
+
 /** Why an entry changed nothing. The codes are those of the REST API. */
 export interface Refusal {
-  readonly code: 'cluster.name_taken' | 'cluster.not_found' | 'cluster.busy' | 'operation.not_found' | 'state.stale';
+  readonly code:
+    | 'idempotency.repeated'
+    | 'cluster.name_taken'
+    | 'cluster.not_found'
+    | 'cluster.busy'
+    | 'operation.not_found'
+    | 'state.stale';
   readonly message: string;
 }
 
 /** What applying an entry answers to its proposer. */
 export type Applied = { readonly refused?: Refusal };
+
+export function refuse(code: Refusal['code'], message: string): Applied {
+  return { refused: { code, message } };
+}
 
 /** Bytes of the log. */
 export function encodeEntry(entry: Entry): Uint8Array {

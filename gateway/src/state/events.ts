@@ -33,6 +33,7 @@ interface Scene {
 export function eventOf(entry: Entry, scene: Scene, before: Region | undefined): NewEvent | undefined {
   switch (entry.kind) {
     case 'cluster.created':
+    case 'cluster.changed':
     case 'cluster.unwanted':
       return ofOperation('operation.started', entry.operationId, entry.operationKind, scene);
     case 'operation.failing':

@@ -100,6 +100,8 @@ test('what a superseded operation still finds out is kept, so that nothing is le
     port: 5432,
     serverName: 'm',
     stackId: 's',
+    flavor: 'small',
+    volumeGib: 1,
   } as const;
   federation.apply({
     at: '',

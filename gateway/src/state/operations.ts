@@ -1,7 +1,16 @@
 // An operation: what a user sees of a change under way. It holds no state that the change needs: the plan follows from
 // what is wanted and from the facts.
+import type { AdminUser } from './clusters.ts';
+import type { Idempotency } from './idempotency.ts';
+import type { PlannedStep } from './planned-step.ts';
+import type { ClusterSpec } from './spec.ts';
 
-export type OperationKind = 'cluster.create' | 'cluster.delete';
+export type OperationKind =
+  | 'cluster.create'
+  | 'cluster.delete'
+  | 'cluster.update'
+  | 'cluster.switchover'
+  | 'cluster.credentials';
 export type OperationStatus = 'RUNNING' | 'DONE' | 'FAILED' | 'CANCELLED';
 export type StepStatus = 'PENDING' | 'RUNNING' | 'DONE' | 'FAILED';
 
@@ -35,13 +44,52 @@ export interface Operation {
   readonly status: OperationStatus;
   /** Set while the operation is still cleaning up after a failure, and after. */
   readonly error?: string;
+  /** How it will end, once it will not reach its goal. */
+  readonly outcome?: 'FAILED' | 'CANCELLED';
+  /** Absent for a create, before which nothing was wished. */
+  readonly before?: Wish;
   readonly steps: readonly StepRecord[];
   readonly requestId: string;
+  readonly idempotency?: Idempotency;
   readonly createdAt: string;
   readonly updatedAt: string;
+}
+
+/** What was wished before a change, to be wished again when it fails. */
+export interface Wish {
+  readonly spec: ClusterSpec;
+  readonly admin: AdminUser;
+  /** Ordinals. */
+  readonly members: readonly number[];
 }
 
 /** True when nothing of it will change any more. */
 export function hasEnded(operation: Operation): boolean {
   return operation.status !== 'RUNNING';
+}
+
+/** A step that was planned. */
+export function pendingStep(planned: PlannedStep): StepRecord {
+  return { ...planned, status: 'PENDING', attempts: 0 };
+}
+
+/** With the steps that it did not know yet. */
+export function addSteps(operation: Operation, planned: readonly PlannedStep[]): Operation {
+  const known = new Set(operation.steps.map(({ id }) => id));
+  const added = planned.filter(({ id }) => !known.has(id)).map(pendingStep);
+  return added.length === 0 ? operation : { ...operation, steps: [...operation.steps, ...added] };
+}
+
+/** Steps that were planned and never begun are no longer part of the way. */
+export function dropPending(operation: Operation): Operation {
+  return {
+    ...operation,
+    steps: operation.steps.filter(({ status, attempts }) => status !== 'PENDING' || attempts > 0),
+  };
+}
+
+/** Before it is tried again, or when it succeeded. */
+export function withoutFailure(step: StepRecord): StepRecord {
+  const { error: _error, failureClass: _class, retryAt: _retryAt, ...rest } = step;
+  return rest;
 }

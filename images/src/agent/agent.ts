@@ -69,13 +69,13 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
 }
 
 function makeDriver({ config, clock, processes, log }: AgentParts): ReturnType<(typeof drivers)[string]> {
-  const { datastore, datastore_port: port } = config.userData;
+  const { datastore, datastore_port: port, memory_mib: memoryMib = null } = config.userData;
   const create = drivers[datastore];
   if (create === undefined) throw new ConfigError(`This image has no driver for "${datastore}".`);
   const options: DriverOptions = {
     ...{ clusterId: config.member.clusterId, memberId: config.member.memberId, engine: config.engine },
     ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port, owner: config.owner },
-    ...{ clock, processes, log: log.child({ part: 'driver' }) },
+    ...{ memoryMib, clock, processes, log: log.child({ part: 'driver' }) },
   };
   return create(options);
 }

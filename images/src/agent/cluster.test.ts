@@ -9,7 +9,8 @@ import { status } from '@grpc/grpc-js';
 import test from 'ava';
 import pg from 'pg';
 import { type Federation, newFederation } from '../testing/federation.ts';
-import { Guest, pause } from '../testing/guest.ts';
+import { Guest } from '../testing/guest.ts';
+import { pause } from '../testing/waiting.ts';
 
 const PASSWORD = 'correct horse battery';
 const postgresql = datastores.find('postgresql');
@@ -51,6 +52,13 @@ test.serial('three members become a cluster, and a client commits by its quorum'
   // Its heartbeat waits for voters that there are not yet; a repeat must not wait for the heartbeat.
   await first.report((seen) => /waits for its quorum/.test(seen.detail));
   await timed('promote again', first.promote(1, 1, { voters: guests, admin }));
+  // A copy that is broken off is never used, and the next one works.
+  const broken = second.seed(1, 1, first).catch(() => undefined);
+  while (!existsSync(join(second.volume, 'data/base'))) await pause(5);
+  await second.end('SIGKILL');
+  second.start();
+  await second.report((seen) => /not whole/.test(seen.detail));
+  await broken;
   await timed('seed two', Promise.all([second.seed(1, 1, first), third.seed(1, 1, first)]));
   await timed('follow two', Promise.all([second.follow(1, 1, first), third.follow(1, 1, first)]));
   const position = await timed('open', first.open(1, 1));

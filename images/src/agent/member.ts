@@ -1,39 +1,32 @@
 // One member: its durable state and the driver of its database. A command is first stored, then done; what is stored is
 // what the member becomes again after any crash, with nobody's help.
-import {
-  type Driver,
-  DriverError,
-  type PrimaryRole,
-  type ReplicaRole,
-  type Role,
-  type Upstream,
-} from '@argosy/datastores/drivers';
+import { type Driver, DriverError, type ReplicaRole, type Role } from '@argosy/datastores/drivers';
 import {
   type Clock,
   type CommandHeader,
   type FollowRequest,
   type InitialiseRequest,
   type OpenRequest,
-  type Peer,
   type Position,
+  type PromiseRequest,
   type PromoteRequest,
   pause,
   type SeedRequest,
-  type Timer,
 } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { admit, CommandError, refused } from './admission.ts';
 import { CommandQueue } from './command-queue.ts';
+import { Resumption } from './resumption.ts';
+import { primaryRoleOf, replicaRoleOf, requireCompleteData, requireData, upstreamOf } from './roles.ts';
 import type { StateFile } from './state.ts';
 
-const OPEN_POLL_MS = 100;
+const WATCH_MS = 100;
+const OPEN_POLL_MS = 50;
 const FOLLOW_POLL_MS = 25;
 const FOLLOW_WAIT_MS = 60_000;
 const OPEN_WAIT_MS = 600_000;
 const END_PATIENCE_MS = 3_000;
-const RETRY_FIRST_MS = 200;
-const RETRY_LAST_MS = 5_000;
 
 export interface MemberParts {
   readonly file: StateFile;
@@ -49,13 +42,13 @@ export interface MemberParts {
 export class Member {
   readonly #parts: MemberParts;
   readonly #queue = new CommandQueue();
+  readonly #resumption: Resumption;
   #isEnding = false;
   #isOpen = false;
-  #retryMs = RETRY_FIRST_MS;
-  #resumption: Timer | undefined;
 
   constructor(parts: MemberParts) {
     this.#parts = parts;
+    this.#resumption = new Resumption({ ...parts, queue: this.#queue });
   }
 
   get role(): Role | null {
@@ -69,15 +62,16 @@ export class Member {
       log.warn({ epoch: file.state.epoch }, 'The database ended by itself.');
       this.#isOpen = false;
       this.#parts.onChange();
-      this.#resumeLater(0);
+      this.#resumption.soon();
     });
     const { role, data } = file.state;
     const isWhole = data.status === 'initialised' || data.status === 'copied';
     const found = await driver.recover(isWhole ? role : null);
     if (found) log.info({ epoch: file.state.epoch }, 'Took over a running database.');
+    // Without a role it is at rest: what was promised may not have been done to its end.
     if (found && (role === null || !isWhole)) await driver.stop();
-    if (role !== null && isWhole) this.#resumeLater(0);
-    this.#watchDoor();
+    if (role !== null && isWhole) this.#resumption.soon();
+    this.#watch();
   }
 
   async initialise(request: InitialiseRequest): Promise<void> {
@@ -100,8 +94,9 @@ export class Member {
       const header = this.#admit(request.header);
       const { file, driver } = this.#parts;
       const source = upstreamOf(request.primary);
-      const { data, role } = file.state;
-      if (data.status === 'copied' && data.idempotencyKey === header.idempotencyKey) return data.position;
+      const { data, role, epoch, generation } = file.state;
+      const { idempotencyKey, specRevision } = header;
+      if (data.status === 'copied' && data.idempotencyKey === idempotencyKey) return data.position;
       // What a member of this epoch holds may be the acknowledged copy of a write.
       const isOfEpoch = data.status !== 'incomplete' && role !== null && role.epoch >= header.epoch;
       if (isOfEpoch && !(role.kind === 'replica' && (await this.#hasDiverged()))) {
@@ -110,11 +105,11 @@ export class Member {
         );
       }
       await file.change({
-        ...{ epoch: header.epoch, generation: this.#generationIn(header), specRevision: header.specRevision },
-        ...{ data: { status: 'incomplete' }, role: null },
+        ...{ epoch: header.epoch, generation: header.epoch > epoch ? 0 : generation, specRevision },
+        ...{ data: { status: 'incomplete' }, role: null, promise: null },
       });
       const position = await driver.seed(source);
-      await file.change({ data: { status: 'copied', idempotencyKey: header.idempotencyKey, position } });
+      await file.change({ data: { status: 'copied', idempotencyKey, position, isCaughtUp: false } });
       return position;
     });
   }
@@ -123,11 +118,12 @@ export class Member {
     this.#admit(request.header);
     return await this.#queue.run(key('promote', request.header), async () => {
       const header = this.#admit(request.header);
-      const { driver } = this.#parts;
-      const role = this.#primaryRole(header, request);
-      this.#requireData();
+      const { driver, file } = this.#parts;
+      const role = primaryRoleOf(file.state, header, request);
+      this.#requireCertificate();
+      requireCompleteData(file.state);
       await this.#store(header, role);
-      return await this.#orLater(driver.lead(role));
+      return await this.#resumption.orLater(driver.lead(role));
     });
   }
 
@@ -137,20 +133,35 @@ export class Member {
     const role = await this.#queue.run(key('follow', request.header), async () => {
       const header = this.#admit(request.header);
       const { file, driver } = this.#parts;
-      const { epoch, generation } = header;
-      const replica: ReplicaRole = { kind: 'replica', epoch, generation, upstream: upstreamOf(request.primary) };
-      const current = file.state.role;
-      if (current?.kind === 'primary' && current.epoch === epoch)
-        throw refused(`This is the primary of epoch ${epoch}.`);
-      this.#requireData();
+      const replica = replicaRoleOf(file.state, header, request);
+      this.#requireCertificate();
+      requireData(file.state);
       await this.#store(header, replica);
-      await this.#orLater(driver.follow(replica));
+      await this.#resumption.orLater(driver.follow(replica));
       return replica;
     });
     return await this.#untilFollowing(role, signal);
   }
 
-  /** Answers when the client door is open. */
+  /** The member's word that it serves no older epoch, and where its log ends; a repeat is answered the same. */
+  async promise(request: PromiseRequest): Promise<Position> {
+    this.#admitPromise(request.header);
+    return await this.#queue.run(key('promise', request.header), async () => {
+      const { epoch, specRevision } = this.#admitPromise(request.header);
+      const { file, driver, onChange } = this.#parts;
+      const { state } = file;
+      if (state.epoch === epoch && state.promise !== null) return state.promise;
+      await file.change({ epoch, generation: 0, specRevision, role: null, promise: null });
+      this.#isOpen = false;
+      onChange();
+      const promise = await driver.withdraw();
+      await file.change({ promise });
+      onChange();
+      return promise;
+    });
+  }
+
+  /** Answers when the client door is open and the rule of the header's generation has its voters. */
   async open(request: OpenRequest, signal: AbortSignal): Promise<Position> {
     const header = this.#admit(request.header);
     const { clock, driver } = this.#parts;
@@ -162,13 +173,13 @@ export class Member {
           `This member is not the primary of epoch ${header.epoch} by generation ${header.generation}: it is ${role === null ? 'nothing yet' : `a ${role.kind}`} in epoch ${epoch}, generation ${generation}.`,
         );
       }
-      if (this.#isOpen) {
+      if (this.#isOpen && (await driver.hasQuorum({ epoch, generation }).catch(() => false))) {
         const { position } = await driver.probe();
         if (position !== undefined) return position;
       }
-      await pause(clock, OPEN_POLL_MS / 2, signal);
+      await pause(clock, OPEN_POLL_MS, signal);
     }
-    throw new CommandError(status.DEADLINE_EXCEEDED, 'Too few voters have flushed what this primary began with.');
+    throw new CommandError(status.DEADLINE_EXCEEDED, 'Too few voters have flushed what this rule began with.');
   }
 
   /** Renews what the database shows; it serves on. */
@@ -180,6 +191,7 @@ export class Member {
   async end(): Promise<void> {
     const { clock, driver } = this.#parts;
     this.#isEnding = true;
+    this.#resumption.end();
     let ending: Promise<void> | undefined;
     const stop = (): Promise<void> => {
       ending ??= driver.stop();
@@ -194,6 +206,18 @@ export class Member {
     return admit(this.#parts.file.state, header);
   }
 
+  #admitPromise(requested: CommandHeader | undefined): CommandHeader {
+    const header = this.#admit(requested);
+    const { state } = this.#parts.file;
+    if (header.epoch < 1) throw new CommandError(status.INVALID_ARGUMENT, 'Epochs begin with 1.');
+    // One that comes late must not end what was decided by it.
+    if (state.role?.epoch === header.epoch) {
+      throw refused(`This member is a ${state.role.kind} in epoch ${header.epoch} already.`);
+    }
+    requireCompleteData(state);
+    return header;
+  }
+
   async #hasDiverged(): Promise<boolean> {
     return await this.#parts.driver.isFollowing().then(
       () => false,
@@ -201,54 +225,15 @@ export class Member {
     );
   }
 
-  #requireData(): void {
-    const { data } = this.#parts.file.state;
+  #requireCertificate(): void {
     if (!this.#parts.isEnrolled()) throw refused('This member has no certificate yet.');
-    if (data.status === 'empty') throw refused('The volume is empty: initialise or seed it first.');
-    if (data.status === 'incomplete') throw refused('The copy on the volume is incomplete: seed it again first.');
-  }
-
-  #generationIn(header: CommandHeader): number {
-    const { epoch, generation } = this.#parts.file.state;
-    return header.epoch > epoch ? 0 : generation;
-  }
-
-  #primaryRole(header: CommandHeader, request: PromoteRequest): PrimaryRole {
-    const { rule, admin } = request;
-    const { memberId, role } = this.#parts.file.state;
-    if (rule === undefined) throw new CommandError(status.INVALID_ARGUMENT, 'The command has no rule.');
-    if (header.epoch < 1) throw new CommandError(status.INVALID_ARGUMENT, 'Epochs begin with 1.');
-    if (rule.generation !== header.generation || !rule.voters.includes(memberId)) {
-      throw new CommandError(
-        status.INVALID_ARGUMENT,
-        'The rule is of another generation, or the primary is not in it.',
-      );
-    }
-    if (rule.acknowledgements > rule.voters.length - 1) {
-      throw new CommandError(status.INVALID_ARGUMENT, 'The rule asks for more acknowledgements than there are voters.');
-    }
-    if (role?.kind === 'replica' && role.epoch === header.epoch) {
-      throw refused(`This member is a replica in epoch ${header.epoch}; its primary is ${role.upstream.memberId}.`);
-    }
-    const isSameRule = JSON.stringify(role?.kind === 'primary' ? role.rule : rule) === JSON.stringify(rule);
-    if (
-      role?.epoch === header.epoch &&
-      role.kind === 'primary' &&
-      role.rule.generation === rule.generation &&
-      !isSameRule
-    ) {
-      throw refused(`Generation ${rule.generation} of epoch ${header.epoch} is another rule here.`);
-    }
-    return {
-      ...{ kind: 'primary', epoch: header.epoch, rule, peers: request.peers.map(upstreamOf) },
-      admin: admin === undefined ? null : { name: admin.name, verifier: admin.verifier, generation: admin.generation },
-    };
   }
 
   async #store(header: CommandHeader, role: Role): Promise<void> {
     const { epoch, generation, specRevision } = header;
-    await this.#parts.file.change({ epoch, generation, specRevision, role });
-    this.#isOpen = false;
+    // A primary that takes a new rule serves on.
+    if (this.role?.epoch !== epoch) this.#isOpen = false;
+    await this.#parts.file.change({ epoch, generation, specRevision, role, promise: null });
     this.#parts.onChange();
   }
 
@@ -257,7 +242,7 @@ export class Member {
     const deadline = clock.monotonicMs() + FOLLOW_WAIT_MS;
     while (!signal.aborted && clock.monotonicMs() < deadline && this.role === role) {
       const position = await driver.isFollowing().catch(ignoreUnlessRefused);
-      if (position !== undefined) {
+      if (position !== undefined && (await this.#isComplete().catch(() => false))) {
         this.#parts.onChange();
         return position;
       }
@@ -270,43 +255,22 @@ export class Member {
     );
   }
 
-  /** What is stored is done later when it cannot be done now. */
-  async #orLater<Answer>(work: Promise<Answer>): Promise<Answer> {
-    try {
-      return await work;
-    } catch (error) {
-      this.#resumeLater(this.#retryMs);
-      throw error;
-    }
-  }
-
-  #resumeLater(delayMs: number): void {
-    this.#resumption?.cancel();
-    this.#resumption = this.#parts.clock.after(delayMs, () => {
-      if (this.#isEnding) return;
-      this.#queue
-        .run('resume', () => this.#takeUp())
-        .catch((error: unknown) => {
-          this.#parts.log.warn({ error }, 'The role cannot be taken up; trying again.');
-          this.#retryMs = Math.min(this.#retryMs * 2, RETRY_LAST_MS);
-          this.#resumeLater(this.#retryMs);
-        });
+  /** True when the data vouches for itself; takes the mark off a copy that has caught up. */
+  async #isComplete(): Promise<boolean> {
+    const { file, driver, onChange } = this.#parts;
+    const { data, role } = file.state;
+    if (data.status !== 'copied' || data.isCaughtUp) return true;
+    if (role?.kind !== 'replica' || !(await driver.hasCaughtUp())) return false;
+    return await this.#queue.run('caught up', async () => {
+      if (file.state.data !== data || file.state.role !== role) return false;
+      await file.change({ data: { ...data, isCaughtUp: true } });
+      onChange();
+      return true;
     });
   }
 
-  async #takeUp(): Promise<void> {
-    const { driver, log, onChange } = this.#parts;
-    const { role, data } = this.#parts.file.state;
-    if (this.#isEnding || role === null || data.status === 'incomplete') return;
-    this.#isOpen = false;
-    if (role.kind === 'primary') await driver.lead(role);
-    else await driver.follow(role);
-    this.#retryMs = RETRY_FIRST_MS;
-    log.info({ role: role.kind, epoch: role.epoch }, 'Took up its role.');
-    onChange();
-  }
-
-  #watchDoor(): void {
+  /** What happens by itself: the door of a primary opens, a copy catches up. */
+  #watch(): void {
     const { clock, driver, onChange } = this.#parts;
     const look = async (): Promise<void> => {
       if (this.role?.kind === 'primary' && this.#queue.isIdle) {
@@ -315,8 +279,10 @@ export class Member {
           this.#isOpen = isOpen;
           onChange();
         }
+      } else if (this.role?.kind === 'replica' && this.#queue.isIdle) {
+        await this.#isComplete().catch(() => false);
       }
-      if (!this.#isEnding) clock.after(OPEN_POLL_MS, () => void look());
+      if (!this.#isEnding) clock.after(WATCH_MS, () => void look());
     };
     void look();
   }
@@ -325,12 +291,6 @@ export class Member {
 /** A repeat has the same key; the sender's term and the request's id are not part of what is asked. */
 function key(kind: string, header: CommandHeader | undefined): string {
   return JSON.stringify([kind, header?.epoch, header?.generation, header?.specRevision, header?.idempotencyKey]);
-}
-
-function upstreamOf(peer: Peer | undefined): Upstream {
-  if (peer === undefined) throw new CommandError(status.INVALID_ARGUMENT, 'The command names no primary.');
-  const { memberId, address, port, serverName } = peer;
-  return { memberId, address, port, serverName };
 }
 
 function ignoreUnlessRefused(error: unknown): undefined {

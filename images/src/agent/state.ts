@@ -32,6 +32,8 @@ const roleSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
+const positionSchema = z.object({ epoch: z.number().int(), value: z.string() });
+
 const dataSchema = z.discriminatedUnion('status', [
   z.object({ status: z.literal('empty') }),
   // Set before the first byte is written, so that a copy that was broken off is never taken for whole.
@@ -40,7 +42,9 @@ const dataSchema = z.discriminatedUnion('status', [
   z.object({
     status: z.literal('copied'),
     idempotencyKey: z.string(),
-    position: z.object({ epoch: z.number().int(), value: z.string() }),
+    position: positionSchema,
+    // Until it has flushed all that the primary held after the copy, it may lack what the member once acknowledged.
+    isCaughtUp: z.boolean(),
   }),
 ]);
 
@@ -53,6 +57,8 @@ const stateSchema = z.object({
   specRevision: z.number().int().nonnegative(),
   data: dataSchema,
   role: roleSchema.nullable(),
+  // Where the log ended when the member promised the epoch; null when it has a role in it.
+  promise: positionSchema.nullable(),
 });
 
 export interface MemberState extends Readonly<Omit<z.infer<typeof stateSchema>, 'role'>> {
@@ -89,7 +95,7 @@ export class StateFile {
     await ensureFolder(folder, { mode: FOLDER_MODE });
     const file = new StateFile(path, {
       ...{ format: 1, clusterId: member.clusterId, memberId: member.memberId, epoch: 0, generation: 0 },
-      ...{ specRevision: 0, data: { status: 'empty' }, role: null },
+      ...{ specRevision: 0, data: { status: 'empty' }, role: null, promise: null },
     });
     await file.change({});
     return file;

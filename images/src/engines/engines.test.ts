@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { engines } from '../testing/guest.ts';
+import { engines } from '../testing/place.ts';
 import { readDepends } from './apt.ts';
 import { EngineError, enginesSchema } from './engines.ts';
 import { enginesFile, prepareEngine } from './prepare.ts';

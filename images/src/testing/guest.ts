@@ -2,8 +2,7 @@
 // what the region's executor would do for it.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -23,27 +22,14 @@ import {
   serverName,
   signLeaf,
 } from '@argosy/proto';
-import { credentials, type ServiceError } from '@grpc/grpc-js';
+import { credentials } from '@grpc/grpc-js';
 import pg from 'pg';
-import { enginesFile, prepareEngine } from '../engines/prepare.ts';
 import type { Federation } from './federation.ts';
+import { engines, freeAddress, PORT } from './place.ts';
+import { patiently, pause, soon, WAIT_MS } from './waiting.ts';
 
-const PORT = 5432;
-const CALL_MS = 30_000;
-const WAIT_MS = 20_000;
 const initFile = fileURLToPath(new URL('../../guest.sh', import.meta.url));
 const mainFile = fileURLToPath(new URL('../agent/main.js', import.meta.url));
-
-/** The engine's folder, outside the repository and kept between runs. */
-export async function engines(): Promise<string> {
-  const mode = process.env.ARGOSY_ENGINES;
-  const name = `argosy-engines-${userInfo().uid}`;
-  const directory = process.env.ARGOSY_ENGINES_CACHE ?? join(tmpdir(), mode === undefined ? name : `${name}-${mode}`);
-  const request = { datastore: 'postgresql', version: '15', directory };
-  const known = mode === 'system' || mode === 'unpacked' ? ({ ...request, mode } as const) : request;
-  await prepareEngine(known, { isRoot: process.getuid?.() === 0, progress: () => {} });
-  return enginesFile(directory);
-}
 
 export class Guest {
   readonly federation: Federation;
@@ -226,38 +212,39 @@ export class Guest {
     await patiently(() => callUnary(this.agent.initialise.bind(this.agent), request, { deadline: soon() }));
   }
 
-  async promote(epoch: number, generation: number, options: { voters: Guest[]; admin?: AdminUser }): Promise<Position> {
+  async promote(
+    epoch: number,
+    generation: number,
+    options: { voters: Guest[]; peers?: Guest[]; admin?: AdminUser },
+  ): Promise<Position> {
     const voters = options.voters.map((voter) => voter.memberId);
     const request = {
       header: this.header(epoch, generation),
       rule: { voters, acknowledgements: Math.floor(voters.length / 2), generation },
-      peers: options.voters.filter((voter) => voter !== this).map((voter) => voter.peer),
+      peers: (options.peers ?? options.voters).filter((peer) => peer !== this).map(({ peer }) => peer),
       admin: options.admin,
     };
-    const response = await patiently(() =>
-      callUnary(this.agent.promote.bind(this.agent), request, { deadline: soon() }),
-    );
-    return response.position ?? { epoch: 0, value: '' };
+    return await position(() => callUnary(this.agent.promote.bind(this.agent), request, { deadline: soon() }));
   }
 
   async seed(epoch: number, generation: number, primary: Guest): Promise<Position> {
     const request = { header: this.header(epoch, generation), primary: primary.peer, version: '15' };
-    const response = await patiently(() => callUnary(this.agent.seed.bind(this.agent), request, { deadline: soon() }));
-    return response.position ?? { epoch: 0, value: '' };
+    return await position(() => callUnary(this.agent.seed.bind(this.agent), request, { deadline: soon() }));
   }
 
   async follow(epoch: number, generation: number, primary: Guest): Promise<Position> {
     const request = { header: this.header(epoch, generation), primary: primary.peer };
-    const response = await patiently(() =>
-      callUnary(this.agent.follow.bind(this.agent), request, { deadline: soon() }),
-    );
-    return response.position ?? { epoch: 0, value: '' };
+    return await position(() => callUnary(this.agent.follow.bind(this.agent), request, { deadline: soon() }));
+  }
+
+  async promise(epoch: number, generation = 0): Promise<Position> {
+    const request = { header: this.header(epoch, generation) };
+    return await position(() => callUnary(this.agent.promise.bind(this.agent), request, { deadline: soon() }));
   }
 
   async open(epoch: number, generation: number, deadline = soon()): Promise<Position> {
     const request = { header: this.header(epoch, generation) };
-    const response = await patiently(() => callUnary(this.agent.open.bind(this.agent), request, { deadline }));
-    return response.position ?? { epoch: 0, value: '' };
+    return await position(() => callUnary(this.agent.open.bind(this.agent), request, { deadline }));
   }
 
   /** Observes until a report is as wanted. */
@@ -290,44 +277,21 @@ export class Guest {
     await client.connect();
     return client;
   }
-}
-
-export function pause(delayMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, delayMs));
-}
-
-export function soon(delayMs = CALL_MS): Date {
-  return new Date(Date.now() + delayMs);
-}
-
-/** Repeats while the other side is not there yet, as an executor does. */
-export async function patiently<Answer>(call: () => Promise<Answer>): Promise<Answer> {
-  const deadline = Date.now() + WAIT_MS;
-  for (;;) {
-    try {
-      return await call();
-    } catch (error) {
-      const UNAVAILABLE = 14;
-      if ((error as ServiceError).code !== UNAVAILABLE || Date.now() > deadline) throw error;
-      await pause(50);
-    }
+  /** A connection as the agent's: by the Unix socket, past the door. */
+  async inside(): Promise<pg.Client> {
+    const client = new pg.Client({
+      host: join(this.folder, 'run/db'),
+      port: PORT,
+      user: 'argosy',
+      database: 'postgres',
+    });
+    client.on('error', () => {});
+    await client.connect();
+    return client;
   }
 }
 
-/** A loopback address on which neither port is taken: tests run beside one another. */
-async function freeAddress(): Promise<string> {
-  for (let tries = 0; tries < 100; tries++) {
-    const [third, fourth] = [0, 0].map(() => 1 + Math.floor(Math.random() * 250));
-    const address = `127.200.${third}.${fourth}`;
-    if ((await isFree(address, AGENT_PORT)) && (await isFree(address, PORT))) return address;
-  }
-  throw new Error('No free loopback address in 127.200.0.0/16.');
-}
-
-function isFree(address: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, address, () => server.close(() => resolve(true)));
-  });
+async function position(call: () => Promise<{ position: Position | undefined }>): Promise<Position> {
+  const response = await patiently(call);
+  return response.position ?? { epoch: 0, value: '' };
 }

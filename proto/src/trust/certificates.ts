@@ -51,10 +51,13 @@ export async function createRoot(federation: string, now: Date): Promise<KeyPair
 }
 
 /** A new key and a signing request for it (PKCS #10, DER). */
-export async function createSigningRequest(name: string): Promise<{ request: Buffer; key: string }> {
+export async function createSigningRequest(
+  name: string,
+  organisation?: string,
+): Promise<{ request: Buffer; key: string }> {
   const keys = await newKeys();
   const request = await x509.Pkcs10CertificateRequestGenerator.create({
-    name: commonName(name),
+    name: commonName(name, organisation),
     keys,
     signingAlgorithm: ALGORITHM,
   });

@@ -23,6 +23,21 @@ export function serverCredentials(own: Credentials): grpc.ServerCredentials {
   return grpc.ServerCredentials.createSsl(Buffer.from(own.root), [pair], true);
 }
 
+/** Those of a server whose certificate is replaced while it serves: connections that stand are not touched. */
+export class RenewableServerCredentials extends grpc.ServerCredentials {
+  constructor(own: Credentials) {
+    super({ requestCert: true }, { ca: own.root, cert: own.certificate, key: own.key });
+  }
+
+  renew(own: Credentials): void {
+    this.updateSecureContextOptions({ ca: own.root, cert: own.certificate, key: own.key });
+  }
+
+  override _equals(other: grpc.ServerCredentials): boolean {
+    return this === other;
+  }
+}
+
 /** Credentials of a client that verifies the server against the federation's root. */
 export function channelCredentials(own: Credentials): grpc.ChannelCredentials {
   return grpc.credentials.createSsl(Buffer.from(own.root), Buffer.from(own.key), Buffer.from(own.certificate));

@@ -8,6 +8,14 @@ export const ROOT_COMMON_NAME = 'argosy root';
 /** The first part of a path that no region may be called. */
 export const GATEWAY_REALM = 'gateway';
 
+/** A name is a DNS label, short enough for a certificate to hold it beside others. */
+const REGION_NAME = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
+
+/** True when a region, or a federation, may be called so. */
+export function isRegionName(name: string): boolean {
+  return name !== GATEWAY_REALM && REGION_NAME.test(name);
+}
+
 export type Identity =
   | { readonly kind: 'gateway'; readonly federation: string; readonly peer: string }
   | { readonly kind: 'executor'; readonly federation: string; readonly region: string }

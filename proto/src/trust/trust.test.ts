@@ -33,7 +33,15 @@ async function call(options: { server: KeyPair; client: KeyPair; root: KeyPair; 
   const credentials = channelCredentials({ ...options.client, root });
   const client = new PeerServiceClient(`127.0.0.1:${port}`, credentials, channelOptions(options.name));
   try {
-    const request = { caller: undefined, requestId: '', route: '', parameters: {}, query: {}, body: Buffer.alloc(0) };
+    const request = {
+      caller: undefined,
+      requestId: '',
+      route: '',
+      parameters: {},
+      query: {},
+      headers: {},
+      body: Buffer.alloc(0),
+    };
     const deadline = new Date(Date.now() + 5_000);
     const response = await callUnary(client.forward.bind(client), request, { deadline });
     return response.status;

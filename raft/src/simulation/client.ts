@@ -5,22 +5,21 @@ import type { Applied } from '../driver/options.ts';
 import { ClosedError, NoLeaderError, NotLeaderError, ProposalRefusedError } from '../errors.ts';
 import type { Random } from './random.ts';
 import { type Command, type CommandResult, encodeCommand } from './register-machine.ts';
-import type { SimulatedPeer } from './simulated-peer.ts';
-import type { World } from './world.ts';
+import type { PeerOfWorld, Surroundings } from './surroundings.ts';
 
 const patienceMs = 2_000;
 const retryMs = 40;
 
 export class Client {
   readonly #id: number;
-  readonly #world: World;
+  readonly #world: Surroundings;
   readonly #random: Random;
   readonly #seen = new Map<string, number | undefined>();
   #leaderId: number | undefined;
   #isStopped = false;
   #giveUp: () => void = () => undefined;
 
-  constructor(id: number, world: World) {
+  constructor(id: number, world: Surroundings) {
     this.#id = id;
     this.#world = world;
     this.#random = world.random.fork();
@@ -56,7 +55,7 @@ export class Client {
     }
   }
 
-  #peer(isRead: boolean): SimulatedPeer {
+  #peer(isRead: boolean): PeerOfWorld {
     const { peers } = this.#world;
     const leader = peers.find(({ id }) => id === this.#leaderId);
     return leader === undefined || this.#random.chance(isRead ? 0.5 : 0.1) ? this.#random.pick(peers) : leader;

@@ -1,14 +1,13 @@
 // What a cluster must do when all faults have ended: everybody votes again, the leader takes a command, every peer
 // applies it, and every peer answers a read. It is asked again until it is done; a question can be lost with a leader.
 import { encodeCommand } from './register-machine.ts';
-import type { SimulatedPeer } from './simulated-peer.ts';
-import type { World } from './world.ts';
+import type { PeerOfWorld, Surroundings } from './surroundings.ts';
 
 /** After so long a question without an answer is asked again. */
 const patienceMs = 10_000;
 
 export class Convalescence {
-  readonly #world: World;
+  readonly #world: Surroundings;
   /** The entry that everybody must apply. */
   #target: number | undefined;
   #askedAtMs = Number.NEGATIVE_INFINITY;
@@ -16,7 +15,7 @@ export class Convalescence {
   #readers = new Set<number>();
   #answered = new Set<number>();
 
-  constructor(world: World) {
+  constructor(world: Surroundings) {
     this.#world = world;
   }
 
@@ -46,7 +45,7 @@ export class Convalescence {
     return living.filter((peer) => this.#isRestored(peer, this.#target ?? 0)).length === living.length;
   }
 
-  #isWhole({ raft }: SimulatedPeer): boolean {
+  #isWhole({ raft }: PeerOfWorld): boolean {
     const membership = raft?.status().membership;
     return membership?.voters.length === this.#world.peers.length && membership.votersOutgoing.length === 0;
   }
@@ -64,7 +63,7 @@ export class Convalescence {
   }
 
   /** Whether this peer has applied the entry and answered a read. */
-  #isRestored({ id, raft }: SimulatedPeer, target: number): boolean {
+  #isRestored({ id, raft }: PeerOfWorld, target: number): boolean {
     if (raft !== undefined && !this.#readers.has(id)) {
       this.#readers.add(id);
       raft.readIndex().then(

@@ -2,9 +2,9 @@
 // on average is common somewhere.
 
 import type { NetworkHabits } from './network.ts';
+import type { PeerSettings } from './peer-settings.ts';
 import type { Random } from './random.ts';
 import type { DiskHabits } from './simulated-disk.ts';
-import type { PeerSettings } from './simulated-peer.ts';
 
 export interface Habits {
   readonly peerCount: number;

@@ -1,19 +1,18 @@
 // Who makes things go wrong. Each world has some kinds of faults and not others, in shares of its own; and besides
 // what comes at random there are traps, which strike at the moment when a peer does a certain thing.
 import type { Random } from './random.ts';
-import type { SimulatedPeer } from './simulated-peer.ts';
-import type { World } from './world.ts';
+import type { PeerOfWorld, Surroundings } from './surroundings.ts';
 
 interface Trap {
   readonly on: string;
   /** Undefined for whoever does it first. */
   readonly victim: number | undefined;
-  readonly spring: (peer: SimulatedPeer) => void;
+  readonly spring: (peer: PeerOfWorld) => void;
 }
 
 const patienceMs = 3_000;
 
-type Fault = (world: World, nemesis: Nemesis, random: Random) => void;
+type Fault = (world: Surroundings, nemesis: Nemesis, random: Random) => void;
 
 const noticed = [
   ...['write', 'sync', 'rename', 'remove', 'sync-names', 'truncate'],
@@ -30,18 +29,18 @@ const noticed = [
   ],
 ];
 
-function strike(random: Random, peer: SimulatedPeer): void {
+function strike(random: Random, peer: PeerOfWorld): void {
   if (random.chance(0.6)) peer.losePower();
   else peer.kill();
 }
 
 /** One of the peers; rather often the leader. */
-function victim(world: World, random: Random): SimulatedPeer {
+function victim(world: Surroundings, random: Random): PeerOfWorld {
   const leader = world.leader();
   return leader !== undefined && random.chance(0.5) ? leader : random.pick(world.peers);
 }
 
-function cutBetween(world: World, some: readonly SimulatedPeer[], isOneWay: boolean, random: Random): void {
+function cutBetween(world: Surroundings, some: readonly PeerOfWorld[], isOneWay: boolean, random: Random): void {
   const isOutward = random.chance(0.5);
   for (const from of world.peers) {
     for (const to of world.peers) {
@@ -52,7 +51,7 @@ function cutBetween(world: World, some: readonly SimulatedPeer[], isOneWay: bool
   }
 }
 
-function partition(world: World, random: Random): void {
+function partition(world: Surroundings, random: Random): void {
   const { peers, network } = world;
   world.counts.partitions += 1;
   network.healCuts();
@@ -69,7 +68,7 @@ function partition(world: World, random: Random): void {
 }
 
 /** Nothing that this peer says arrives for a while. */
-function cutOutward({ network, peers, timeline }: World, peer: SimulatedPeer, ms: number): void {
+function cutOutward({ network, peers, timeline }: Surroundings, peer: PeerOfWorld, ms: number): void {
   for (const { id } of peers) if (id !== peer.id) network.cut(peer.id, id);
   timeline.after(ms, () => {
     for (const { id } of peers) network.heal(peer.id, id);
@@ -171,14 +170,14 @@ const faults: Readonly<Record<string, Fault>> = {
 };
 
 export class Nemesis {
-  readonly #world: World;
+  readonly #world: Surroundings;
   readonly #random: Random;
   readonly #shares: readonly (readonly [string, number])[];
   #traps: Trap[] = [];
   #isActive = true;
   faultCount = 0;
 
-  constructor(world: World) {
+  constructor(world: Surroundings) {
     this.#world = world;
     this.#random = world.random.fork();
     const changesMembers = this.#random.chance(0.4);
@@ -219,14 +218,14 @@ export class Nemesis {
     const leader = this.#world.leader();
     const wanted = random.chance(0.5) ? undefined : random.chance(0.5) ? leader?.id : random.pick(this.#world.peers).id;
     const delayMs = random.pick([0, 0.05, 1, 10]) * random.next();
-    const spring = (peer: SimulatedPeer) => {
+    const spring = (peer: PeerOfWorld) => {
       this.#world.timeline.after(delayMs, () => strike(random, peer));
     };
     this.#traps.push({ on, victim: wanted, spring });
   }
 
   /** Does this to the next peer that does that. */
-  layOwn(on: string, spring: (peer: SimulatedPeer) => void): void {
+  layOwn(on: string, spring: (peer: PeerOfWorld) => void): void {
     this.#traps.push({ on, victim: undefined, spring });
   }
 
@@ -234,13 +233,13 @@ export class Nemesis {
   demandUnsyncedLoss(): void {
     if (this.#traps.length > 0) return;
     this.faultCount += 1;
-    const spring = (peer: SimulatedPeer) => {
+    const spring = (peer: PeerOfWorld) => {
       this.#world.timeline.after(0.001, () => peer.losePower());
     };
     this.#traps.push({ on: 'sync', victim: undefined, spring });
   }
 
-  notice(what: string, peer: SimulatedPeer): void {
+  notice(what: string, peer: PeerOfWorld): void {
     if (this.#traps.length === 0) return;
     const sprung = this.#traps.filter(({ on, victim }) => on === what && (victim ?? peer.id) === peer.id);
     if (sprung.length === 0) return;

@@ -6,30 +6,22 @@ import type { RaftOptions } from '../driver/options.ts';
 import { Raft } from '../driver/raft.ts';
 import { LogDamagedError, StorageFailedError } from '../errors.ts';
 import type { Transport } from '../transport/transport.ts';
-import { Violation, type WatchedPeer } from './invariants.ts';
+import { Violation } from './invariants.ts';
 import { frameIn, PromisedLog, readPromises, snapshotIn } from './promised-log.ts';
 import { RegisterMachine } from './register-machine.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 import type { SimulatedFile } from './simulated-file.ts';
-import type { World } from './world.ts';
-
-/** Entries, ticks and bytes that a peer's driver is given. */
-export type PeerSettings = Pick<
-  RaftOptions,
-  'tickMs' | 'heartbeatTicks' | 'electionTicks' | 'snapshotEveryEntries' | 'trailingEntries' | 'segmentBytes'
->;
-
-export type PeerState = 'down' | 'starting' | 'up' | 'closing' | 'out';
+import type { PeerOfWorld, PeerState, Surroundings } from './surroundings.ts';
 
 interface UnsyncedFrame {
   readonly file: SimulatedFile;
   readonly data: Uint8Array;
 }
 
-export class SimulatedPeer implements WatchedPeer {
+export class SimulatedPeer implements PeerOfWorld {
   readonly id: number;
   readonly disk: SimulatedDisk;
-  readonly #world: World;
+  readonly #world: Surroundings;
   promised = new PromisedLog();
   /** What the disk owes while a process reads it, and has not made durable what it read. */
   #owed = this.promised;
@@ -51,7 +43,7 @@ export class SimulatedPeer implements WatchedPeer {
   /** Those of former processes: they may be there or not, until the next one has looked. */
   #lingering: UnsyncedFrame[] = [];
 
-  constructor(id: number, world: World) {
+  constructor(id: number, world: Surroundings) {
     this.id = id;
     this.#world = world;
     const habits = world.habits.disks[id - 1];

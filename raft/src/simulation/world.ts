@@ -75,7 +75,6 @@ export class World {
     return this.#trace.finish();
   }
 
-  /** The shortest time after which a peer that hears no leader asks for an election. */
   get electionMs(): number {
     const { tickMs = 1, electionTicks = 1 } = this.habits.settings;
     return tickMs * electionTicks;
@@ -124,7 +123,6 @@ export class World {
     return this.peers.find((peer) => peer.raft?.status().role === 'leader');
   }
 
-  /** Asks the leader, if there is one, for something that it may refuse; what it does counts when it is done. */
   askLeader(
     counter: 'membershipChanges' | 'transfers',
     ask: (leader: SimulatedPeer) => Promise<unknown> | undefined,

@@ -8,17 +8,24 @@ import { type HttpServer, serveHttp } from '../http-server.ts';
 import { OpenStackError } from '../openstack/errors.ts';
 import type { Heat } from '../openstack/heat.ts';
 import type { Keystone, TokenOwner } from '../openstack/keystone.ts';
+import type { Capacity } from './capacity.ts';
+import type { Metrics } from './metrics.ts';
+import { findOrphans } from './orphans.ts';
 import type { RegionWatch, SeenMember } from './region-watch.ts';
-import { kindName, STACK_TAG } from './stack-request.ts';
+import { kindName, stackTag } from './stack-request.ts';
 
 const TOKEN_CACHE_MS = 60_000;
 const MAX_CACHED_TOKENS = 1_000;
 const ADMIN_ROLE = 'admin';
+const MICROSECONDS_PER_SECOND = 1_000_000;
 
 export interface AdminWorld {
+  readonly federation: string;
   readonly keystone: Keystone;
   readonly heat: Heat;
   readonly watch: RegionWatch;
+  readonly capacity: Capacity;
+  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Logger;
   report(): RegionReport;
@@ -65,6 +72,11 @@ function createAdminApp(world: AdminWorld): Koa {
   open.get('/healthz', (context) => {
     context.body = { status: 'ok' };
   });
+  // Counts only, and no names: whoever reaches the port may scrape them.
+  open.get('/metrics', (context) => {
+    context.type = 'text/plain; version=0.0.4';
+    context.body = metricsText(world);
+  });
   const router = new Router({ prefix: '/v1' });
   const isAdmin = tokenCheck(world);
   router.use(async (context, next) => {
@@ -78,9 +90,32 @@ function createAdminApp(world: AdminWorld): Koa {
     context.body = { members: world.watch.members().map(memberBody) };
   });
   router.get('/stacks', async (context) => {
-    const stacks = await world.heat.list(STACK_TAG);
+    const stacks = await world.heat.list(stackTag(world.federation));
     context.body = { stacks: stacks.map(({ id, name, status, reason, tags }) => ({ id, name, status, reason, tags })) };
   });
+  router.get('/orphans', async (context) => {
+    const tagged = await world.heat.list(stackTag(world.federation));
+    const found = findOrphans(tagged, world.watch.members(), world.clock.now());
+    context.body = {
+      orphans: found.map(({ stack, memberId, kind, why }) => ({
+        ...{ stack_id: stack.id, stack_name: stack.name, stack_status: stack.status },
+        ...{ member_id: memberId ?? null, kind, why },
+      })),
+    };
+  });
+  router.get('/reachability', (context) => {
+    context.body = { reachability: world.report().roundTrips };
+  });
+  for (const [path, isDrained] of [
+    ['/drain', true],
+    ['/undrain', false],
+  ] as const) {
+    router.post(path, (context) => {
+      world.capacity.isDrained = isDrained;
+      world.log.info({ drained: isDrained }, 'drain');
+      context.body = { status: statusBody(world) };
+    });
+  }
   app.use(open.routes());
   app.use(router.routes());
   return app;
@@ -107,17 +142,45 @@ function tokenCheck({ keystone, clock }: AdminWorld): (context: Context) => Prom
 }
 
 function statusBody(world: AdminWorld): object {
-  const { region, provider, jurisdiction, zones, flavors } = world.report();
+  const { region, provider, jurisdiction, zones, flavors, heatFailure } = world.report();
   const members = world.watch.members();
   return {
     region,
     provider,
     jurisdiction,
+    heat_failure: heatFailure,
+    drained: world.capacity.isDrained,
     zones: zones.map(({ name, freeMembers }) => ({ name, free_members: freeMembers })),
-    flavors: flavors.map(({ name, vcpus, memoryMib }) => ({ name, vcpus, memory_mib: memoryMib })),
+    flavors: flavors.map(({ name, vcpus, memoryMib, costMilli }) => ({
+      ...{ name, vcpus, memory_mib: memoryMib, cost_milli: costMilli },
+    })),
     members: members.length,
     reachable_members: members.filter(({ agent }) => agent.state === AgentState.REACHABLE).length,
   };
+}
+
+function metricsText(world: AdminWorld): string {
+  const { zones, heatFailure, roundTrips } = world.report();
+  const members = world.watch.members();
+  const states = Object.entries(AGENT_STATES).map(
+    ([state, name]) => [{ state: name }, members.filter(({ agent }) => agent.state === Number(state)).length] as const,
+  );
+  return world.metrics.render([
+    { name: 'argosy_members', help: 'Members, by state of their agent.', values: states },
+    {
+      name: 'argosy_zone_free_members',
+      help: 'How many more members a zone can take.',
+      values: zones.map(({ name, freeMembers }) => [{ zone: name }, freeMembers]),
+    },
+    { name: 'argosy_heat_up', help: 'Heat answered the last look.', values: [[{}, heatFailure === '' ? 1 : 0]] },
+    {
+      name: 'argosy_round_trip_seconds',
+      help: 'TCP connect time to the executors of the other regions that are reached.',
+      values: roundTrips
+        .filter(({ reachable }) => reachable)
+        .map(({ region, microseconds }) => [{ region }, microseconds / MICROSECONDS_PER_SECOND]),
+    },
+  ]);
 }
 
 const AGENT_STATES: Readonly<Record<AgentState, string>> = {

@@ -28,17 +28,29 @@ export interface AgentLinks {
   /** A client that verifies nothing, for the first contact. The caller closes it. */
   strangerClient(location: Location): AgentServiceClient;
   look(location: Location): Promise<AgentFace>;
+  isConnected(memberId: string): boolean;
   /** Forgets the connection: what it has learned of failed dials is no longer true. */
   reset(memberId: string): void;
   close(): void;
 }
 
 export class TlsAgentLinks implements AgentLinks {
-  readonly #own: Credentials;
-  readonly #credentials: grpc.ChannelCredentials;
+  #own: Credentials;
+  #credentials: grpc.ChannelCredentials;
   readonly #clients = new Map<string, { readonly address: string; readonly client: AgentServiceClient }>();
+  /** Made with our former certificate: what runs over them goes on. */
+  #former: AgentServiceClient[] = [];
 
   constructor(own: Credentials) {
+    this.#own = own;
+    this.#credentials = channelCredentials(own);
+  }
+
+  /** Dials with these from now on. What was said under the former certificate is not broken off. */
+  renew(own: Credentials): void {
+    for (const client of this.#former) client.close();
+    this.#former = [...this.#clients.values()].map(({ client }) => client);
+    this.#clients.clear();
     this.#own = own;
     this.#credentials = channelCredentials(own);
   }
@@ -93,12 +105,18 @@ export class TlsAgentLinks implements AgentLinks {
     });
   }
 
+  isConnected(memberId: string): boolean {
+    const channel = this.#clients.get(memberId)?.client.getChannel();
+    return channel?.getConnectivityState(false) === grpc.connectivityState.READY;
+  }
+
   reset(memberId: string): void {
     this.#clients.get(memberId)?.client.close();
     this.#clients.delete(memberId);
   }
 
   close(): void {
+    for (const client of this.#former) client.close();
     for (const memberId of [...this.#clients.keys()]) this.reset(memberId);
   }
 }

@@ -9,6 +9,8 @@ export class Capacity {
   readonly #zones: readonly { readonly name: string; readonly capacity: number }[];
   readonly #watch: RegionWatch;
   readonly #reserved = new Map<string, string>();
+  /** No new members. It is forgotten when the executor ends: what shall last is a capacity of 0 in the configuration. */
+  isDrained = false;
 
   constructor(zones: readonly { readonly name: string; readonly capacity: number }[], watch: RegionWatch) {
     this.#zones = zones;
@@ -16,11 +18,16 @@ export class Capacity {
   }
 
   free(): { name: string; freeMembers: number }[] {
-    return this.#zones.map(({ name, capacity }) => ({ name, freeMembers: Math.max(0, capacity - this.#used(name)) }));
+    return this.#zones.map(({ name, capacity }) => ({
+      name,
+      freeMembers: this.isDrained ? 0 : Math.max(0, capacity - this.#used(name)),
+    }));
   }
 
   /** Keeps a place until the answer is called. @throws CommandError RESOURCE_EXHAUSTED; OpenStackError */
   async reserve({ memberId, zone }: MemberSpec): Promise<() => void> {
+    if (this.isDrained)
+      throw new CommandError(status.RESOURCE_EXHAUSTED, 'The region is drained: it takes no new member.');
     await this.#watch.refresh();
     const capacity = this.#zones.find(({ name }) => name === zone)?.capacity ?? 0;
     if (this.#used(zone) >= capacity) {

@@ -18,8 +18,6 @@ import type { AgentFace, AgentLinks } from './agent-links.ts';
 import { CommandError, isServiceError } from './command-error.ts';
 import type { Location } from './member-stack.ts';
 
-/** How long a member's certificate is good for. */
-export const LEAF_DAYS = 30;
 const CALL_TIMEOUT_MS = 10_000;
 const RETRY_MS = 150;
 /** A guest may boot for minutes (a virtual machine without hardware support took four). */
@@ -29,6 +27,8 @@ export interface Enroller {
   readonly links: AgentLinks;
   readonly intermediate: KeyPair;
   readonly regionKey: string;
+  /** How long a member's certificate is good for. */
+  readonly memberCertificateDays: number;
   readonly clock: Clock;
 }
 
@@ -46,7 +46,7 @@ export async function enrol(enroller: Enroller, location: Location, signal: Abor
     const face = await links.look(location);
     if (face.kind === 'enrolled') {
       // A connection from before has only learned to be patient; one to an agent that was there all along is kept.
-      if (last !== undefined) links.reset(memberId);
+      if (last !== undefined || !links.isConnected(memberId)) links.reset(memberId);
       return;
     }
     last =
@@ -109,7 +109,7 @@ async function install(enroller: Enroller, location: Location, client: AgentServ
     request: enrolled.signingRequest,
     identity,
     addresses: [...new Set([location.address, location.localAddress])],
-    validity: { now: enroller.clock.now(), days: LEAF_DAYS },
+    validity: { now: enroller.clock.now(), days: enroller.memberCertificateDays },
   });
   await callUnary(client.installCertificate.bind(client), { certificateChain }, { deadline: deadline() });
 }

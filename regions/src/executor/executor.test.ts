@@ -1,71 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  AgentState,
-  type CommandHeader,
-  callUnary,
-  type EnsureMemberResponse,
-  type ExecutorServiceClient,
-  type MemberObservation,
-  type MemberSpec,
-  type ObserveResponse,
-} from '@argosy/proto';
-import { type ServiceError, status } from '@grpc/grpc-js';
-import test, { type ExecutionContext } from 'ava';
-import {
-  client,
-  executor,
-  FEDERATION,
-  gatewayClient,
-  guests,
-  leftOvers,
-  REGION,
-  signIn,
-  spec,
-  until,
-  wholeRegion,
-} from '../testing/region.ts';
-
-const deadline = (): Date => new Date(Date.now() + 30_000);
-
-function ensure(to: ExecutorServiceClient, member: MemberSpec): Promise<EnsureMemberResponse> {
-  return callUnary(to.ensureMember.bind(to), { header: undefined, member }, { deadline: deadline() });
-}
-
-function header(memberId: string): CommandHeader {
-  const clusterId = memberId.replace(/-\d+$/, '');
-  return { clusterId, memberId, epoch: 0, generation: 0, specRevision: 0, term: 0, idempotencyKey: '', requestId: '' };
-}
-
-async function remove(to: ExecutorServiceClient, memberId: string): Promise<boolean> {
-  const request = { header: header(memberId) };
-  return (await callUnary(to.removeMember.bind(to), request, { deadline: deadline() })).existed;
-}
-
-/** The code and the words of a refusal. */
-async function refusal(call: Promise<unknown>): Promise<{ code: number; details: string }> {
-  try {
-    await call;
-  } catch (error) {
-    const { code, details } = error as ServiceError;
-    return { code, details };
-  }
-  throw new Error('The call was not refused.');
-}
-
-/** Watches a region; what has been told so far is in `told`. */
-function watch(t: ExecutionContext, to: ExecutorServiceClient) {
-  const told: NonNullable<ObserveResponse['observation']>[] = [];
-  const stream = to.observe({});
-  stream.on('data', ({ observation }: ObserveResponse) => {
-    if (observation !== undefined) told.push(observation);
-  });
-  stream.on('error', () => {});
-  t.teardown(() => stream.cancel());
-  const newest = (memberId: string): MemberObservation | undefined =>
-    told.flatMap((one) => (one.$case === 'member' && one.value.memberId === memberId ? [one.value] : [])).at(-1);
-  return { told, newest };
-}
+import { AgentState, callUnary, type MemberSpec } from '@argosy/proto';
+import { status } from '@grpc/grpc-js';
+import test from 'ava';
+import { deadline, ensure, header, refusal, remove, watch } from '../testing/calls.ts';
+import { executor, gatewayClient, guests, leftOvers, spec, until, wholeRegion } from '../testing/region.ts';
 
 test('a member is made once, however often and by however many it is asked for', async (t) => {
   const { gateway, directory } = await wholeRegion(t);
@@ -77,7 +16,7 @@ test('a member is made once, however often and by however many it is asked for',
 
   t.deepEqual(second, first);
   t.deepEqual(third, first);
-  t.regex(first.peer?.address ?? '', /^127\.201\./);
+  t.regex(first.peer?.address ?? '', /^127\.1[5-9]\d\./);
   t.is(first.peer?.port, 5432);
   t.is(first.peer?.serverName, 'c1-1.north.test.argosy.internal');
   t.is(guests(directory).length, 1);
@@ -163,25 +102,6 @@ test('a command reaches the agent, and its answer or refusal comes back as the a
   t.is(unknown.code, status.NOT_FOUND);
 });
 
-test('nobody but a gateway peer of the federation may call', async (t) => {
-  const { executor: called, authorities } = await wholeRegion(t);
-  const stranger = await client(t, called.grpcPort, {
-    authority: authorities.intermediate,
-    root: authorities.root.certificate,
-    identity: { kind: 'executor', federation: FEDERATION, region: REGION },
-  });
-
-  t.is((await refusal(ensure(stranger, spec('c1-1')))).code, status.PERMISSION_DENIED);
-  // HealthCheckResponse { status: SERVING }
-  const health = await new Promise<Buffer | undefined>((resolve) => {
-    const asIs = (value: Buffer): Buffer => value;
-    stranger.makeUnaryRequest('/grpc.health.v1.Health/Check', asIs, asIs, Buffer.alloc(0), (_error, answer) =>
-      resolve(answer),
-    );
-  });
-  t.deepEqual(health, Buffer.from([8, 1]));
-});
-
 test('a guest that does not know its token gets no certificate', async (t) => {
   const command = [process.execPath, new URL('../testing/guest.js', import.meta.url).pathname, 'wrong-token'];
   const { gateway } = await wholeRegion(t, { cloud: { serverCommand: command } });
@@ -231,28 +151,4 @@ test('an image that is not there is never asked for again; a Heat that is not th
   t.is((await refusal(ensure(region.gateway, spec('c1-1')))).code, status.INVALID_ARGUMENT);
   await region.cloud.close();
   t.is((await refusal(ensure(region.gateway, spec('c1-1')))).code, status.UNAVAILABLE);
-});
-
-test('operators see what runs; tenants see nothing of it', async (t) => {
-  const { gateway, executor: started, cloud } = await wholeRegion(t);
-  await ensure(gateway, spec('c1-1'));
-  const get = async (path: string, token = ''): Promise<{ code: number; body: Record<string, unknown> }> => {
-    const answer = await fetch(`http://127.0.0.1:${started.adminPort}${path}`, { headers: { 'x-auth-token': token } });
-    return { code: answer.status, body: (await answer.json()) as Record<string, unknown> };
-  };
-  const admin = await signIn(cloud.keystoneUrl, 'argosy', 'secret', 'service');
-  const tenant = await signIn(cloud.keystoneUrl, 'demo', 'demo', 'demo');
-
-  t.is((await get('/healthz')).code, 200);
-  t.is((await get('/v1/members')).code, 401);
-  t.like((await get('/v1/members', 'nonsense')).body, { error: { code: 401, title: 'token.invalid' } });
-  t.is((await get('/v1/members', tenant)).code, 403);
-  t.is((await get('/v1/nothing', admin)).code, 404);
-  t.like(((await get('/v1/members', admin)).body.members as object[])[0], { id: 'c1-1', kind: 'voter', port: 5432 });
-  t.is(((await get('/v1/stacks', admin)).body.stacks as object[]).length, 1);
-  t.like((await get('/v1/status', admin)).body.status, { region: 'north', members: 1 });
-  const heat = async (project: string): Promise<Response> =>
-    fetch(`${cloud.heatUrl}/v1/${project}/stacks`, { headers: { 'x-auth-token': tenant } });
-  t.deepEqual(await (await heat('b'.repeat(32))).json(), { stacks: [] });
-  t.is((await heat('a'.repeat(32))).status, 403);
 });

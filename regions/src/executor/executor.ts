@@ -10,10 +10,13 @@ import { Capacity } from './capacity.ts';
 import type { ExecutorSecrets, ExecutorSettings } from './config.ts';
 import { serveGrpc } from './grpc-server.ts';
 import { Members } from './members.ts';
+import { countedFetch, Metrics } from './metrics.ts';
+import { OwnCertificate } from './own-certificate.ts';
 import { RegionWatch } from './region-watch.ts';
 import { renewCertificates } from './renewal.ts';
+import { RoundTrips } from './round-trips.ts';
 import { createService } from './service.ts';
-import { readTemplates, stackRequest } from './stack-request.ts';
+import { readTemplates, stackChange, stackRequest } from './stack-request.ts';
 
 const MS_PER_SECOND = 1_000;
 
@@ -30,11 +33,17 @@ export async function startExecutor(
 ): Promise<Executor> {
   const { clock, log } = world;
   const { federation, region } = config;
-  const http = createHttp();
-  const keystone = new Keystone({ ...config.openstack, password: secrets.password }, http.fetch, clock);
+  const http = createHttp(config.openstack.requestTimeoutMs);
+  const metrics = new Metrics();
+  const { authUrl } = config.openstack;
+  const fetch = countedFetch(http.fetch, metrics, (url) => (url.startsWith(authUrl) ? 'keystone' : 'heat'));
+  const keystone = new Keystone({ ...config.openstack, password: secrets.password }, fetch, clock);
   const heat = new HeatClient(keystone);
-  const links = new TlsAgentLinks(secrets.own);
-  const enroller = { links, intermediate: secrets.intermediate, regionKey: secrets.regionKey, clock };
+  const own = await ownCertificate(config, secrets, world);
+  const links = new TlsAgentLinks(own.current());
+  const { intermediate, regionKey } = secrets;
+  const { memberCertificateDays } = config;
+  const enroller = { links, intermediate, regionKey, clock, memberCertificateDays };
   const templates = readTemplates();
 
   const watch: RegionWatch = new RegionWatch({
@@ -44,24 +53,35 @@ export async function startExecutor(
   const capacity = new Capacity(config.zones, watch);
   const members: Members = new Members({
     ...{ federation, region, heat, enroller, clock, log },
+    heatSilenceMs: config.heatSilenceSeconds * MS_PER_SECOND,
     stuckAfterMs: config.stuckAfterSeconds * MS_PER_SECOND,
-    request: (spec) => stackRequest(spec, { config, templates, root: secrets.own.root, regionKey: secrets.regionKey }),
+    request: (spec) => stackRequest(spec, { config, templates, root: secrets.own.root, regionKey }),
+    change: (stack, spec) => stackChange(stack, spec, config),
     reserve: (spec) => capacity.reserve(spec),
     changed: () => watch.kick(),
   });
-  const report = (): RegionReport => ({
-    region,
-    provider: config.provider,
-    jurisdiction: config.jurisdiction,
-    zones: capacity.free(),
-    flavors: config.flavors.map(({ name, vcpus, memoryMib }) => ({ name, vcpus, memoryMib })),
+  const roundTrips = new RoundTrips(config.peers, {
+    ...{ clock, own: own.current, everyMs: config.measureEverySeconds * MS_PER_SECOND },
   });
+  const report = (): RegionReport => describeRegion(config, { watch, capacity, roundTrips });
 
-  const service = createService({ config, members, watch, heat, links, clock, log, report });
-  const grpc = await serveGrpc(service, { federation, own: secrets.own, ...config.grpc });
-  const admin = await serveAdmin({ keystone, heat, watch, clock, log, report }, config.admin);
+  const service = createService({ config, members, watch, heat, links, clock, log, metrics, report });
+  const grpc = await serveGrpc(service, { federation, own: own.current(), ...config.grpc });
+  const admin = await serveAdmin(
+    { federation, keystone, heat, watch, capacity, metrics, clock, log, report },
+    config.admin,
+  );
+  own.onRenewal((renewed) => {
+    links.renew(renewed);
+    grpc.renew(renewed);
+  });
+  const checkEveryMs = config.renewalCheckSeconds * MS_PER_SECOND;
   const ending = new AbortController();
-  const loops = [watch.run(), renewCertificates({ enroller, watch, log }, ending.signal)];
+  const loops = [
+    roundTrips.run(ending.signal),
+    watch.run(),
+    renewCertificates({ enroller, own, watch, log, checkEveryMs }, ending.signal),
+  ];
 
   return {
     grpcPort: grpc.port,
@@ -74,5 +94,35 @@ export async function startExecutor(
       await Promise.allSettled([admin.close(), http.close(), ...loops]);
       links.close();
     },
+  };
+}
+
+/** The executor's certificate, made anew already when it has ended while nothing ran. */
+async function ownCertificate(
+  config: ExecutorSettings,
+  secrets: ExecutorSecrets,
+  world: { readonly clock: Clock; readonly log: Logger },
+): Promise<OwnCertificate> {
+  const { federation, region, executorCertificateDays: days } = config;
+  const identity = { kind: 'executor', federation, region } as const;
+  const { intermediate } = secrets;
+  const own = new OwnCertificate(secrets.own, { intermediate, identity, days, files: config, ...world });
+  await own.renewIfDue();
+  return own;
+}
+
+/** What the region tells of itself. Before Heat has been heard nothing is known to be free. */
+function describeRegion(
+  config: ExecutorSettings,
+  seen: { readonly watch: RegionWatch; readonly capacity: Capacity; readonly roundTrips: RoundTrips },
+): RegionReport {
+  const { region, provider, jurisdiction, zones, flavors } = config;
+  const { watch, capacity, roundTrips } = seen;
+  return {
+    ...{ region, provider, jurisdiction },
+    zones: watch.hasListed() ? capacity.free() : zones.map(({ name }) => ({ name, freeMembers: 0 })),
+    flavors: flavors.map(({ name, vcpus, memoryMib, costMilli }) => ({ name, vcpus, memoryMib, costMilli })),
+    roundTrips: roundTrips.measured(),
+    heatFailure: watch.heatFailure(),
   };
 }

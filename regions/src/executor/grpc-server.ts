@@ -8,7 +8,7 @@ import {
   type Credentials,
   type ExecutorServiceServer,
   ExecutorServiceService,
-  serverCredentials,
+  RenewableServerCredentials,
 } from '@argosy/proto';
 import * as grpc from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
@@ -26,6 +26,8 @@ const OPEN_METHODS = [
 
 export interface GrpcFace {
   readonly port: number;
+  /** Shows this certificate to new callers. */
+  renew(own: Credentials): void;
   close(): void;
 }
 
@@ -44,12 +46,13 @@ export async function serveGrpc(
   const health = new HealthImplementation({ '': 'SERVING', [SERVICE]: 'SERVING' });
   health.addToServer(server);
   addReflection(server);
+  const credentials = new RenewableServerCredentials(options.own);
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`${options.address}:${options.port}`, serverCredentials(options.own), (error, bound) =>
+    server.bindAsync(`${options.address}:${options.port}`, credentials, (error, bound) =>
       error ? reject(error) : resolve(bound),
     );
   });
-  return { port, close: () => server.forceShutdown() };
+  return { port, renew: (own) => credentials.renew(own), close: () => server.forceShutdown() };
 }
 
 /** Tells clients without our .proto files what can be called. */

@@ -1,26 +1,62 @@
-// `main.ts --config FILE`: the executor of one region.
+// The executor of one region: `main.ts --config FILE`. Before its first start:
+// `main.ts init --federation F --region R --directory DIR` and `main.ts install-certificate FILE --directory DIR`.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { systemClock, watchLifeline } from '@argosy/proto';
+import { systemClock, TrustError, watchLifeline } from '@argosy/proto';
 import { pino } from 'pino';
-import { executorConfig, readSecrets } from './config.ts';
+import { DEFAULT_CERTIFICATE_DAYS, executorConfig, readSecrets } from './config.ts';
 import { startExecutor } from './executor.ts';
+import { initialise, installCertificate, SetUpError } from './set-up.ts';
 
-const log = pino({ base: { process: 'executor' } });
-const { values } = parseArgs({ options: { config: { type: 'string' } } });
-if (values.config === undefined) throw new Error('Usage: main --config FILE');
-const config = executorConfig.parse(JSON.parse(readFileSync(values.config, 'utf8')));
+const USAGE = `usage: main --config FILE
+       main init --federation NAME --region NAME --directory DIR
+       main install-certificate FILE --directory DIR`;
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
 
-const executor = await startExecutor(config, readSecrets(config), { clock: systemClock, log });
-log.info({ region: config.region, grpc: executor.grpcPort, admin: executor.adminPort }, 'serving');
-
-let isEnding = false;
-function end(reason: string): void {
-  if (isEnding) return;
-  isEnding = true;
-  log.info({ reason }, 'ending');
-  void executor.close().finally(() => process.exit(0));
+async function main(): Promise<void> {
+  const text = { type: 'string' } as const;
+  const { values, positionals } = parseArgs({
+    options: { config: text, federation: text, region: text, directory: text },
+    allowPositionals: true,
+  });
+  const { config, federation, region, directory } = values;
+  const [command, file] = positionals;
+  if (command === undefined && config !== undefined) return serve(config);
+  if (command === 'init' && federation !== undefined && region !== undefined && directory !== undefined) {
+    return say(await initialise({ federation, region, directory }));
+  }
+  if (command === 'install-certificate' && file !== undefined && directory !== undefined) {
+    const [now, days] = [systemClock.now(), DEFAULT_CERTIFICATE_DAYS];
+    return say(await installCertificate({ file, directory, now, days }));
+  }
+  console.error(USAGE);
+  process.exitCode = EXIT_USAGE;
 }
-process.on('SIGTERM', () => end('SIGTERM'));
-process.on('SIGINT', () => end('SIGINT'));
-if (config.lifeline !== undefined) watchLifeline(config.lifeline, () => end('lifeline'));
+
+function say(lines: readonly string[]): void {
+  for (const line of lines) console.log(line);
+}
+
+async function serve(file: string): Promise<void> {
+  const log = pino({ base: { process: 'executor' } });
+  const config = executorConfig.parse(JSON.parse(readFileSync(file, 'utf8')));
+  const executor = await startExecutor(config, readSecrets(config), { clock: systemClock, log });
+  log.info({ region: config.region, grpc: executor.grpcPort, admin: executor.adminPort }, 'serving');
+
+  let isEnding = false;
+  const end = (reason: string): void => {
+    if (isEnding) return;
+    isEnding = true;
+    log.info({ reason }, 'ending');
+    void executor.close().finally(() => process.exit(0));
+  };
+  process.on('SIGTERM', () => end('SIGTERM'));
+  process.on('SIGINT', () => end('SIGINT'));
+  if (config.lifeline !== undefined) watchLifeline(config.lifeline, () => end('lifeline'));
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof SetUpError || error instanceof TrustError ? error.message : error);
+  process.exit(EXIT_FAILED);
+});

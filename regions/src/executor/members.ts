@@ -1,40 +1,36 @@
-// Makes and removes members, one piece of work a member at a time. Both ways look at what Heat has and go on from
-// there, so a command may be repeated, joined by a second caller, or taken up by another executor.
+// Makes, changes and removes members, one piece of work a member at a time: Heat would take a second update of a stack
+// before the first has ended. Each way looks at what Heat has and goes on from there, so a command may be repeated,
+// joined by a second caller, or taken up by another executor.
 
-import { type Clock, type MemberSpec, type Peer, pause } from '@argosy/proto';
+import { isDeepStrictEqual } from 'node:util';
+import type { MemberSpec, Peer } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
-import type { Logger } from 'pino';
-import { codeOfFailedStack, failureClass, OpenStackError } from '../openstack/errors.ts';
-import type { Heat, NewStack, Stack, StackRef } from '../openstack/heat.ts';
+import { codeOfFailedStack, OpenStackError } from '../openstack/errors.ts';
+import type { NewStack, Stack, StackRef } from '../openstack/heat.ts';
 import { CommandError } from './command-error.ts';
 import { type Enroller, enrol } from './enrolment.ts';
 import { type Location, readMemberStack } from './member-stack.ts';
-import { stackName } from './stack-request.ts';
+import { type ProgressWorld, StackProgress } from './stack-progress.ts';
+import { STACK_TIMEOUT_MINUTES, stackName, stackTag, volumeGib } from './stack-request.ts';
 
-const FIRST_POLL_MS = 100;
-const MAX_POLL_MS = 2_000;
-const POLL_GROWTH = 1.3;
-/** Without an event for this long, the stack itself is looked at. */
-const LOOK_AFTER_MS = 5_000;
-/** A delete is asked for again when the stack is still there after this long. */
-const DELETE_AGAIN_MS = 30_000;
-const MAX_DELETE_FAILURES = 3;
 const MAX_CREATE_ATTEMPTS = 2;
+/** An update of which nothing is heard is asked for once more: Heat then takes up what a dead engine left. */
+const MAX_UPDATE_ATTEMPTS = 2;
 
 export interface MemberPlace {
   readonly peer: Peer;
   readonly stackId: string;
+  readonly flavor: string;
+  readonly volumeGib: number;
 }
 
 /** What `Members` needs of the region. */
-export interface MembersWorld {
+export interface MembersWorld extends ProgressWorld {
   readonly federation: string;
   readonly region: string;
-  readonly heat: Heat;
   readonly enroller: Enroller;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly stuckAfterMs: number;
+  /** The parameters that a stack must be given; undefined when it is as wished. @throws CommandError INVALID_ARGUMENT */
+  change(stack: Stack, spec: MemberSpec): Readonly<Record<string, string | number>> | undefined;
   request(spec: MemberSpec): NewStack;
   /** Keeps a place in the zone until released. @throws CommandError RESOURCE_EXHAUSTED */
   reserve(spec: MemberSpec): Promise<() => void>;
@@ -43,16 +39,23 @@ export interface MembersWorld {
 }
 
 type Work =
-  | { readonly kind: 'ensure'; readonly done: Promise<MemberPlace>; readonly controller: AbortController }
+  | {
+      readonly kind: 'ensure';
+      readonly spec: MemberSpec;
+      readonly done: Promise<MemberPlace>;
+      readonly controller: AbortController;
+    }
   | { readonly kind: 'remove'; readonly done: Promise<boolean> };
 
 export class Members {
   readonly #world: MembersWorld;
+  readonly #progress: StackProgress;
   readonly #work = new Map<string, Work>();
   readonly #ending = new AbortController();
 
   constructor(world: MembersWorld) {
     this.#world = world;
+    this.#progress = new StackProgress(world);
   }
 
   /** True while the member is being made: its agent is awaited, not missed. */
@@ -60,16 +63,19 @@ export class Members {
     return this.#work.get(memberId)?.kind === 'ensure';
   }
 
-  /** Answers when the member's stack is there and its agent is enrolled. */
+  /** Answers when the member's stack is there and as wished, and its agent is enrolled. */
   ensure(spec: MemberSpec): Promise<MemberPlace> {
     const current = this.#work.get(spec.memberId);
-    if (current?.kind === 'ensure') return current.done;
+    if (current?.kind === 'ensure' && isDeepStrictEqual(current.spec, spec)) return current.done;
     if (current?.kind === 'remove') {
       return Promise.reject(new CommandError(status.ABORTED, `Member ${spec.memberId} is being removed.`));
     }
+    // The later wish counts. It waits until the earlier one is let go of, and then for what Heat still does.
+    current?.controller.abort(new CommandError(status.ABORTED, `Member ${spec.memberId} is wished otherwise.`));
+    const before = current === undefined ? Promise.resolve() : current.done.then(noop, noop);
     const controller = new AbortController();
-    const done = this.#ensure(spec, controller.signal);
-    this.#keep(spec.memberId, { kind: 'ensure', done, controller });
+    const done = before.then(() => this.#ensure(spec, controller.signal));
+    this.#keep(spec.memberId, { kind: 'ensure', spec, done, controller });
     return done;
   }
 
@@ -102,7 +108,8 @@ export class Members {
   }
 
   async #ensure(spec: MemberSpec, signal: AbortSignal): Promise<MemberPlace> {
-    const stack = await this.#ensureStack(spec, signal);
+    const made = await this.#ensureStack(spec, signal);
+    const stack = await this.#change(made, spec, signal);
     const location = this.#locate(stack);
     this.#world.changed();
     await enrol(this.#world.enroller, location, signal);
@@ -110,7 +117,7 @@ export class Members {
       { member_id: spec.memberId, cluster_id: spec.clusterId, stack: stack.id },
       'member is enrolled',
     );
-    return { peer: location.peer, stackId: stack.id };
+    return { peer: location.peer, stackId: stack.id, flavor: spec.flavor, volumeGib: volumeGib(stack) };
   }
 
   #locate(stack: Stack): Location {
@@ -119,14 +126,14 @@ export class Members {
     throw new CommandError(status.INTERNAL, `Stack ${stack.name} is ${stack.status} and has no address.`);
   }
 
+  /** A stack that has all its resources, of whatever size. */
   async #ensureStack(spec: MemberSpec, signal: AbortSignal): Promise<Stack> {
-    const { heat } = this.#world;
     for (let attempt = 1; ; attempt += 1) {
       signal.throwIfAborted();
-      const found = await heat.find(stackName(spec.memberId));
+      const found = await this.#find(spec.memberId);
       const ref = found ?? (await this.#create(spec));
-      const stack = await this.#follow(ref, signal);
-      if (stack !== undefined && isUsable(stack.status)) return stack;
+      const stack = await this.#progress.follow(ref, signal);
+      if (stack !== undefined && !isDebris(stack.status)) return stack;
 
       // Failed, stuck, or going away: it is cleared. What failed is told, so that the sender decides where to try next.
       if (stack !== undefined) await this.#clear(ref);
@@ -136,6 +143,43 @@ export class Members {
       }
       this.#world.log.warn({ stack: ref.name, status: stack?.status }, 'stack is made anew');
     }
+  }
+
+  /** Brings a stack to what is wished. A failed update leaves the member in place, and what it was asked in its name. */
+  async #change(made: Stack, spec: MemberSpec, signal: AbortSignal): Promise<Stack> {
+    const { heat, log, stuckAfterMs } = this.#world;
+    let stack = made;
+    for (let attempt = 1; ; attempt += 1) {
+      const parameters = this.#world.change(stack, spec);
+      if (parameters === undefined) return stack;
+      if (attempt > MAX_UPDATE_ATTEMPTS) {
+        const why = `it is ${stack.status} and nothing was heard of it for ${stuckAfterMs} ms`;
+        throw new CommandError(status.DEADLINE_EXCEEDED, `Stack ${stack.name} cannot be updated: ${why}.`);
+      }
+      signal.throwIfAborted();
+      const last = await heat.lastEvent(stack);
+      await heat.update(stack, parameters, STACK_TIMEOUT_MINUTES);
+      log.info({ member_id: spec.memberId, stack: stack.id, ...parameters }, 'stack is updated');
+      this.#world.changed();
+      const after = await this.#progress.follow(stack, signal, last);
+      if (after === undefined) {
+        throw new CommandError(status.ABORTED, `Stack ${stack.name} disappeared while it was updated.`);
+      }
+      if (after.status.endsWith('_FAILED')) {
+        throw new CommandError(codeOfFailedStack(after.reason), `Stack ${stack.name} failed: ${after.reason}`);
+      }
+      // Where the server was stopped, its connection is dead and may not know it yet.
+      if (parameters.flavor !== stack.parameters.flavor) this.#world.enroller.links.reset(spec.memberId);
+      stack = after;
+    }
+  }
+
+  /** The member's stack. @throws CommandError when another federation has given one this name */
+  async #find(memberId: string): Promise<Stack | undefined> {
+    const { federation, heat } = this.#world;
+    const found = await heat.find(stackName(federation, memberId));
+    if (found === undefined || found.tags.includes(stackTag(federation))) return found;
+    throw new CommandError(status.FAILED_PRECONDITION, `Stack ${found.name} is not of the federation ${federation}.`);
   }
 
   async #create(spec: MemberSpec): Promise<StackRef> {
@@ -149,7 +193,7 @@ export class Members {
     } catch (error) {
       // Another executor, or a request of ours whose answer was lost, was first.
       if (!(error instanceof OpenStackError) || error.type !== 'StackExists') throw error;
-      const found = await this.#world.heat.find(stackName(spec.memberId));
+      const found = await this.#find(spec.memberId);
       if (found === undefined) throw error;
       return found;
     } finally {
@@ -157,42 +201,8 @@ export class Members {
     }
   }
 
-  /**
-   * Follows a stack's events until it is at rest, and answers how it is then; undefined when it is gone. One that is
-   * still IN_PROGRESS in the answer has had no event for too long: its engine died.
-   */
-  async #follow(ref: StackRef, signal: AbortSignal): Promise<Stack | undefined> {
-    const { heat, clock } = this.#world;
-    let marker: string | undefined;
-    let newsMs = clock.monotonicMs();
-    let lookedMs = newsMs;
-    let isDue = true;
-    for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * POLL_GROWTH, MAX_POLL_MS)) {
-      signal.throwIfAborted();
-      try {
-        const events = await heat.events(ref, marker);
-        if (events.length > 0) newsMs = clock.monotonicMs();
-        marker = events.at(-1)?.id ?? marker;
-        isDue ||= events.some((event) => event.resourceName === ref.name && !event.status.endsWith('_IN_PROGRESS'));
-        const now = clock.monotonicMs();
-        if (isDue || now - lookedMs > LOOK_AFTER_MS) {
-          const stack = await heat.show(ref);
-          if (stack === undefined || !stack.status.endsWith('_IN_PROGRESS')) return stack;
-          if (now - newsMs > this.#world.stuckAfterMs) return stack;
-          lookedMs = now;
-          isDue = false;
-        }
-      } catch (error) {
-        this.#passOver(error);
-        // Nothing can be heard from a Heat that does not answer: that is no sign of a stuck stack.
-        newsMs = clock.monotonicMs();
-      }
-      await pause(clock, pollMs, signal);
-    }
-  }
-
   async #remove(memberId: string): Promise<boolean> {
-    const found = await this.#world.heat.find(stackName(memberId));
+    const found = await this.#find(memberId);
     if (found === undefined) return false;
     await this.#clear(found);
     this.#world.enroller.links.reset(memberId);
@@ -200,45 +210,15 @@ export class Members {
     return true;
   }
 
-  /** Deletes a stack, whatever it is doing, and waits until it is gone. */
-  async #clear(ref: StackRef): Promise<void> {
-    const { heat, clock } = this.#world;
-    let failures = 0;
-    let askedMs = Number.NEGATIVE_INFINITY;
-    for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * POLL_GROWTH, MAX_POLL_MS)) {
-      this.#ending.signal.throwIfAborted();
-      try {
-        const stack = await heat.show(ref);
-        if (stack === undefined || stack.status === 'DELETE_COMPLETE') return;
-        const hasFailed = stack.status === 'DELETE_FAILED' && Number.isFinite(askedMs);
-        failures += hasFailed ? 1 : 0;
-        if (failures >= MAX_DELETE_FAILURES) {
-          throw new CommandError(status.INTERNAL, `Stack ${ref.name} cannot be deleted: ${stack.reason}`);
-        }
-        // A delete whose engine died stays IN_PROGRESS for ever; a second one does no harm and gets it done.
-        if (hasFailed || clock.monotonicMs() - askedMs > DELETE_AGAIN_MS) {
-          await heat.remove(ref);
-          askedMs = clock.monotonicMs();
-        }
-      } catch (error) {
-        this.#passOver(error);
-      }
-      await pause(clock, pollMs, this.#ending.signal);
-    }
-  }
-
-  /** Lets pass what may be better at the next look; throws the rest. */
-  #passOver(error: unknown): void {
-    if (!(error instanceof OpenStackError) || failureClass(error.code) !== 'retry') throw error;
-    this.#world.log.warn({ err: error }, 'Heat does not answer');
+  #clear(ref: StackRef): Promise<void> {
+    return this.#progress.clear(ref, this.#ending.signal);
   }
 }
 
-/** A stack in any of these states has all its resources. A failed check or update leaves the member in place. */
-function isUsable(stackStatus: string): boolean {
-  return stackStatus.endsWith('_COMPLETE')
-    ? !stackStatus.startsWith('DELETE_') && !stackStatus.startsWith('ROLLBACK_')
-    : stackStatus === 'CHECK_FAILED' || stackStatus === 'UPDATE_FAILED';
+/** A stack that was never whole, or is going away. Any other may hold a member's data and is never cleared here. */
+function isDebris(stackStatus: string): boolean {
+  if (stackStatus.startsWith('DELETE_')) return true;
+  return stackStatus === 'CREATE_FAILED' || stackStatus === 'CREATE_IN_PROGRESS';
 }
 
 function noop(): void {}

@@ -1,9 +1,14 @@
-// One watcher of the region: the listing first, then what changes. A watcher that reads slowly gets the newest
-// observation of each member, not every one, so that nothing piles up here.
+// One watcher of the region: the region itself at once, the listing of its members as soon as Heat has been heard, then
+// what changes. A watcher that reads slowly gets the newest observation of each member, not every one, so that nothing
+// piles up here.
 
 import type { Clock, MemberObservation, ObserveResponse, RegionReport } from '@argosy/proto';
+import { pause } from '@argosy/proto';
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import type { RegionWatch } from './region-watch.ts';
+
+/** What a region tells of itself changes also when no member does. */
+const REPORT_CHECK_MS = 1_000;
 
 export async function serveObserve(
   call: ServerWritableStream<unknown, ObserveResponse>,
@@ -12,9 +17,6 @@ export async function serveObserve(
   const ending = new AbortController();
   call.on('cancelled', () => ending.abort());
   call.on('error', () => ending.abort());
-  await region.watch.ready(ending.signal);
-  if (ending.signal.aborted) return;
-
   const pending = new Map<string, MemberObservation>();
   let toldReport = '';
   let isDraining = false;
@@ -34,6 +36,14 @@ export async function serveObserve(
       write({ $case: 'member', value });
     }
   };
+  call.on('drain', () => {
+    isDraining = false;
+    flush();
+  });
+  const telling = tellRegion(flush, region, ending.signal);
+  await region.watch.ready(ending.signal);
+  if (ending.signal.aborted) return;
+
   // Nothing may come between listing and subscription: both happen in this turn.
   flush();
   const members = region.watch.members();
@@ -43,12 +53,21 @@ export async function serveObserve(
     pending.set(observation.memberId, observation);
     if (!isDraining) flush();
   });
-  call.on('drain', () => {
-    isDraining = false;
-    flush();
-  });
   ending.signal.addEventListener('abort', () => {
     unsubscribe();
     call.end();
   });
+  await telling;
+}
+
+/** Before Heat has been heard only its failure is news: what is free is not known yet. */
+async function tellRegion(
+  flush: () => void,
+  region: { readonly watch: RegionWatch; readonly clock: Clock },
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    if (region.watch.hasListed() || region.watch.heatFailure() !== '') flush();
+    await pause(region.clock, REPORT_CHECK_MS, signal);
+  }
 }

@@ -6,8 +6,9 @@ import type { Logger } from 'pino';
 import type { Heat, StackSummary } from '../openstack/heat.ts';
 import type { AgentLinks } from './agent-links.ts';
 import { AgentObserver, type AgentView } from './agent-observer.ts';
+import { toStatus } from './command-error.ts';
 import { readMemberStack, type StackMember } from './member-stack.ts';
-import { memberOfStack, STACK_TAG } from './stack-request.ts';
+import { memberOfStack, stackTag } from './stack-request.ts';
 
 /** A first listing waits this long for every agent to be reached, or not. */
 const FIRST_LOOK_MS = 3_000;
@@ -28,10 +29,13 @@ export interface RegionWatchWorld {
 /** A member as it is seen now. */
 export interface SeenMember extends StackMember {
   readonly agent: AgentView;
+  /** When the agent's state was last another. */
+  readonly agentSince: Date;
 }
 
 interface Tracked extends StackMember {
   agent: AgentView;
+  agentSince: Date;
   observer: AgentObserver | undefined;
 }
 
@@ -47,7 +51,7 @@ export class RegionWatch {
   #refreshing: Promise<void> | undefined;
   #wake: AbortController = new AbortController();
   #hasListed = false;
-  #isHeard = true;
+  #heatFailure = '';
 
   constructor(world: RegionWatchWorld) {
     this.#world = world;
@@ -57,8 +61,8 @@ export class RegionWatch {
   async run(): Promise<void> {
     while (!this.#ending.signal.aborted) {
       await this.refresh().then(
-        () => this.#note(true),
-        (error: unknown) => this.#note(false, error),
+        () => this.#note(),
+        (error: unknown) => this.#note(error),
       );
       await pause(this.#world.clock, this.#world.pollMs, AbortSignal.any([this.#ending.signal, this.#wake.signal]));
       if (this.#wake.signal.aborted) this.#wake = new AbortController();
@@ -73,6 +77,16 @@ export class RegionWatch {
   /** Looks at Heat soon. */
   kick(): void {
     this.#wake.abort();
+  }
+
+  /** Why Heat did not answer the last look, in a sentence; empty when it did. */
+  heatFailure(): string {
+    return this.#heatFailure;
+  }
+
+  /** True once Heat has been heard: before that nothing is known, also not what is free. */
+  hasListed(): boolean {
+    return this.#hasListed;
   }
 
   members(): readonly SeenMember[] {
@@ -120,11 +134,14 @@ export class RegionWatch {
       agent: member.agent.state,
       report: member.agent.report,
       detail: member.agent.detail,
+      stackStatusReason: member.stack.status.endsWith('_FAILED') ? member.stack.reason : '',
     };
   }
 
   async #refresh(): Promise<void> {
-    const listed = (await this.#world.heat.list(STACK_TAG)).filter(({ name }) => memberOfStack(name) !== undefined);
+    const { federation, heat } = this.#world;
+    const found = await heat.list(stackTag(federation));
+    const listed = found.filter(({ name }) => memberOfStack(federation, name) !== undefined);
     for (const summary of listed) await this.#see(summary);
     const names = new Set(listed.map(({ name }) => name));
     for (const member of [...this.#members.values()]) if (!names.has(member.stack.name)) this.#lose(member);
@@ -132,9 +149,10 @@ export class RegionWatch {
   }
 
   async #see(summary: StackSummary): Promise<void> {
-    const memberId = memberOfStack(summary.name) ?? '';
+    const memberId = memberOfStack(this.#world.federation, summary.name) ?? '';
     const known = this.#members.get(memberId);
-    const isSame = known?.stack.id === summary.id && known.stack.status === summary.status;
+    const isSame =
+      known?.stack.id === summary.id && known.stack.status === summary.status && known.stack.reason === summary.reason;
     const isWhole = known?.location !== undefined || summary.status.endsWith('_IN_PROGRESS');
     if (known === undefined || !isSame || !isWhole) {
       const stack = await this.#world.heat.show(summary);
@@ -142,8 +160,14 @@ export class RegionWatch {
       // Listed with our tag and without our parameters: somebody else's, and left alone.
       if (seen === undefined) return;
       const before = this.#members.get(memberId);
-      this.#members.set(memberId, { ...seen, agent: before?.agent ?? AWAITED, observer: before?.observer });
-      if (before?.stack.status !== seen.stack.status || before.stack.id !== seen.stack.id) this.#tell(memberId);
+      this.#members.set(memberId, {
+        ...seen,
+        agent: before?.agent ?? AWAITED,
+        agentSince: before?.agentSince ?? this.#world.clock.now(),
+        observer: before?.observer,
+      });
+      const isNews = before?.stack.status !== seen.stack.status || before.stack.reason !== seen.stack.reason;
+      if (isNews || before?.stack.id !== seen.stack.id) this.#tell(memberId);
     }
     this.#watchAgent(memberId);
   }
@@ -161,15 +185,20 @@ export class RegionWatch {
     if (!isDialled || member.observer?.location.address !== location.address) {
       member.observer?.close();
       member.observer = undefined;
-      member.agent = AWAITED;
+      this.#setAgent(member, AWAITED);
     }
     if (!isDialled || member.observer !== undefined) return;
     member.observer = new AgentObserver(location, this.#world, (view) => {
       const current = this.#members.get(memberId);
       if (current === undefined) return;
-      current.agent = view;
+      this.#setAgent(current, view);
       this.#tell(memberId);
     });
+  }
+
+  #setAgent(member: Tracked, view: AgentView): void {
+    if (member.agent.state !== view.state) member.agentSince = this.#world.clock.now();
+    member.agent = view;
   }
 
   #lose(member: Tracked): void {
@@ -180,12 +209,13 @@ export class RegionWatch {
     this.#publish({ ...observation, stackStatus: '', gone: true, peer: undefined });
   }
 
-  /** Logs when Heat falls silent and when it is heard again, not every time in between. */
-  #note(isHeard: boolean, error?: unknown): void {
-    if (isHeard === this.#isHeard || this.#ending.signal.aborted) return;
-    this.#isHeard = isHeard;
-    if (isHeard) this.#world.log.info('Heat is heard again');
-    else this.#world.log.warn({ err: error }, 'stacks cannot be listed');
+  /** Keeps why Heat does not answer; logs when it falls silent and when it is heard again, not every time in between. */
+  #note(error?: unknown): void {
+    if (this.#ending.signal.aborted) return;
+    const wasHeard = this.#heatFailure === '';
+    this.#heatFailure = error === undefined ? '' : toStatus(error).details;
+    if (error === undefined && !wasHeard) this.#world.log.info('Heat is heard again');
+    if (error !== undefined && wasHeard) this.#world.log.warn({ err: error }, 'stacks cannot be listed');
   }
 
   #tell(memberId: string): void {

@@ -47,6 +47,10 @@ export async function relay(
       const value = await callUnary(client.follow.bind(client), command.value, options);
       return { answer: { $case: 'follow', value } };
     }
+    case 'promise': {
+      const value = await callUnary(client.promise.bind(client), command.value, options);
+      return { answer: { $case: 'promise', value } };
+    }
     case 'open': {
       const value = await callUnary(client.open.bind(client), command.value, options);
       return { answer: { $case: 'open', value } };

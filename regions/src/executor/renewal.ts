@@ -1,19 +1,28 @@
-// Renews the certificates of the members that are reached, long before they end.
+// Renews certificates long before they end: the executor's own, and those of the members that are reached.
 import { AgentState, pause } from '@argosy/proto';
 import type { Logger } from 'pino';
 import { type Enroller, renewIfDue } from './enrolment.ts';
+import type { OwnCertificate } from './own-certificate.ts';
 import type { RegionWatch } from './region-watch.ts';
 
-const CHECK_EVERY_MS = 3_600_000;
+export interface RenewalWorld {
+  readonly enroller: Enroller;
+  readonly own: OwnCertificate;
+  readonly watch: RegionWatch;
+  readonly checkEveryMs: number;
+  readonly log: Logger;
+}
 
-/** Looks at every reachable member's certificate once an hour, until the signal. */
-export async function renewCertificates(
-  world: { readonly enroller: Enroller; readonly watch: RegionWatch; readonly log: Logger },
-  signal: AbortSignal,
-): Promise<void> {
-  const { enroller, watch, log } = world;
+/** Looks at every certificate at each interval, until the signal. */
+export async function renewCertificates(world: RenewalWorld, signal: AbortSignal): Promise<void> {
+  const { enroller, own, watch, checkEveryMs, log } = world;
   while (!signal.aborted) {
-    await pause(enroller.clock, CHECK_EVERY_MS, signal);
+    await pause(enroller.clock, checkEveryMs, signal);
+    try {
+      await own.renewIfDue();
+    } catch (error) {
+      log.warn({ err: error }, 'own certificate not renewed');
+    }
     for (const { agent, location, memberId } of watch.members()) {
       if (signal.aborted) return;
       if (agent.state !== AgentState.REACHABLE || location === undefined) continue;

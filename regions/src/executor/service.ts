@@ -9,6 +9,7 @@ import { CommandError, isServiceError, toStatus } from './command-error.ts';
 import type { ExecutorSettings } from './config.ts';
 import { type Location, readMemberStack } from './member-stack.ts';
 import type { Members } from './members.ts';
+import type { Metrics } from './metrics.ts';
 import { serveObserve } from './observe-stream.ts';
 import type { RegionWatch } from './region-watch.ts';
 import { recipient, relay } from './relay.ts';
@@ -22,6 +23,7 @@ export interface ServiceWorld {
   readonly links: AgentLinks;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly metrics: Metrics;
   report(): RegionReport;
 }
 
@@ -63,7 +65,7 @@ export function createService(world: ServiceWorld): ExecutorServiceServer {
 async function locate(world: ServiceWorld, memberId: string): Promise<Location> {
   const seen = world.watch.member(memberId)?.location;
   if (seen !== undefined) return seen;
-  const stack = await world.heat.find(stackName(memberId));
+  const stack = await world.heat.find(stackName(world.config.federation, memberId));
   const location = stack === undefined ? undefined : readMemberStack(stack, world.config)?.location;
   if (location !== undefined) return location;
   if (stack === undefined)
@@ -78,9 +80,13 @@ function unary<Request, Response>(
 ): (call: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>) => void {
   return (call, callback) => {
     handle(call).then(
-      (response) => callback(null, response),
+      (response) => {
+        world.metrics.request(name, 'OK');
+        callback(null, response);
+      },
       (error: unknown) => {
         const told = toStatus(error);
+        world.metrics.request(name, status[told.code] ?? 'UNKNOWN');
         // An agent's refusal is the agent's to log.
         const level = told.code === status.INTERNAL ? 'error' : 'warn';
         if (!isServiceError(error))

@@ -24,10 +24,10 @@ test('the same wish gives the same request, named after the member', (t) => {
   const first = stackRequest(spec('c1-1'), region);
 
   t.deepEqual(stackRequest(spec('c1-1'), region), first);
-  t.is(first.name, 'argosy-c1-1');
-  t.deepEqual(first.tags, ['argosy', 'c1']);
-  t.is(memberOfStack(stackName('c1-1')), 'c1-1');
-  t.is(memberOfStack('something-else'), undefined);
+  t.is(first.name, 'argosy-test-c1-1');
+  t.deepEqual(first.tags, ['argosy-test', 'c1']);
+  t.is(memberOfStack(FEDERATION, stackName(FEDERATION, 'c1-1')), 'c1-1');
+  t.is(memberOfStack(FEDERATION, 'argosy-other-c1-1'), undefined);
 });
 
 test('the guest is told who it is and whom to obey, and no secret of the region', (t) => {
@@ -48,6 +48,17 @@ test('a volume type is asked for only where the region names one', (t) => {
   const typed = stackRequest(spec('c1-1'), { ...region, config: { ...config, volumeType: 'fast' } });
   t.deepEqual(volumeOf(typed.template), { ...volumeOf(typed.template), volume_type: { get_param: 'volume_type' } });
   t.is(typed.parameters.volume_type, 'fast');
+});
+
+test('members and executors are admitted to agent and database, clients to the database', (t) => {
+  const narrow = { ...config, peerCidrs: ['10.0.0.0/8'], clientCidrs: ['10.0.0.0/8', 'fd00::/8'] };
+  const rules = (given: typeof config) =>
+    (stackRequest(spec('c1-1'), { ...region, config: given }).parameters.rules as Record<string, unknown>[]).map(
+      (rule) => `${rule.ethertype} ${rule.port_range_min} ${rule.remote_ip_prefix}`,
+    );
+
+  t.deepEqual(rules(config), ['IPv4 8791 0.0.0.0/0', 'IPv4 5432 0.0.0.0/0']);
+  t.deepEqual(rules(narrow), ['IPv4 8791 10.0.0.0/8', 'IPv4 5432 10.0.0.0/8', 'IPv6 5432 fd00::/8']);
 });
 
 test('every template is whole: what it names is sent along, and each parameter has a value or a default', (t) => {

@@ -5,14 +5,13 @@ import { datastores } from '@argosy/datastores';
 import { AGENT_PORT, enrolmentToken, identityUri, MemberKind, type MemberSpec } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import { parse } from 'yaml';
-import type { NewStack } from '../openstack/heat.ts';
+import type { NewStack, Stack } from '../openstack/heat.ts';
 import { CommandError } from './command-error.ts';
 import type { ExecutorSettings } from './config.ts';
 
-/** Every stack of ours has this tag. */
-export const STACK_TAG = 'argosy';
 const STACK_PREFIX = 'argosy-';
-const CREATE_TIMEOUT_MINUTES = 20;
+/** Heat's own limit of one create or update. */
+export const STACK_TIMEOUT_MINUTES = 20;
 const MEMBER_ID = /^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/;
 const MAX_VOLUME_GIB = 65_536;
 
@@ -36,13 +35,19 @@ export function readTemplates(): Templates {
   };
 }
 
-export function stackName(memberId: string): string {
-  return `${STACK_PREFIX}${memberId}`;
+/** Every stack of a federation has this tag: two federations may share a project and see their own stacks only. */
+export function stackTag(federation: string): string {
+  return `${STACK_PREFIX}${federation}`;
 }
 
-/** The member that a stack of this name is of; undefined when the stack is not ours. */
-export function memberOfStack(name: string): string | undefined {
-  return name.startsWith(STACK_PREFIX) ? name.slice(STACK_PREFIX.length) : undefined;
+export function stackName(federation: string, memberId: string): string {
+  return `${stackTag(federation)}-${memberId}`;
+}
+
+/** The member that a stack of this name is of; undefined when the stack is not this federation's. */
+export function memberOfStack(federation: string, name: string): string | undefined {
+  const prefix = `${stackTag(federation)}-`;
+  return name.startsWith(prefix) ? name.slice(prefix.length) : undefined;
 }
 
 /** What a stack's kind of member is called outside the protocol. */
@@ -88,10 +93,10 @@ export function stackRequest(
   },
 ): NewStack {
   const { config, templates } = region;
-  const flavor = config.flavors.find(({ name }) => name === spec.flavor);
+  const port = datastores.find(spec.datastore)?.port ?? 0;
   return {
-    name: stackName(spec.memberId),
-    tags: [STACK_TAG, spec.clusterId],
+    name: stackName(config.federation, spec.memberId),
+    tags: [stackTag(config.federation), spec.clusterId],
     template: memberTemplate(templates, config.volumeType),
     environment: { resource_registry: REGISTRY },
     files: templates.files,
@@ -103,16 +108,63 @@ export function stackRequest(
       version: spec.version,
       availability_zone: spec.zone,
       image: config.image,
-      flavor: flavor?.openstackFlavor ?? spec.flavor,
+      flavor: openstackFlavor(spec.flavor, config),
       network: config.network,
       volume_size: spec.volumeGib,
       ...(config.volumeType === undefined ? {} : { volume_type: config.volumeType }),
       user_data: userData(spec, region),
       agent_port: AGENT_PORT,
-      datastore_port: datastores.find(spec.datastore)?.port ?? 0,
+      datastore_port: port,
+      rules: admissionRules(config, port),
     },
-    timeoutMinutes: CREATE_TIMEOUT_MINUTES,
+    timeoutMinutes: STACK_TIMEOUT_MINUTES,
   };
+}
+
+/**
+ * What a stack's parameters must become for the member to be as wished; undefined when it is so already. A stack whose
+ * last update or check failed is updated in any case: Heat then does what it left undone.
+ * @throws CommandError INVALID_ARGUMENT when the volume would have to shrink.
+ */
+export function stackChange(
+  stack: Stack,
+  spec: MemberSpec,
+  config: ExecutorSettings,
+): { readonly flavor: string; readonly volume_size: number } | undefined {
+  const [flavor, size] = [openstackFlavor(spec.flavor, config), volumeGib(stack)];
+  if (spec.volumeGib < size) {
+    const message = `The volume of ${spec.memberId} has ${size} GiB and cannot shrink to ${spec.volumeGib} GiB.`;
+    throw new CommandError(status.INVALID_ARGUMENT, message);
+  }
+  const { flavor: had, volume_size: hadGib } = stack.parameters;
+  const isAsWished = had === flavor && Number(hadGib) === spec.volumeGib && size === spec.volumeGib;
+  return isAsWished && stack.status.endsWith('_COMPLETE') ? undefined : { flavor, volume_size: spec.volumeGib };
+}
+
+/** The volume as it is: what a failed update was asked stands in the parameters, what it did in the outputs. */
+export function volumeGib(stack: Stack): number {
+  const told = stack.outputs.volume_gib;
+  return told === undefined || told === null || told === '' ? Number(stack.parameters.volume_size) : Number(told);
+}
+
+function openstackFlavor(name: string, config: ExecutorSettings): string {
+  return config.flavors.find((flavor) => flavor.name === name)?.openstackFlavor ?? name;
+}
+
+/** Members and executors reach agent and database, clients the database only. */
+function admissionRules({ peerCidrs, clientCidrs }: ExecutorSettings, port: number): object[] {
+  const rule = (cidr: string, to: number): object => ({
+    protocol: 'tcp',
+    ethertype: cidr.includes(':') ? 'IPv6' : 'IPv4',
+    port_range_min: to,
+    port_range_max: to,
+    remote_ip_prefix: cidr,
+  });
+  return [
+    ...peerCidrs.map((cidr) => rule(cidr, AGENT_PORT)),
+    // Neutron refuses a rule that is there twice.
+    ...[...new Set([...peerCidrs, ...clientCidrs])].map((cidr) => rule(cidr, port)),
+  ];
 }
 
 /** An empty volume type is not the default one for Cinder, so without a type the property is left out. */

@@ -3,11 +3,12 @@
 import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import type { GuestProcesses } from '../guests/guest-processes.ts';
+import type { ProcessRef } from '../guests/process-table.ts';
 import { allotAddress } from './addresses.ts';
 import { Collection } from './collection.ts';
 import type { MicrocloudSettings } from './config.ts';
-import type { GuestProcesses } from './guest-processes.ts';
-import type { ProcessRef } from './processes.ts';
+import type { Faults } from './faults.ts';
 
 export interface Port {
   readonly id: string;
@@ -30,7 +31,7 @@ export interface Server {
   readonly portId: string;
   readonly userData: string;
   /** Nova's words. */
-  readonly status: 'BUILD' | 'ACTIVE' | 'SHUTOFF' | 'ERROR';
+  readonly status: 'BUILD' | 'ACTIVE' | 'RESIZE' | 'SHUTOFF' | 'ERROR';
   readonly process: ProcessRef | null;
 }
 
@@ -39,6 +40,9 @@ export class ResourceError extends Error {
   override readonly name = 'ResourceError';
 }
 
+const NO_HOST =
+  'Went to status ERROR due to "Message: No valid host was found. There are not enough hosts available., Code: 500"';
+
 /** How often the processes of active servers are looked at. */
 const LOOK_MS = 1_000;
 /** A server is called dead this long after it ended: when the whole machine stops, it ends before we do. */
@@ -46,6 +50,7 @@ const DEAD_AFTER_MS = 3_000;
 
 export class Cloud {
   readonly config: MicrocloudSettings;
+  readonly faults: Pick<Faults, 'state'>;
   readonly #servers: Collection<Server>;
   readonly #ports: Collection<Port>;
   readonly #volumes: Collection<Volume>;
@@ -54,8 +59,13 @@ export class Cloud {
   readonly #deadSince = new Map<string, number>();
   readonly #looking: NodeJS.Timeout;
 
-  constructor(config: MicrocloudSettings, processes: GuestProcesses, log: Logger) {
+  constructor(
+    config: MicrocloudSettings,
+    world: { readonly processes: GuestProcesses; readonly faults: Pick<Faults, 'state'>; readonly log: Logger },
+  ) {
+    const { processes, faults, log } = world;
     this.config = config;
+    this.faults = faults;
     this.#log = log;
     this.#processes = processes;
     this.#servers = new Collection(join(config.directory, 'servers'));
@@ -125,6 +135,14 @@ export class Cloud {
     if (this.#volumes.get(id) === undefined) this.#volumes.put({ id, sizeGib, serverId: null });
   }
 
+  /** In place: the guest sees a larger disk. */
+  extendVolume(id: string, sizeGib: number): void {
+    const volume = this.#volumes.get(id);
+    if (volume === undefined) throw new ResourceError(`Volume ${id} could not be found.`);
+    if (sizeGib < volume.sizeGib) throw new ResourceError('NotSupported: Shrinking volume is not supported.');
+    this.#volumes.put({ ...volume, sizeGib });
+  }
+
   deleteVolume(id: string): void {
     rmSync(this.#volumePath(id), { recursive: true, force: true });
     this.#volumes.remove(id);
@@ -154,15 +172,39 @@ export class Cloud {
       throw new ResourceError('BadRequest: The requested availability zone is not available (HTTP 400)');
     const there = this.servers().filter((other) => other.zone === zone.name && other.status !== 'ERROR').length;
     const record: Server = { ...server, status: 'BUILD', process: null };
-    if (there >= (zone.capacity ?? Number.POSITIVE_INFINITY)) {
+    if (there >= (zone.capacity ?? Number.POSITIVE_INFINITY) || this.#isFull(zone.name)) {
       this.#servers.put({ ...record, status: 'ERROR' });
-      throw new ResourceError(
-        'Went to status ERROR due to "Message: No valid host was found. There are not enough hosts available., Code: 500"',
-      );
+      throw new ResourceError(NO_HOST);
     }
     // On disk before it runs: whoever finds this record can find the process by the server's run directory.
     this.#servers.put(record);
     await this.#start(record);
+  }
+
+  /** Stops the server and starts it again in its new size, with the same user data, port and volume. */
+  async resizeServer(id: string, flavor: string): Promise<void> {
+    const server = this.#servers.get(id);
+    if (server === undefined) throw new ResourceError(`Server ${id} could not be found.`);
+    // The hosts are asked before anything is stopped.
+    if (this.#isFull(server.zone)) throw new ResourceError(NO_HOST);
+    const resized: Server = { ...server, flavor, status: 'RESIZE' };
+    this.#servers.put({ ...server, status: 'RESIZE' });
+    await this.#stop(server);
+    this.#servers.put({ ...resized, process: null });
+    await this.#start({ ...resized, process: null });
+  }
+
+  /** Takes the server from its port and its volume, so that another can have them. */
+  async releaseServer(id: string): Promise<void> {
+    const server = this.#servers.get(id);
+    if (server !== undefined) await this.#stop(server);
+  }
+
+  /** Nova's word for the server as it is now, seen or not. */
+  serverStatus(id: string): string {
+    const server = this.#servers.get(id);
+    if (server === undefined) return 'DELETED';
+    return server.status === 'ACTIVE' && !this.#processes.isRunning(server) ? 'SHUTOFF' : server.status;
   }
 
   async deleteServer(id: string): Promise<void> {
@@ -172,6 +214,10 @@ export class Cloud {
     this.#processes.clean(server);
     this.#servers.remove(id);
     this.#deadSince.delete(id);
+  }
+
+  #isFull(zone: string): boolean {
+    return this.faults.state.zone_full.includes(zone);
   }
 
   async #start(server: Server): Promise<void> {

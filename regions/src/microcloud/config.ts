@@ -23,6 +23,8 @@ export const microcloudConfig = z.strictObject({
   lifeline: z.string().optional(),
   /** What a server runs. */
   serverCommand: z.array(z.string()).min(1),
+  /** Opens the door for faults (`PUT /faults` on Heat's port), which nothing guards. */
+  faults: z.boolean().default(false),
   enginesFile: z.string().optional(),
   databaseUser: z.string().optional(),
   /** `capacity`: how many servers the zone's hosts can take. */

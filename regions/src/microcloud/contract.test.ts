@@ -167,3 +167,45 @@ test('Heat: what a failed create has finished stays, and a delete clears it', as
   await call(byId, { method: 'DELETE', token });
   await until(async () => (await call(byId, { token })).body.stack.stack_status === 'DELETE_COMPLETE');
 });
+
+test('Heat: an update is accepted whatever the stack does, keeps what it is not given, and the latest one counts', async (t) => {
+  const { stacks, token } = await cloud(t);
+  const template = {
+    ...TEMPLATE,
+    parameters: { size: { type: 'number', default: 1 }, secret: { type: 'string', default: 'x' } },
+    resources: {
+      volume: { type: 'OS::Cinder::Volume', properties: { size: { get_param: 'size' } } },
+      port: { type: 'OS::Neutron::Port', properties: { network: 'members' } },
+    },
+    outputs: { size: { value: { get_attr: ['volume', 'size'] } } },
+  };
+  const body = { stack_name: 'x', template, parameters: { secret: 'kept' } };
+  const made = await call(stacks, { method: 'POST', token, body });
+  const byId = `${stacks}/x/${made.body.stack.id}`;
+  const patch = (given: object): Promise<Answer> => call(byId, { method: 'PATCH', token, body: given });
+  const shown = async () => (await call(byId, { token })).body.stack;
+
+  const accepted = await patch({ existing: true, parameters: { size: 2 } });
+  t.is(accepted.status, 202);
+  t.regex(accepted.headers.get('content-type') ?? '', /html/);
+  t.is((await patch({ existing: true, parameters: { size: 3 } })).status, 202);
+  await until(async () => (await shown()).stack_status === 'UPDATE_COMPLETE');
+  t.like(await shown(), { outputs: [{ output_value: 3 }] });
+  t.like((await shown()).parameters, { size: '3', secret: 'kept' });
+
+  t.is((await patch({ existing: true, parameters: { size: 2 } })).status, 202);
+  await until(async () => (await shown()).stack_status === 'UPDATE_FAILED');
+  t.regex((await shown()).stack_status_reason, /resources\.volume: NotSupported: Shrinking volume/);
+  t.is((await patch({ parameters: { size: 4 } })).status, 400);
+  t.is((await patch({ existing: true, parameters: { width: 4 } })).status, 400);
+  const put = (given: object): Promise<Answer> => call(byId, { method: 'PUT', token, body: given });
+  t.is((await put({ existing: true, template })).status, 400);
+  const { port: _dropped, ...resources } = template.resources;
+  t.is((await put({ template: { ...template, resources }, parameters: { size: 4 } })).status, 202);
+  await until(async () => (await shown()).stack_status === 'UPDATE_COMPLETE');
+  const left = (await call(`${byId}/resources`, { token })).body.resources;
+  t.deepEqual(
+    left.map((resource: Record<string, string>) => resource.resource_name),
+    ['volume'],
+  );
+});

@@ -3,10 +3,13 @@ import { Router } from '@koa/router';
 import type Koa from 'koa';
 import type { Context } from 'koa';
 import type { Logger } from 'pino';
-import { readTemplate, TemplateError } from './hot.ts';
+import type { Faults } from './faults.ts';
+import { eventBody, links, listed, resourceBody, selfOf, shown, statusOf } from './heat-bodies.ts';
+import { TemplateError } from './hot.ts';
 import type { Directory } from './identity.ts';
 import type { Properties } from './resource-types.ts';
-import type { ResourceRecord, StackEventRecord, StackRecord, Stacks } from './stacks.ts';
+import type { StackRecord } from './stack-records.ts';
+import type { Stacks } from './stacks.ts';
 import type { Tokens } from './tokens.ts';
 import { bodyOf, createApp, HttpError } from './web.ts';
 
@@ -22,10 +25,17 @@ const EXPLANATIONS: Readonly<Record<number, readonly [title: string, explanation
 };
 const STACK_NAME = /^[a-zA-Z][a-zA-Z0-9_.-]{0,254}$/;
 const DEFAULT_TIMEOUT_MINUTES = 60;
-const HIDDEN = '******';
 
-export function createHeat(stacks: Stacks, directory: Directory, tokens: Tokens, log: Logger): Koa {
-  const app = createApp(log, heatError);
+export function createHeat(world: {
+  readonly stacks: Stacks;
+  readonly directory: Directory;
+  readonly tokens: Tokens;
+  readonly faults: Faults;
+  readonly log: Logger;
+}): Koa {
+  const { stacks, directory, tokens } = world;
+  const app = createApp(world.log, heatError);
+  app.use(world.faults.guard('heat'));
   const router = new Router();
 
   router.get('/', (context) => {
@@ -60,6 +70,16 @@ export function createHeat(stacks: Stacks, directory: Directory, tokens: Tokens,
     context.set('location', selfOf(context, stack));
     context.body = '';
   });
+  addStackRoutes(router, stacks);
+  app.use(router.routes());
+  app.use(() => {
+    throw notFound('The resource could not be found.');
+  });
+  return app;
+}
+
+/** What is asked of one stack, by its name and its id. */
+function addStackRoutes(router: Router, stacks: Stacks): void {
   const under = '/v1/:project/stacks/:name/:id';
   router.get(under, (context) => {
     context.body = { stack: shown(context, named(context, stacks), stacks) };
@@ -67,6 +87,26 @@ export function createHeat(stacks: Stacks, directory: Directory, tokens: Tokens,
   router.delete(under, (context) => {
     stacks.remove(named(context, stacks));
     context.status = 204;
+  });
+  router.patch(under, (context) => {
+    const stack = named(context, stacks);
+    const { existing, parameters } = bodyOf(context);
+    if (existing !== true) throw new TemplateError('No template specified', 'HTTPBadRequest');
+    stacks.update(stack, { ...stack, parameters: { ...stack.parameters, ...(parameters as Properties | undefined) } });
+    accepted(context);
+  });
+  router.put(under, (context) => {
+    const stack = named(context, stacks);
+    const body = bodyOf(context);
+    if (body.existing !== undefined) throw new TemplateError('existing is for PATCH only', 'HTTPBadRequest');
+    stacks.update(stack, stackSource(body));
+    accepted(context);
+  });
+  router.post(`${under}/actions`, (context) => {
+    if (!('check' in bodyOf(context))) throw new TemplateError('Invalid action', 'HTTPBadRequest');
+    stacks.check(named(context, stacks));
+    context.status = 200;
+    context.body = '';
   });
   router.get(`${under}/resources`, (context) => {
     const stack = named(context, stacks);
@@ -79,11 +119,6 @@ export function createHeat(stacks: Stacks, directory: Directory, tokens: Tokens,
     const events = context.query.sort_dir === 'desc' ? [...stack.events].reverse() : stack.events;
     context.body = { events: page(context, events).map((event) => eventBody(context, stack, event)) };
   });
-  app.use(router.routes());
-  app.use(() => {
-    throw notFound('The resource could not be found.');
-  });
-  return app;
 }
 
 function newStack(context: Context) {
@@ -94,7 +129,6 @@ function newStack(context: Context) {
       `Invalid stack name ${name} must contain only alphanumeric or "_-." characters, must start with alpha and must be 255 characters or less.`,
     );
   }
-  if (body.template === undefined) throw new TemplateError('No template specified', 'HTTPBadRequest');
   const tags = String(body.tags ?? '')
     .split(',')
     .map((tag) => tag.trim());
@@ -105,12 +139,26 @@ function newStack(context: Context) {
     projectId: project(context),
     owner: String(context.state.userName),
     tags: tags.filter((tag) => tag !== ''),
+    ...stackSource(body),
+    timeoutMinutes: Number(body.timeout_mins ?? DEFAULT_TIMEOUT_MINUTES),
+  };
+}
+
+function stackSource(body: Record<string, unknown>) {
+  if (body.template === undefined) throw new TemplateError('No template specified', 'HTTPBadRequest');
+  return {
     template: body.template,
     environment: body.environment ?? {},
     files: (body.files ?? {}) as Record<string, string>,
     parameters: (body.parameters ?? {}) as Properties,
-    timeoutMinutes: Number(body.timeout_mins ?? DEFAULT_TIMEOUT_MINUTES),
   };
+}
+
+/** Heat's answer to an update is a page for people. */
+function accepted(context: Context): void {
+  context.status = 202;
+  context.type = 'html';
+  context.body = '<html><head><title>202 Accepted</title></head><body><h1>202 Accepted</h1></body></html>';
 }
 
 function filtered(context: Context, stacks: readonly StackRecord[]): StackRecord[] {
@@ -139,92 +187,8 @@ function named(context: Context, stacks: Stacks): StackRecord {
   return stack;
 }
 
-function listed(context: Context, stack: StackRecord): Record<string, unknown> {
-  return {
-    id: stack.id,
-    stack_name: stack.name,
-    stack_status: statusOf(stack),
-    stack_status_reason: stack.reason,
-    description: (stack.template as { description?: string }).description ?? 'No description',
-    creation_time: seconds(stack.createdAt),
-    updated_time: null,
-    deletion_time: stack.deletedAt === null ? null : seconds(stack.deletedAt),
-    stack_owner: stack.owner,
-    stack_user_project_id: null,
-    parent: null,
-    tags: stack.tags.length === 0 ? null : stack.tags,
-    links: links(context, stack),
-  };
-}
-
-function shown(context: Context, stack: StackRecord, stacks: Stacks): Record<string, unknown> {
-  const schema = readTemplate(stack.template).parameters;
-  const parameters = Object.entries(stack.parameters).map(([name, value]) => [
-    name,
-    schema[name]?.hidden === true ? HIDDEN : String(value),
-  ]);
-  const builtIn = { 'OS::project_id': stack.projectId, 'OS::stack_id': stack.id, 'OS::stack_name': stack.name };
-  return {
-    ...listed(context, stack),
-    capabilities: [],
-    notification_topics: [],
-    disable_rollback: true,
-    timeout_mins: stack.timeoutMinutes,
-    template_description: (stack.template as { description?: string }).description ?? 'No description',
-    parameters: { ...builtIn, ...Object.fromEntries(parameters) },
-    outputs: stacks
-      .outputs(stack)
-      .map(({ key, description, value }) => ({ output_key: key, description, output_value: value })),
-  };
-}
-
-function resourceBody(context: Context, stack: StackRecord, resource: ResourceRecord): Record<string, unknown> {
-  return {
-    resource_name: resource.name,
-    logical_resource_id: resource.name,
-    physical_resource_id: resource.physicalId,
-    resource_type: resource.type,
-    resource_status: resource.status,
-    resource_status_reason: resource.reason,
-    creation_time: seconds(stack.createdAt),
-    updated_time: seconds(resource.updatedAt),
-    required_by: [],
-    links: [{ rel: 'self', href: `${selfOf(context, stack)}/resources/${resource.name}` }],
-  };
-}
-
-function eventBody(context: Context, stack: StackRecord, event: StackEventRecord): Record<string, unknown> {
-  return {
-    id: event.id,
-    event_time: seconds(event.time),
-    resource_name: event.resourceName,
-    logical_resource_id: event.resourceName,
-    physical_resource_id: event.physicalId,
-    resource_status: event.status,
-    resource_status_reason: event.reason,
-    links: [{ rel: 'self', href: `${selfOf(context, stack)}/resources/${event.resourceName}/events/${event.id}` }],
-  };
-}
-
-function links(context: Context, stack: StackRecord): object[] {
-  return [{ rel: 'self', href: selfOf(context, stack) }];
-}
-
-function selfOf(context: Context, stack: StackRecord): string {
-  return `http://${context.host}/v1/${stack.projectId}/stacks/${stack.name}/${stack.id}`;
-}
-
 function project(context: Context): string {
   return String(context.params.project);
-}
-
-function statusOf(stack: StackRecord): string {
-  return `${stack.action}_${stack.status}`;
-}
-
-/** Heat tells times without fractions. */
-function seconds(time: string): string {
-  return time.replace(/\.\d+Z$/, 'Z');
 }
 
 function notFound(message: string): HttpError {

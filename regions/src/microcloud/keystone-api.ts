@@ -3,6 +3,7 @@ import { Router } from '@koa/router';
 import type Koa from 'koa';
 import type { Context } from 'koa';
 import type { Logger } from 'pino';
+import type { Faults } from './faults.ts';
 import type { Directory, NamedRef } from './identity.ts';
 import type { Token, Tokens } from './tokens.ts';
 import { bodyOf, createApp, HttpError } from './web.ts';
@@ -24,8 +25,15 @@ interface AuthRequest {
   readonly scope?: { readonly project?: NamedRef } | 'unscoped';
 }
 
-export function createKeystone(directory: Directory, tokens: Tokens, log: Logger): Koa {
-  const app = createApp(log, (error) => keystoneError(error));
+export function createKeystone(world: {
+  readonly directory: Directory;
+  readonly tokens: Tokens;
+  readonly faults: Faults;
+  readonly log: Logger;
+}): Koa {
+  const { directory, tokens } = world;
+  const app = createApp(world.log, (error) => keystoneError(error));
+  app.use(world.faults.guard('keystone'));
   const router = new Router();
 
   router.get('/', (context) => {

@@ -4,11 +4,12 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '@argosy/proto';
 import type { Logger } from 'pino';
+import { GuestProcesses } from '../guests/guest-processes.ts';
 import { serveHttp } from '../http-server.ts';
 import { Cloud } from './cloud.ts';
 import { Collection } from './collection.ts';
 import type { MicrocloudSettings } from './config.ts';
-import { GuestProcesses } from './guest-processes.ts';
+import { Faults } from './faults.ts';
 import { createHeat } from './heat-api.ts';
 import { Directory } from './identity.ts';
 import { createKeystone } from './keystone-api.ts';
@@ -37,7 +38,9 @@ export async function startMicrocloud(
   mkdirSync(config.directory, { recursive: true, mode: 0o700 });
   const machines = new Collection<Machine>(join(config.directory, 'machine'));
   const known = machines.get('machine');
-  const cloud = new Cloud(config, new GuestProcesses(config, { path: world.path }, world.clock), world.log);
+  const faults = new Faults(config.faults, () => tokens.expireAll());
+  const processes = new GuestProcesses(config, { path: world.path }, world.clock);
+  const cloud = new Cloud(config, { processes, faults, log: world.log });
   if (known?.bootId !== config.bootId) {
     await cloud.boot();
     machines.put({
@@ -48,16 +51,16 @@ export async function startMicrocloud(
   }
 
   const stacks = new Stacks(cloud, world.log);
-  const tokens = new Tokens(machines.get('machine')?.tokenKey ?? '', world.clock);
+  const tokens: Tokens = new Tokens(machines.get('machine')?.tokenKey ?? '', world.clock);
   const { address, keystonePort, heatPort } = config.bind;
   // The catalog tells where both are, and a port may be any free one: the addresses are filled in once they are known.
   const endpoints = { keystone: '', heat: '' };
   const directory = new Directory(config, endpoints);
-  const keystone = await serveHttp(createKeystone(directory, tokens, world.log).callback(), {
+  const keystone = await serveHttp(createKeystone({ directory, tokens, faults, log: world.log }).callback(), {
     address,
     port: keystonePort,
   });
-  const heat = await serveHttp(createHeat(stacks, directory, tokens, world.log).callback(), {
+  const heat = await serveHttp(createHeat({ stacks, directory, tokens, faults, log: world.log }).callback(), {
     address,
     port: heatPort,
   });

@@ -1,5 +1,6 @@
 // The resource types that Argosy's templates use, on microcloud's plain model. Each says which properties it knows and
 // how one is made, removed and asked. Both ways can be repeated: what exists is not made again, what is gone stays gone.
+import { isDeepStrictEqual } from 'node:util';
 import { type Cloud, ResourceError } from './cloud.ts';
 
 export interface ResourceType {
@@ -9,6 +10,12 @@ export interface ResourceType {
   check?(cloud: Cloud, properties: Properties): string | undefined;
   /** The id of what will be made, where it is not a new one. */
   physicalId?(properties: Properties): string;
+  /** Changes it where it is. A type without this is made anew. */
+  update?(cloud: Cloud, id: string, before: Properties, after: Properties): Promise<void> | void;
+  /** What a check finds wrong with it. */
+  ailment?(cloud: Cloud, id: string): string | undefined;
+  /** Lets go of what its replacement will need. */
+  release?(cloud: Cloud, id: string): Promise<void>;
   create(cloud: Cloud, id: string, properties: Properties): Promise<void> | void;
   remove(cloud: Cloud, id: string): Promise<void> | void;
   attribute(cloud: Cloud, id: string, name: string): unknown;
@@ -49,6 +56,19 @@ const server: ResourceType = {
       userData: String(properties.user_data ?? ''),
     });
   },
+  async update(cloud, id, before, after) {
+    for (const name of ['image', 'availability_zone', 'networks']) {
+      if (isDeepStrictEqual(before[name], after[name])) continue;
+      throw new ResourceError(`NotSupported: microcloud does not play a change of a server's ${name}.`);
+    }
+    // The templates ignore changes of user data; a name means nothing here.
+    if (before.flavor !== after.flavor) await cloud.resizeServer(id, String(after.flavor));
+  },
+  ailment(cloud, id) {
+    const status = cloud.serverStatus(id);
+    return status === 'ACTIVE' ? undefined : `'status': expected 'ACTIVE', got '${status}'`;
+  },
+  release: (cloud, id) => cloud.releaseServer(id),
   remove: (cloud, id) => cloud.deleteServer(id),
   attribute(cloud, id, name) {
     const record = cloud.server(id);
@@ -75,6 +95,7 @@ const port: ResourceType = {
 const securityGroup: ResourceType = {
   properties: { name: false, description: false, rules: false },
   create: () => {},
+  update: () => {},
   remove: () => {},
   attribute: () => undefined,
 };
@@ -82,6 +103,7 @@ const securityGroup: ResourceType = {
 const volume: ResourceType = {
   properties: { name: false, size: true, volume_type: false },
   create: (cloud, id, properties) => cloud.createVolume(id, Number(properties.size)),
+  update: (cloud, id, _before, { size }) => cloud.extendVolume(id, Number(size)),
   remove: (cloud, id) => cloud.deleteVolume(id),
   attribute: (cloud, id, name) => (name === 'size' ? cloud.volume(id)?.sizeGib : undefined),
 };
@@ -90,6 +112,10 @@ const attachment: ResourceType = {
   properties: { instance_uuid: true, volume_id: true, mountpoint: false },
   physicalId: (properties) => String(properties.volume_id),
   create: (cloud, id, properties) => cloud.attachVolume(id, String(properties.instance_uuid)),
+  async update(cloud, id, _before, after) {
+    await cloud.detachVolume(id);
+    cloud.attachVolume(id, String(after.instance_uuid));
+  },
   remove: (cloud, id) => cloud.detachVolume(id),
   attribute: () => undefined,
 };

@@ -3,8 +3,9 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { callUnary, type EnsureMemberResponse, type ExecutorServiceClient } from '@argosy/proto';
+import { callUnary, type EnsureMemberResponse, type ExecutorServiceClient, type MemberSpec } from '@argosy/proto';
 import test, { type ExecutionContext } from 'ava';
+import { remove } from '../testing/calls.ts';
 import {
   executor,
   executorSettings,
@@ -22,7 +23,7 @@ import type { Server } from './cloud.ts';
 import type { MicrocloudConfig } from './config.ts';
 
 const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
-const ENSURE_LIMIT_MS = 30_000;
+const ENSURE_LIMIT_MS = 60_000;
 
 async function freePort(): Promise<number> {
   const server = createServer();
@@ -70,9 +71,13 @@ async function setting(t: ExecutionContext): Promise<Setting> {
   return { directory, config, child, gateway: await gatewayClient(t, started, authorities) };
 }
 
-function ensure(to: ExecutorServiceClient, memberId: string): Promise<EnsureMemberResponse> {
+function ensure(
+  to: ExecutorServiceClient,
+  memberId: string,
+  changes: Partial<MemberSpec> = {},
+): Promise<EnsureMemberResponse> {
   const deadline = new Date(Date.now() + ENSURE_LIMIT_MS);
-  return callUnary(to.ensureMember.bind(to), { header: undefined, member: spec(memberId) }, { deadline });
+  return callUnary(to.ensureMember.bind(to), { header: undefined, member: spec(memberId, changes) }, { deadline });
 }
 
 function servers(directory: string): Server[] {
@@ -93,10 +98,7 @@ test('servers outlive a killed microcloud, are found again and can be removed', 
   t.deepEqual(await ensure(gateway, 'c1-1'), made);
   t.deepEqual(guests(directory), before);
   t.is(servers(directory)[0]?.status, 'ACTIVE');
-  const header = { clusterId: 'c1', memberId: 'c1-1', epoch: 0, generation: 0, specRevision: 0, term: 0 };
-  const request = { header: { ...header, idempotencyKey: '', requestId: '' } };
-  const deadline = new Date(Date.now() + ENSURE_LIMIT_MS);
-  t.true((await callUnary(gateway.removeMember.bind(gateway), request, { deadline })).existed);
+  t.true(await remove(gateway, 'c1-1'));
   t.deepEqual(leftOvers(directory), []);
   t.deepEqual(readdirSync(join(directory, 'volumes')), []);
 });
@@ -146,4 +148,38 @@ test('a create that microcloud was killed in is stuck, and the executor makes th
   t.is(servers(directory).length, 1);
   t.is(guests(directory).length, 1);
   t.is(leftOvers(directory).length, 1);
+});
+
+test('an update that microcloud was killed in is stuck, and the executor has it done', async (t) => {
+  const { directory, config, child, gateway } = await setting(t);
+  const made = await ensure(gateway, 'c1-1');
+  const changing = ensure(gateway, 'c1-1', { flavor: 'large', volumeGib: 2 });
+  await until(() => servers(directory)[0]?.status === 'RESIZE');
+
+  await killed(child);
+  await run(t, directory, config);
+
+  t.deepEqual(await changing, { ...made, flavor: 'large', volumeGib: 2 });
+  t.like(servers(directory)[0], { flavor: 'm1.large', status: 'ACTIVE' });
+  t.is(guests(directory).length, 1);
+  t.is(leftOvers(directory).length, 1);
+});
+
+test('a delete that microcloud was killed in is stuck, and the executor has it done', async (t) => {
+  const { directory, config, child, gateway } = await setting(t);
+  await ensure(gateway, 'c1-1');
+  const removing = remove(gateway, 'c1-1');
+  const folder = join(directory, 'cloud/stacks');
+  await until(() =>
+    readdirSync(folder).some(
+      (name) => name.endsWith('.json') && readFileSync(join(folder, name), 'utf8').includes('"DELETE"'),
+    ),
+  );
+
+  await killed(child);
+  await run(t, directory, config);
+
+  t.true(await removing);
+  t.deepEqual(servers(directory), []);
+  t.deepEqual(leftOvers(directory), []);
 });

@@ -1,74 +1,42 @@
-// The engine of microcloud's Heat: makes a stack's resources in order, keeps an event of each step, and removes them in
-// the opposite order. Every step is on disk before the next. Killed in the middle it leaves the stack IN_PROGRESS, as
-// real Heat does: nobody goes on with it, and a delete works.
+// The stacks of microcloud's Heat. Every step of the work on one is on disk before the next. Killed in the middle it
+// leaves the stack IN_PROGRESS, as real Heat does: nobody goes on with it, and an update or a delete works. As in real
+// Heat a later request overtakes an earlier one: it is accepted at once and begins when the earlier has noticed.
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { type Cloud, ResourceError } from './cloud.ts';
+import type { Cloud } from './cloud.ts';
 import { Collection } from './collection.ts';
-import { bindParameters, resolve, type Scope, TemplateError } from './hot.ts';
+import { bindParameters, resolve, TemplateError } from './hot.ts';
 import { type Properties, resourceTypes } from './resource-types.ts';
-import { checkTree, nestedParameters, readTree, type StackSource, type Tree } from './stack-tree.ts';
+import {
+  type NewStackRequest,
+  planned,
+  type ResourceRecord,
+  type StackContent,
+  type StackEventRecord,
+  type StackRecord,
+} from './stack-records.ts';
+import { checkTree, readTree, type Tree } from './stack-tree.ts';
+import { check, clean, clear, converge, Superseded, scopeOf, type Work } from './stack-work.ts';
 
 /** Heat's own default; older ones are forgotten. */
 const MAX_EVENTS = 1_000;
 /** Deleted stacks still answer by id; the oldest are forgotten. */
 const MAX_DELETED = 200;
 
-export interface ResourceRecord {
-  readonly name: string;
-  readonly type: string;
-  status: string;
-  reason: string;
-  physicalId: string;
-  updatedAt: string;
-  /** Of a resource that is a template. */
-  resources?: Record<string, ResourceRecord>;
-}
+type Action = StackRecord['action'];
 
-export interface StackEventRecord {
-  readonly id: string;
-  readonly time: string;
-  readonly resourceName: string;
-  readonly physicalId: string;
-  readonly status: string;
-  readonly reason: string;
+interface Job {
+  readonly done: Promise<void>;
+  readonly action: Action;
 }
-
-export interface StackRecord extends StackSource {
-  readonly id: string;
-  readonly name: string;
-  readonly projectId: string;
-  readonly owner: string;
-  readonly tags: readonly string[];
-  readonly parameters: Properties;
-  readonly timeoutMinutes: number;
-  readonly createdAt: string;
-  action: 'CREATE' | 'DELETE';
-  status: 'IN_PROGRESS' | 'COMPLETE' | 'FAILED';
-  reason: string;
-  deletedAt: string | null;
-  readonly resources: Record<string, ResourceRecord>;
-  readonly events: StackEventRecord[];
-}
-
-export interface NewStackRequest extends StackSource {
-  readonly name: string;
-  readonly projectId: string;
-  readonly owner: string;
-  readonly tags: readonly string[];
-  readonly parameters: Properties;
-  readonly timeoutMinutes: number;
-}
-
-/** Thrown inside a create that a delete has overtaken. */
-class Superseded extends Error {}
 
 export class Stacks {
   readonly #cloud: Cloud;
   readonly #log: Logger;
   readonly #stacks: Collection<StackRecord>;
-  readonly #work = new Map<string, Promise<void>>();
+  /** The newest piece of work of each stack. */
+  readonly #jobs = new Map<string, Job>();
 
   constructor(cloud: Cloud, log: Logger) {
     this.#cloud = cloud;
@@ -98,47 +66,57 @@ export class Stacks {
     if (this.find(request.projectId, request.name) !== undefined) {
       throw new TemplateError(`The Stack (${request.name}) already exists.`, 'StackExists');
     }
-    const { tree, parameters } = this.check(request);
+    const { tree, parameters } = this.#read(request);
     const stack: StackRecord = {
       ...request,
       parameters,
       id: randomUUID(),
       createdAt: now(),
+      updatedAt: null,
       action: 'CREATE',
       status: 'IN_PROGRESS',
-      reason: 'Stack CREATE started',
+      reason: '',
       deletedAt: null,
       resources: planned(tree),
       events: [],
     };
-    this.#stackEvent(stack);
-    this.#run(stack, () => this.#build(stack, tree));
+    this.#begin(stack, 'CREATE', (work) => converge(work, tree, parameters, stack.resources));
     return stack;
   }
 
-  /** Reads and checks templates and parameters. @throws TemplateError */
-  check(source: StackSource & { readonly parameters: Properties }): { tree: Tree; parameters: Properties } {
-    const tree = readTree(source, resourceTypes);
-    const unknown = (name: string): TemplateError =>
-      new TemplateError(`The Parameter (${name}) was not defined in template.`, 'UnknownUserParameter');
-    const parameters = bindParameters(tree.template, source.parameters, unknown);
-    const check = (type: string, properties: Properties) => resourceTypes[type]?.check?.(this.#cloud, properties);
-    checkTree(tree, parameters, check, resourceTypes);
-    return { tree, parameters };
+  /** Begins to bring a stack to this content, whatever it is doing. @throws TemplateError */
+  update(stack: StackRecord, content: StackContent): void {
+    if (stack.action === 'DELETE') {
+      throw new TemplateError('Updating a stack when it is deleting is not supported.', 'NotSupported');
+    }
+    const { tree, parameters } = this.#read(content);
+    const [before, { template, environment, files }] = [stack.resources, content];
+    const resources = planned(tree, before);
+    Object.assign(stack, { template, environment, files, parameters, resources, updatedAt: now() });
+    const dropped = Object.fromEntries(
+      Object.entries(before).filter(([name, { type }]) => resources[name]?.type !== type),
+    );
+    this.#begin(stack, 'UPDATE', async (work) => {
+      await converge(work, tree, parameters, resources);
+      await clear(work, dropped);
+      await clean(work, resources);
+    });
+  }
+
+  /** Begins to look at what the stack has made. */
+  check(stack: StackRecord): void {
+    if (stack.action !== 'DELETE') this.#begin(stack, 'CHECK', (work) => check(work, stack.resources));
   }
 
   /** Begins to delete a stack, whatever it is doing. A delete under way goes on. */
   remove(stack: StackRecord): void {
-    if (stack.deletedAt !== null) return;
-    const isUnderWay = stack.action === 'DELETE' && stack.status === 'IN_PROGRESS' && this.#work.has(stack.id);
-    if (isUnderWay) return;
-    this.#become(stack, 'DELETE', 'IN_PROGRESS', 'Stack DELETE started');
-    this.#run(stack, () => this.#clear(stack));
+    if (stack.deletedAt !== null || this.#jobs.get(stack.id)?.action === 'DELETE') return;
+    this.#begin(stack, 'DELETE', (work) => clear(work, stack.resources));
   }
 
   outputs(stack: StackRecord): { key: string; description: string; value: unknown }[] {
     const tree = readTree(stack, resourceTypes);
-    const scope = this.#scope(tree, stack.parameters, stack.resources);
+    const scope = scopeOf(this.#cloud, tree, stack.parameters, stack.resources);
     return Object.entries(tree.template.outputs).map(([key, { description, value }]) => ({
       key,
       description: description ?? 'No description given',
@@ -148,136 +126,72 @@ export class Stacks {
 
   /** Waits for what is under way; what comes after is not begun. */
   async settle(): Promise<void> {
-    await Promise.allSettled(this.#work.values());
+    await Promise.allSettled([...this.#jobs.values()].map(({ done }) => done));
+  }
+
+  /** Reads and checks templates and parameters. @throws TemplateError */
+  #read(source: StackContent): { tree: Tree; parameters: Properties } {
+    const tree = readTree(source, resourceTypes);
+    const unknown = (name: string): TemplateError =>
+      new TemplateError(`The Parameter (${name}) was not defined in template.`, 'UnknownUserParameter');
+    const parameters = bindParameters(tree.template, source.parameters, unknown);
+    const problem = (type: string, properties: Properties) => resourceTypes[type]?.check?.(this.#cloud, properties);
+    checkTree(tree, parameters, problem, resourceTypes);
+    return { tree, parameters };
   }
 
   /** One piece of work a stack at a time: a later one waits for the earlier to notice that it is overtaken. */
-  #run(stack: StackRecord, work: () => Promise<void>): void {
-    const before = this.#work.get(stack.id) ?? Promise.resolve();
-    const mine = before.then(work).catch((error: unknown) => {
-      this.#log.error({ err: error, stack: stack.name }, 'stack work failed');
-    });
-    this.#work.set(stack.id, mine);
-    void mine.then(() => {
-      if (this.#work.get(stack.id) === mine) this.#work.delete(stack.id);
-    });
-  }
-
-  async #build(stack: StackRecord, tree: Tree): Promise<void> {
-    try {
-      await this.#buildTree(stack, tree, stack.parameters, stack.resources, 0);
-      this.#become(stack, 'CREATE', 'COMPLETE', 'Stack CREATE completed successfully');
-    } catch (error) {
-      if (error instanceof Superseded) return;
-      this.#become(stack, 'CREATE', 'FAILED', `Resource CREATE failed: ${(error as Error).message}`);
-    }
-  }
-
-  async #buildTree(
-    stack: StackRecord,
-    tree: Tree,
-    parameters: Properties,
-    records: Record<string, ResourceRecord>,
-    depth: number,
-  ): Promise<void> {
-    const scope = this.#scope(tree, parameters, records);
-    for (const name of tree.order) {
-      const [definition, record] = [tree.template.resources[name], records[name]];
-      if (definition === undefined || record === undefined) continue;
-      // Resources are begun one after another, each in a turn of its own: a delete may have come between.
-      if (stack.action !== 'CREATE') throw new Superseded();
-      const properties = resolve(definition.properties, scope) as Properties;
-      const [nested, type] = [tree.nested[name], resourceTypes[definition.type]];
-      record.physicalId = type?.physicalId?.(properties) ?? randomUUID();
-      this.#resourceEvent(stack, record, 'CREATE_IN_PROGRESS', 'state changed', depth);
-      try {
-        if (nested !== undefined && record.resources !== undefined) {
-          await this.#buildTree(stack, nested, nestedParameters(nested, properties), record.resources, depth + 1);
-        } else {
-          await type?.create(this.#cloud, record.physicalId, properties);
-        }
-      } catch (error) {
-        if (error instanceof Superseded) throw error;
-        const reason = failure(error, name);
-        this.#resourceEvent(stack, record, 'CREATE_FAILED', reason, depth);
-        throw new ResourceError(reason, { cause: error });
-      }
-      this.#resourceEvent(stack, record, 'CREATE_COMPLETE', 'state changed', depth);
-    }
-    if (stack.action !== 'CREATE') throw new Superseded();
-  }
-
-  async #clear(stack: StackRecord): Promise<void> {
-    try {
-      const tree = readTree(stack, resourceTypes);
-      await this.#clearTree(stack, tree, stack.resources, 0);
-    } catch (error) {
-      this.#become(stack, 'DELETE', 'FAILED', `Resource DELETE failed: ${(error as Error).message}`);
-      return;
-    }
-    stack.deletedAt = now();
-    this.#become(stack, 'DELETE', 'COMPLETE', 'Stack DELETE completed successfully');
-    this.#forgetDeleted();
-  }
-
-  async #clearTree(
-    stack: StackRecord,
-    tree: Tree,
-    records: Record<string, ResourceRecord>,
-    depth: number,
-  ): Promise<void> {
-    for (const name of [...tree.order].reverse()) {
-      const record = records[name];
-      if (record === undefined || record.physicalId === '' || record.status === 'DELETE_COMPLETE') continue;
-      this.#resourceEvent(stack, record, 'DELETE_IN_PROGRESS', 'state changed', depth);
-      const nested = tree.nested[name];
-      try {
-        if (nested !== undefined) await this.#clearTree(stack, nested, record.resources ?? {}, depth + 1);
-        else await resourceTypes[record.type]?.remove(this.#cloud, record.physicalId);
-      } catch (error) {
-        this.#resourceEvent(stack, record, 'DELETE_FAILED', failure(error, name), depth);
-        throw error;
-      }
-      this.#resourceEvent(stack, record, 'DELETE_COMPLETE', 'state changed', depth);
-    }
-  }
-
-  #scope(tree: Tree, parameters: Properties, records: Readonly<Record<string, ResourceRecord>>): Scope {
-    const reference = (name: string): unknown => records[name]?.physicalId || undefined;
-    return {
-      parameter: (name) => parameters[name],
-      reference,
-      attribute: (name, attribute) => {
-        const [record, nested] = [records[name], tree.nested[name]];
-        if (record === undefined || record.physicalId === '') return undefined;
-        if (nested === undefined)
-          return resourceTypes[record.type]?.attribute(this.#cloud, record.physicalId, attribute);
-        // A nested stack's attributes are its outputs. Its own parameters follow from its resource's properties.
-        const properties = resolve(tree.template.resources[name]?.properties, this.#scope(tree, parameters, records));
-        const inner = this.#scope(nested, nestedParameters(nested, properties as Properties), record.resources ?? {});
-        return resolve(nested.template.outputs[attribute]?.value, inner);
-      },
+  #begin(stack: StackRecord, action: Action, act: (work: Work) => Promise<void>): void {
+    this.#become(stack, action, 'IN_PROGRESS', `Stack ${action} started`);
+    const before = this.#jobs.get(stack.id)?.done ?? Promise.resolve();
+    const isCurrent = (): boolean => this.#jobs.get(stack.id) === job;
+    const work: Work = {
+      cloud: this.#cloud,
+      isCurrent,
+      note: (record, status, reason, depth) => this.#note(stack, record, { status, reason, depth }),
     };
+    const perform = async (): Promise<void> => {
+      if (!isCurrent()) return;
+      try {
+        await act(work);
+      } catch (error) {
+        if (error instanceof Superseded) return;
+        this.#log.info({ stack: stack.name, action, reason: (error as Error).message }, 'stack work failed');
+        if (isCurrent())
+          this.#become(stack, action, 'FAILED', `Resource ${action} failed: ${(error as Error).message}`);
+        return;
+      }
+      if (!isCurrent()) return;
+      if (action === 'DELETE') stack.deletedAt = now();
+      this.#become(stack, action, 'COMPLETE', `Stack ${action} completed successfully`);
+      if (action === 'DELETE') this.#forgetDeleted();
+    };
+    const done = before.then(perform).catch((error: unknown) => {
+      this.#log.error({ err: error, stack: stack.name }, 'stack work is lost');
+    });
+    const job: Job = { action, done };
+    this.#jobs.set(stack.id, job);
+    void done.then(() => {
+      if (isCurrent()) this.#jobs.delete(stack.id);
+    });
   }
 
-  #become(stack: StackRecord, action: StackRecord['action'], status: StackRecord['status'], reason: string): void {
-    stack.action = action;
-    stack.status = status;
-    stack.reason = reason;
-    this.#stackEvent(stack);
+  #become(stack: StackRecord, action: Action, status: StackRecord['status'], reason: string): void {
+    Object.assign(stack, { action, status, reason });
+    const { id, name } = stack;
+    this.#event(stack, { resourceName: name, physicalId: id, status: `${action}_${status}`, reason });
   }
 
-  #stackEvent(stack: StackRecord): void {
-    const { action, status, reason, id } = stack;
-    this.#event(stack, { resourceName: stack.name, physicalId: id, status: `${action}_${status}`, reason });
-  }
-
-  #resourceEvent(stack: StackRecord, record: ResourceRecord, status: string, reason: string, depth: number): void {
-    record.status = status;
-    record.reason = reason;
-    record.updatedAt = now();
+  #note(
+    stack: StackRecord,
+    record: ResourceRecord,
+    what: { readonly status: string; readonly reason: string; readonly depth: number },
+  ): void {
+    const { status, reason } = what;
+    Object.assign(record, { status, reason, updatedAt: now() });
     // What happens inside a nested stack is that stack's own story; Heat does not list it with the outer one's.
-    if (depth === 0) this.#event(stack, { resourceName: record.name, physicalId: record.physicalId, status, reason });
+    const { name: resourceName, physicalId } = record;
+    if (what.depth === 0) this.#event(stack, { resourceName, physicalId, status, reason });
     else this.#stacks.put(stack);
   }
 
@@ -292,31 +206,6 @@ export class Stacks {
     deleted.sort((left, right) => String(left.deletedAt).localeCompare(String(right.deletedAt)));
     for (const stack of deleted.slice(0, Math.max(0, deleted.length - MAX_DELETED))) this.#stacks.remove(stack.id);
   }
-}
-
-function planned(tree: Tree): Record<string, ResourceRecord> {
-  const records = tree.order.map((name): [string, ResourceRecord] => {
-    const nested = tree.nested[name];
-    const record = {
-      name,
-      type: tree.template.resources[name]?.type ?? '',
-      status: 'INIT_COMPLETE',
-      reason: '',
-      physicalId: '',
-      updatedAt: now(),
-    };
-    return [name, nested === undefined ? record : { ...record, resources: planned(nested) }];
-  });
-  return Object.fromEntries(records);
-}
-
-/** Heat's way to say it: the kind of error, the path of resources, the reason. */
-function failure(error: unknown, name: string): string {
-  const message = (error as Error).message;
-  const inner = /^(ResourceInError): resources\.(.*)$/s.exec(message);
-  return inner === null
-    ? `ResourceInError: resources.${name}: ${message}`
-    : `${inner[1]}: resources.${name}.resources.${inner[2]}`;
 }
 
 function now(): string {

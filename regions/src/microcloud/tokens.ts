@@ -20,6 +20,7 @@ export class Tokens {
   readonly #key: string;
   readonly #clock: Clock;
   readonly #revoked = new Map<string, number>();
+  #notBeforeMs = 0;
 
   constructor(key: string, clock: Clock) {
     this.#key = key;
@@ -41,7 +42,12 @@ export class Tokens {
     const given = Buffer.from(signature);
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
     const token = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as Token;
-    if (this.#revoked.has(token.id) || token.expiresAtMs <= this.#clock.now().getTime()) return undefined;
+    if (
+      this.#revoked.has(token.id) ||
+      token.issuedAtMs < this.#notBeforeMs ||
+      token.expiresAtMs <= this.#clock.now().getTime()
+    )
+      return undefined;
     return token;
   }
 
@@ -49,6 +55,11 @@ export class Tokens {
     const now = this.#clock.now().getTime();
     for (const [id, endsAtMs] of this.#revoked) if (endsAtMs <= now) this.#revoked.delete(id);
     this.#revoked.set(token.id, token.expiresAtMs);
+  }
+
+  /** Ends every token that was given until now. */
+  expireAll(): void {
+    this.#notBeforeMs = this.#clock.now().getTime() + 1;
   }
 
   #sign(payload: string): string {

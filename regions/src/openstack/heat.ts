@@ -38,7 +38,8 @@ export interface NewStack {
   readonly environment: unknown;
   /** The nested templates, by the name that the environment gives them. */
   readonly files: Readonly<Record<string, string>>;
-  readonly parameters: Readonly<Record<string, string | number>>;
+  /** Lists and maps go to parameters of type json. */
+  readonly parameters: Readonly<Record<string, unknown>>;
   readonly timeoutMinutes: number;
 }
 
@@ -48,6 +49,8 @@ export type StackRef = Pick<Stack, 'id' | 'name'>;
 export interface Heat {
   /** Begins to make a stack. @throws OpenStackError of type `StackExists` when the project has one of this name. */
   create(stack: NewStack): Promise<StackRef>;
+  /** Begins to change the stack to these parameters; the others stay. What failed before is tried again. */
+  update(ref: StackRef, parameters: Readonly<Record<string, string | number>>, timeoutMinutes: number): Promise<void>;
   find(name: string): Promise<Stack | undefined>;
   /** The stack, also for a while after it was deleted; undefined when Heat has forgotten it. */
   show(ref: StackRef): Promise<Stack | undefined>;
@@ -56,6 +59,8 @@ export interface Heat {
   remove(ref: StackRef): Promise<void>;
   /** The events after the marker, oldest first. */
   events(ref: StackRef, marker: string | undefined): Promise<StackEvent[]>;
+  /** The newest event's id: a marker. */
+  lastEvent(ref: StackRef): Promise<string | undefined>;
 }
 
 interface StackBody {
@@ -96,6 +101,17 @@ export class HeatClient implements Heat {
     const answer = await this.#keystone.request(ORCHESTRATION, { method: 'POST', path: '/stacks', body });
     if (answer.status !== 201) throw answerError(answer, `Creating stack ${stack.name}`);
     return { id: (answer.body as { stack: { id: string } }).stack.id, name: stack.name };
+  }
+
+  async update(
+    ref: StackRef,
+    parameters: Readonly<Record<string, string | number>>,
+    timeoutMinutes: number,
+  ): Promise<void> {
+    const body = { existing: true, parameters, timeout_mins: timeoutMinutes };
+    const path = `/stacks/${ref.name}/${ref.id}`;
+    const answer = await this.#keystone.request(ORCHESTRATION, { method: 'PATCH', path, body });
+    if (answer.status !== 202) throw answerError(answer, `Updating stack ${ref.name}`);
   }
 
   async find(name: string): Promise<Stack | undefined> {
@@ -143,7 +159,15 @@ export class HeatClient implements Heat {
 
   async events(ref: StackRef, marker: string | undefined): Promise<StackEvent[]> {
     const from = marker === undefined ? '' : `&marker=${marker}`;
-    const answer = await this.#get(`/stacks/${ref.name}/${ref.id}/events?sort_dir=asc&limit=${PAGE}${from}`);
+    return this.#events(ref, `sort_dir=asc&limit=${PAGE}${from}`);
+  }
+
+  async lastEvent(ref: StackRef): Promise<string | undefined> {
+    return (await this.#events(ref, 'sort_dir=desc&limit=1'))[0]?.id;
+  }
+
+  async #events(ref: StackRef, query: string): Promise<StackEvent[]> {
+    const answer = await this.#get(`/stacks/${ref.name}/${ref.id}/events?${query}`);
     if (answer.status === 404) return [];
     if (answer.status !== 200) throw answerError(answer, `Reading events of stack ${ref.name}`);
     return (answer.body as { events: EventBody[] }).events.map((event) => ({

@@ -4,7 +4,7 @@ import { status } from '@grpc/grpc-js';
 import { Agent, request } from 'undici';
 import { codeOfAnswer, OpenStackError } from './errors.ts';
 
-const REQUEST_TIMEOUT_MS = 20_000;
+export const REQUEST_TIMEOUT_MS = 20_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const KEEP_ALIVE_MS = 4_000;
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
@@ -29,17 +29,17 @@ export interface HttpAnswer {
 export type Fetch = (request: HttpRequest) => Promise<HttpAnswer>;
 
 /** A connection pool as a function, and what closes it. */
-export function createHttp(): { readonly fetch: Fetch; close(): Promise<void> } {
+export function createHttp(timeoutMs = REQUEST_TIMEOUT_MS): { readonly fetch: Fetch; close(): Promise<void> } {
   const dispatcher = new Agent({
     connect: { timeout: CONNECT_TIMEOUT_MS },
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxResponseSize: MAX_BODY_BYTES,
   });
-  return { fetch: (input) => exchange(dispatcher, input), close: () => dispatcher.destroy() };
+  return { fetch: (input) => exchange(dispatcher, input, timeoutMs), close: () => dispatcher.destroy() };
 }
 
-async function exchange(dispatcher: Agent, input: HttpRequest): Promise<HttpAnswer> {
-  const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+async function exchange(dispatcher: Agent, input: HttpRequest, timeoutMs: number): Promise<HttpAnswer> {
+  const timeout = AbortSignal.timeout(timeoutMs);
   try {
     const response = await request(input.url, {
       dispatcher,
@@ -53,7 +53,7 @@ async function exchange(dispatcher: Agent, input: HttpRequest): Promise<HttpAnsw
   } catch (cause) {
     const where = new URL(input.url);
     if (timeout.aborted) {
-      const message = `${where.host} did not answer ${input.method} ${where.pathname} within ${REQUEST_TIMEOUT_MS} ms.`;
+      const message = `${where.host} did not answer ${input.method} ${where.pathname} within ${timeoutMs} ms.`;
       throw new OpenStackError(message, { code: status.DEADLINE_EXCEEDED, cause });
     }
     if (input.signal?.aborted === true) {

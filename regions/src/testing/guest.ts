@@ -90,6 +90,7 @@ const service: grpc.UntypedServiceImplementation = {
   promote: answerEmpty,
   seed: answerEmpty,
   follow: answerEmpty,
+  promise: answerEmpty,
   open: (_call: unknown, callback: grpc.sendUnaryData<object>) =>
     callback({ code: grpc.status.FAILED_PRECONDITION, details: 'epoch 7 is promised' }),
   observe: (call: grpc.ServerWritableStream<unknown, object>) => {

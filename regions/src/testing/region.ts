@@ -5,6 +5,7 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { threadId } from 'node:worker_threads';
 import {
   channelCredentials,
   channelOptions,
@@ -25,10 +26,10 @@ import type { ExecutionContext } from 'ava';
 import { pino } from 'pino';
 import { type ExecutorConfig, executorConfig, readSecrets } from '../executor/config.ts';
 import { type Executor, startExecutor } from '../executor/executor.ts';
+import { isAlive } from '../guests/process-table.ts';
 import type { Server } from '../microcloud/cloud.ts';
 import { type MicrocloudConfig, microcloudConfig } from '../microcloud/config.ts';
 import { type Microcloud, startMicrocloud } from '../microcloud/microcloud.ts';
-import { isAlive } from '../microcloud/processes.ts';
 
 export const FEDERATION = 'test';
 export const REGION = 'north';
@@ -49,8 +50,10 @@ let networks = 0;
 /** A network that no other test of this machine uses at this time. */
 function network(): { name: string; cidr: string; firstHost: string } {
   networks += 1;
-  const third = (process.pid * 31 + networks) % 256;
-  return { name: 'members', cidr: `127.201.${third}.0/24`, firstHost: `127.201.${third}.10` };
+  // Each test file is a thread of one process, and has less than 64 of them. Other processes have pids near to ours.
+  const number = (process.pid * 1_024 + threadId * 64 + networks) % (50 * 256);
+  const prefix = `127.${150 + Math.floor(number / 256)}.${number % 256}`;
+  return { name: 'members', cidr: `${prefix}.0/24`, firstHost: `${prefix}.10` };
 }
 
 export function microcloudSettings(directory: string, changes: Partial<MicrocloudConfig> = {}): MicrocloudConfig {
@@ -63,7 +66,11 @@ export function microcloudSettings(directory: string, changes: Partial<Microclou
     bootId: 'first',
     serverCommand: [process.execPath, GUEST],
     zones: [{ name: 'north-a', capacity: 3 }, { name: 'north-b' }],
-    flavors: [{ name: 'm1.small', vcpus: 1, ram: 512, disk: 1 }],
+    flavors: [
+      { name: 'm1.small', vcpus: 1, ram: 512, disk: 1 },
+      { name: 'm1.large', vcpus: 2, ram: 1024, disk: 1 },
+    ],
+    faults: true,
     images: ['member'],
     networks: [network()],
     projects: [
@@ -121,12 +128,18 @@ export function leftOvers(directory: string): number[] {
 }
 
 /** Waits for a state, within a bound. */
-export async function until(isSo: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<void> {
+export async function until(isSo: () => boolean | Promise<boolean>, limitMs = 25_000): Promise<void> {
   const end = performance.now() + limitMs;
   while (!(await isSo())) {
     if (performance.now() > end) throw new Error(`Not so within ${limitMs} ms: ${isSo}`);
     await pause(systemClock, 20);
   }
+}
+
+/** Tells a microcloud what is wrong with it; what is not named is well. */
+export async function faults(cloud: Microcloud, state: Readonly<Record<string, unknown>>): Promise<void> {
+  const answer = await fetch(`${cloud.heatUrl}/faults`, { method: 'PUT', body: JSON.stringify(state) });
+  if (answer.status !== 200) throw new Error(await answer.text());
 }
 
 /** Signs in; the answer is a token of the project. */
@@ -200,7 +213,10 @@ export function executorSettings(files: Trust['files'], authUrl: string): Execut
       { name: 'north-a', capacity: 4 },
       { name: 'north-b', capacity: 1 },
     ],
-    flavors: [{ name: 'small', openstackFlavor: 'm1.small', vcpus: 1, memoryMib: 512 }],
+    flavors: [
+      { name: 'small', openstackFlavor: 'm1.small', vcpus: 1, memoryMib: 512 },
+      { name: 'large', openstackFlavor: 'm1.large', vcpus: 2, memoryMib: 1024, costMilli: 40 },
+    ],
     stuckAfterSeconds: 1,
     stackPollMs: 100,
   };
@@ -252,6 +268,8 @@ export interface WholeRegion {
   readonly executorConfig: ExecutorConfig;
   readonly executor: Executor;
   readonly gateway: ExecutorServiceClient;
+  /** A token of the executor's own user. */
+  token(): Promise<string>;
 }
 
 /** A region that is up, and a gateway peer's client of its executor. */
@@ -266,7 +284,8 @@ export async function wholeRegion(
   const config = { ...executorSettings(authorities.files, cloud.keystoneUrl), ...changes.executor };
   const started = await executor(t, config);
   const gateway = await gatewayClient(t, started, authorities);
-  return { directory, cloud, cloudConfig, authorities, executorConfig: config, executor: started, gateway };
+  const token = (): Promise<string> => signIn(cloud.keystoneUrl, 'argosy', 'secret', 'service');
+  return { directory, cloud, cloudConfig, authorities, executorConfig: config, executor: started, gateway, token };
 }
 
 export function gatewayClient(t: ExecutionContext, to: Executor, authorities: Trust): Promise<ExecutorServiceClient> {

@@ -4,15 +4,31 @@ import { spawn } from 'node:child_process';
 import { chmodSync, closeSync, mkdirSync, openSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Clock, pause } from '@argosy/proto';
-import type { Server } from './cloud.ts';
-import type { MicrocloudSettings } from './config.ts';
-import { endMarked, findProcess, isAlive, type ProcessRef } from './processes.ts';
+import { endMarked, findProcess, isAlive, type ProcessRef } from './process-table.ts';
 
 /** A guest that ends within this time has failed to boot. */
 const BOOT_MS = 250;
 const RUN_MARK = 'ARGOSY_RUN_DIRECTORY';
 /** A run directory's name is short because a Unix socket's path is limited to 107 bytes. */
 const SHORT_ID_LENGTH = 8;
+
+/** A server, as far as its processes go. */
+export interface Guest {
+  readonly id: string;
+  readonly userData: string;
+  readonly process: ProcessRef | null;
+}
+
+/** Where guests are kept, and what each of them runs. */
+export interface GuestSettings {
+  /** Of the consoles. */
+  readonly directory: string;
+  readonly runDirectory: string;
+  readonly serverCommand: readonly string[];
+  readonly lifeline?: string | undefined;
+  readonly enginesFile?: string | undefined;
+  readonly databaseUser?: string | undefined;
+}
 
 export interface StartOptions {
   readonly address: string;
@@ -23,27 +39,27 @@ export interface StartOptions {
 }
 
 export class GuestProcesses {
-  readonly #config: MicrocloudSettings;
+  readonly #config: GuestSettings;
   readonly #host: { readonly path: string };
   readonly #clock: Clock;
 
-  constructor(config: MicrocloudSettings, host: { readonly path: string }, clock: Clock) {
+  constructor(config: GuestSettings, host: { readonly path: string }, clock: Clock) {
     this.#config = config;
     this.#host = host;
     this.#clock = clock;
   }
 
   /** Where the volume appears when it is attached. */
-  volumeLink(server: Server): string {
+  volumeLink(server: Guest): string {
     return join(this.#runDirectory(server), 'volume');
   }
 
-  isRunning(server: Server): boolean {
+  isRunning(server: Guest): boolean {
     return server.process !== null && isAlive(server.process);
   }
 
   /** The new process; undefined when it ended while it booted. */
-  async start(server: Server, options: StartOptions): Promise<ProcessRef | undefined> {
+  async start(server: Guest, options: StartOptions): Promise<ProcessRef | undefined> {
     const [command = '', ...args] = this.#config.serverCommand;
     const directory = this.#prepare(server, options.volumePath);
     const console = openSync(this.#consolePath(server), 'a', 0o600);
@@ -72,7 +88,7 @@ export class GuestProcesses {
   }
 
   /** Ends all processes of a server. Answers false when some cannot be ended. */
-  end(server: Server, volumePath: string | undefined): Promise<boolean> {
+  end(server: Guest, volumePath: string | undefined): Promise<boolean> {
     return endMarked(
       {
         main: server.process ?? undefined,
@@ -85,12 +101,12 @@ export class GuestProcesses {
   }
 
   /** Removes what is left of a server that has ended. */
-  clean(server: Server): void {
+  clean(server: Guest): void {
     rmSync(this.#runDirectory(server), { recursive: true, force: true });
     rmSync(this.#consolePath(server), { force: true });
   }
 
-  #prepare(server: Server, volumePath: string | undefined): string {
+  #prepare(server: Guest, volumePath: string | undefined): string {
     const directory = this.#runDirectory(server);
     mkdirSync(directory, { recursive: true });
     chmodSync(directory, 0o755);
@@ -101,7 +117,7 @@ export class GuestProcesses {
     return directory;
   }
 
-  #environment(server: Server, address: string): Record<string, string> {
+  #environment(server: Guest, address: string): Record<string, string> {
     const directory = this.#runDirectory(server);
     const { lifeline, enginesFile, databaseUser } = this.#config;
     return {
@@ -117,11 +133,11 @@ export class GuestProcesses {
     };
   }
 
-  #runDirectory(server: Server): string {
+  #runDirectory(server: Guest): string {
     return join(this.#config.runDirectory, server.id.slice(0, SHORT_ID_LENGTH));
   }
 
-  #consolePath(server: Server): string {
+  #consolePath(server: Guest): string {
     return join(this.#config.directory, 'consoles', `${server.id}.log`);
   }
 }

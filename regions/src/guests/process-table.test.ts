@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pause, systemClock } from '@argosy/proto';
 import test from 'ava';
-import { endMarked, findMarked, findProcess, isAlive, type ProcessRef } from './processes.ts';
+import { endMarked, findMarked, findProcess, isAlive, type ProcessRef } from './process-table.ts';
 
 test('a mark that could fit a stranger stops us before anything is looked at', (t) => {
   const marks = {

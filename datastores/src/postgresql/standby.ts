@@ -1,0 +1,140 @@
+// A server that is a standby: with an upstream, or without one. The order of things is the protocol: what is received
+// from an older epoch after the member has said where its log ends would be an acknowledgement that nobody knows of.
+import type { Position } from '../definition.ts';
+import { DriverError, type ReplicaRole } from '../driver.ts';
+import { AT_REST, conninfo, type ReplicationSettings, slotName, streamName } from './config.ts';
+import { dropIdleSlots } from './contents.ts';
+import type { Door } from './door.ts';
+import { LSN_QUERY, positionAt } from './log-position.ts';
+import type { MemberFiles } from './member-files.ts';
+import { comparePositions, divergence } from './positions.ts';
+import { endReceiver, type Promotion, replayToEnd } from './promotion.ts';
+import type { PostgresServer } from './server.ts';
+import { fetchEnd, fetchHistory } from './upstream.ts';
+
+export interface StandbyParts extends Promotion {
+  readonly files: MemberFiles;
+  readonly server: PostgresServer;
+  readonly door: Door;
+}
+
+export class Standby {
+  readonly #parts: StandbyParts;
+  /** Why this member cannot follow its upstream, ever. */
+  #refusal: DriverError | undefined;
+  /** How far the primary's log reached when it was asked. */
+  #goal: Position | undefined;
+  #quietPid: number | undefined;
+
+  constructor(parts: StandbyParts) {
+    this.#parts = parts;
+  }
+
+  /** True when the server that runs was seen to receive from nobody, with all of its log replayed. */
+  get isQuiet(): boolean {
+    return this.#quietPid !== undefined && this.#quietPid === this.#parts.server.pid;
+  }
+
+  forget(): void {
+    this.#refusal = undefined;
+    this.#goal = undefined;
+  }
+
+  /** A running standby that receives from nobody, and has replayed all that it has. */
+  async withoutUpstream(): Promise<void> {
+    const { files, server, door, control } = this.#parts;
+    if (this.isQuiet) return;
+    await files.write(AT_REST);
+    if (server.pid !== undefined) {
+      // The receiver from an older epoch ends now, not when replay has caught up.
+      await door.reload(control);
+      await endReceiver(this.#parts);
+    } else {
+      await door.write('shut');
+      await server.start('standby');
+    }
+    await replayToEnd(this.#parts);
+    this.#quietPid = server.pid;
+  }
+
+  /** `known` is what the running server was told before. */
+  async follow(role: ReplicaRole, known: ReplicaRole | undefined): Promise<void> {
+    const { files, server, door, control } = this.#parts;
+    const replication = this.#replicationOf(role);
+    const isRunning = server.pid !== undefined;
+    this.forget();
+    // Within an epoch the primary stays the same, and this log goes on with its own: the stream takes the name of the
+    // new rule, and nothing else changes. Whoever wrote the files may have died before the server read them.
+    const isSame = known?.epoch === role.epoch && known.upstream.memberId === role.upstream.memberId;
+    if (isRunning && (await files.say(replication))) return await door.reload(control);
+    if (isRunning && isSame && (await files.say(this.#replicationOf(known)))) {
+      await files.write(replication);
+      return await door.reload(control);
+    }
+
+    await this.withoutUpstream();
+    await this.#checkFit(role);
+    this.#quietPid = undefined;
+    await files.write(replication);
+    await door.write('open');
+    await door.reload(control);
+    // A replica keeps nobody's log.
+    await dropIdleSlots(control, () => []);
+  }
+
+  async position(): Promise<Position> {
+    const [end] = await this.#parts.control.query(LSN_QUERY);
+    return await positionAt(this.#parts.layout.walFolder, String(end?.lsn));
+  }
+
+  async isFollowing(role: ReplicaRole): Promise<Position | undefined> {
+    if (this.#refusal !== undefined) throw this.#refusal;
+    if (this.#parts.server.pid === undefined) return undefined;
+    const name = streamName({ ...role, memberId: this.#parts.options.memberId });
+    const [row] = await this.#parts.control.query(
+      // A receiver that went over to another timeline shows its settings as they are written, with quotes.
+      `select status = 'streaming' and (strpos(conninfo, $1) > 0 or strpos(conninfo, $2) > 0) as is_streaming
+        from pg_stat_wal_receiver`,
+      [`application_name=${name} `, `application_name='${name}' `],
+    );
+    if (row?.is_streaming !== true) return undefined;
+    const position = await this.position();
+    return position.epoch === role.epoch ? position : undefined;
+  }
+
+  async hasCaughtUp(role: ReplicaRole): Promise<boolean> {
+    const position = await this.isFollowing(role);
+    if (position === undefined) return false;
+    if (this.#goal === undefined) {
+      const goal = await fetchEnd(role.upstream, { layout: this.#parts.layout, clock: this.#parts.options.clock });
+      if (goal.epoch !== role.epoch) return false;
+      this.#goal = goal;
+    }
+    return comparePositions(position, this.#goal) >= 0;
+  }
+
+  /** @throws DriverError `refused` when this log can never go on with that of the upstream */
+  async #checkFit({ epoch, upstream }: ReplicaRole): Promise<void> {
+    const { control, layout, options } = this.#parts;
+    // Whole records only: of the last one that was received, a part may be missing, and it will be written over.
+    const [end] = await control.query('select pg_last_wal_replay_lsn()::text as lsn');
+    const position = await positionAt(layout.walFolder, String(end?.lsn));
+    // A record of the epoch comes from its primary, and so does all before it.
+    if (position.epoch === epoch) return;
+    const history = await fetchHistory(upstream, epoch, { layout, clock: options.clock });
+    const reason = divergence(position, history);
+    if (reason === undefined) return;
+    this.#refusal = new DriverError('refused', `${reason} by epoch ${epoch}: it must be seeded.`);
+    throw this.#refusal;
+  }
+
+  #replicationOf(role: ReplicaRole): ReplicationSettings {
+    const { memberId } = this.#parts.options;
+    const name = streamName({ ...role, memberId });
+    return {
+      ...AT_REST,
+      primaryConninfo: conninfo(role.upstream, this.#parts.layout, name),
+      primarySlotName: slotName(memberId),
+    };
+  }
+}

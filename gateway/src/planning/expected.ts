@@ -1,0 +1,52 @@
+// What a step makes true when all goes well: what a forecast is made of, and what the conductor reports for the steps
+// whose outcome leaves nothing to be found out.
+import { type Cluster, peersOf } from '../state/clusters.ts';
+import type { Fact } from '../state/entries.ts';
+import { nextVoters, ruleOf } from './ready.ts';
+import type { Step } from './steps.ts';
+
+/** Stands for an address that is not known before its stack is made. */
+const UNKNOWN = '';
+
+export function expectedFact({ kind, ordinal }: Step, cluster: Cluster): Fact {
+  const { epoch, spec } = cluster;
+  const generation = cluster.rule?.generation ?? 0;
+  const size = { flavor: spec.flavor, volumeGib: spec.volume.size };
+  switch (kind) {
+    case 'ensure_member':
+      return { kind: 'placed', ordinal, address: UNKNOWN, port: 0, serverName: UNKNOWN, stackId: UNKNOWN, ...size };
+    case 'remove_member':
+      return { kind: 'removed', ordinal };
+    case 'initialise':
+      return { kind: 'initialised', ordinal };
+    case 'raise_epoch':
+      return { kind: 'raised', ordinal, epoch: epoch + 1 };
+    case 'promise':
+      return { kind: 'promised', ordinal, promise: { epoch, position: { epoch: epoch - 1, value: UNKNOWN } } };
+    case 'elect':
+      return { kind: 'elected', ordinal, rule: electedRule(cluster) };
+    case 'promote':
+    case 'configure': {
+      const knownPeers = peersOf(cluster, ordinal).map((member) => member.ordinal);
+      return { kind: 'promoted', ordinal, epoch, generation, knownPeers, adminGeneration: cluster.admin.generation };
+    }
+    case 'seed':
+      return { kind: 'seeded', ordinal, epoch };
+    case 'follow':
+      return { kind: 'following', ordinal, epoch, generation };
+    case 'open':
+      return { kind: 'opened', ordinal, epoch, generation };
+    case 'change_rule':
+      return { kind: 'rule_changed', ordinal, rule: ruleOf(epoch, generation + 1, nextVoters(cluster)) };
+    case 'resize':
+      return { kind: 'resized', ordinal, ...size };
+  }
+}
+
+/** The voters stay; a new generation keeps the acknowledgements of the old epoch apart. */
+function electedRule(cluster: Cluster) {
+  const { rule } = cluster;
+  return rule === undefined
+    ? ruleOf(1, 1, nextVoters(cluster))
+    : ruleOf(cluster.epoch, rule.generation + 1, rule.voters);
+}

@@ -1,0 +1,177 @@
+// Which steps can begin now. A pure function of what is wanted and of the facts: what is true already needs no step, so
+// there is neither undo nor resume. A failed create wishes nothing, and what leads from wherever it stopped to nothing is
+// a list of removals.
+import {
+  type Cluster,
+  isInForce,
+  isSettled,
+  type Member,
+  memberOf,
+  peersOf,
+  type Rule,
+  wantedMembers,
+} from '../state/clusters.ts';
+import type { Step, StepKind } from './steps.ts';
+
+/** The steps that can begin now. None, and none under way: everything wanted is a fact. */
+export function readySteps(cluster: Cluster): Step[] {
+  if (cluster.wanted === 'absent') return cluster.members.map((member) => step('remove_member', member));
+  return [
+    ...wantedMembers(cluster)
+      .filter(({ facts }) => facts.address === undefined)
+      .map((member) => step('ensure_member', member)),
+    ...(cluster.epoch === 0 ? birth(cluster) : life(cluster)),
+    ...removals(cluster),
+  ];
+}
+
+/** The rule with which the next primary begins, or by which the present one goes on: a majority for each commit. */
+export function ruleOf(epoch: number, generation: number, voters: readonly number[]): Rule {
+  const ordered = [...voters].sort((left, right) => left - right);
+  return { epoch, generation, voters: ordered, acknowledgements: Math.floor(voters.length / 2) };
+}
+
+/** The voters of the next rule. The primary stays in it until another has been elected. */
+export function nextVoters(cluster: Cluster): number[] {
+  const wished = votersOf(cluster).map(({ ordinal }) => ordinal);
+  const { primary } = cluster;
+  return primary === undefined || wished.includes(primary) ? wished : [...wished, primary];
+}
+
+/** Until every voter has a place nobody is elected: the first rule names them all. */
+function birth(cluster: Cluster): Step[] {
+  const voters = votersOf(cluster);
+  const candidate = voters.find(({ facts }) => facts.isInitialised === true) ?? voters[0];
+  if (candidate?.facts.address === undefined) return [];
+  if (candidate.facts.isInitialised !== true) return [step('initialise', candidate)];
+  return voters.every(({ facts }) => facts.address !== undefined) ? [step('elect', candidate)] : [];
+}
+
+function life(cluster: Cluster): Step[] {
+  const primary = memberOf(cluster, cluster.primary);
+  if (primary === undefined) return election(cluster);
+
+  const { facts } = primary;
+  if (facts.role !== 'primary' || facts.epoch !== cluster.epoch) return [step('promote', primary, markOf(cluster))];
+  if (!isConfigured(cluster, primary)) return [step('configure', primary, markOf(cluster))];
+
+  const copies = replication(cluster, primary);
+  const following = (cluster.rule?.voters ?? []).filter((ordinal) => isFollowing(cluster, ordinal)).length;
+  const canOpen = !isSettled(cluster) && following >= (cluster.rule?.acknowledgements ?? 0);
+  const steps = canOpen ? [...copies, step('open', primary, markOf(cluster))] : copies;
+  const isBeingMade = wantedMembers(cluster).some((member) => member.facts.address === undefined);
+  return steps.length > 0 || isBeingMade || !isSettled(cluster) ? steps : change(cluster, primary);
+}
+
+/** Of what needs a cluster that is otherwise as it shall be, one thing at a time. */
+function change(cluster: Cluster, primary: Member): Step[] {
+  if (!isSameSet(nextVoters(cluster), cluster.rule?.voters ?? []))
+    return [step('change_rule', primary, nextMark(cluster))];
+
+  const others = wantedMembers(cluster).filter(({ ordinal }) => ordinal !== primary.ordinal);
+  const small = others.find((member) => !hasSize(cluster, member));
+  if (small !== undefined) return [withBlock(step('resize', small), blockOf(cluster, small))];
+
+  const successor = successorOf(cluster, primary);
+  if (successor !== undefined) return [withBlock(step('raise_epoch', successor), blockOf(cluster, successor))];
+  return hasSize(cluster, primary) || primary.isRetired ? [] : [step('resize', primary)];
+}
+
+/** The old primary promises first: it ends, and whoever copies it then has all that it ever acknowledged. */
+function election(cluster: Cluster): Step[] {
+  const old = memberOf(cluster, cluster.lastElected?.ordinal);
+  const candidate = memberOf(cluster, cluster.candidate) ?? old;
+  for (const member of [old, candidate]) {
+    if (member !== undefined && member.facts.promise?.epoch !== cluster.epoch) {
+      return [step('promise', member, String(cluster.epoch))];
+    }
+  }
+  return candidate === undefined ? [] : [step('elect', candidate, String(cluster.epoch))];
+}
+
+/** A retired voter follows too, as long as the rule still counts on it. */
+function replication(cluster: Cluster, primary: Member): Step[] {
+  const isCounted = ({ ordinal, isRetired }: Member): boolean =>
+    !isRetired || cluster.rule?.voters.includes(ordinal) === true;
+  return cluster.members
+    .filter(({ ordinal, kind }) => ordinal !== primary.ordinal && kind !== 'arbiter')
+    .filter((member) => member.facts.address !== undefined && isCounted(member) && !isInForce(cluster, member))
+    .map((member) => (hasData(member) ? step('follow', member, markOf(cluster)) : step('seed', member)));
+}
+
+/** A member goes when no commit and no election can need it any more. */
+function removals(cluster: Cluster): Step[] {
+  const needed = new Set([
+    cluster.primary,
+    cluster.lastElected?.ordinal,
+    ...cluster.liveRules.flatMap(({ voters }) => voters),
+  ]);
+  return cluster.members
+    .filter(({ isRetired, ordinal }) => isRetired && !needed.has(ordinal))
+    .map((member) => step('remove_member', member));
+}
+
+/** Who shall lead in the place of this primary; undefined when it may go on. */
+function successorOf(cluster: Cluster, primary: Member): Member | undefined {
+  const { wantedPrimary, epoch } = cluster;
+  const voters = votersOf(cluster).filter(({ ordinal }) => ordinal !== primary.ordinal);
+  if (wantedPrimary?.epoch === epoch && wantedPrimary.ordinal !== primary.ordinal) {
+    return voters.find(({ ordinal }) => ordinal === wantedPrimary.ordinal);
+  }
+  const mustGo = primary.isRetired || !hasSize(cluster, primary);
+  return mustGo ? (voters.find(({ facts }) => facts.isUp === true) ?? voters[0]) : undefined;
+}
+
+/** Why this voter or replica must not be disturbed now: fewer than a commit quorum would be left. */
+function blockOf(cluster: Cluster, { ordinal }: Member): string | undefined {
+  const needed = cluster.rule?.acknowledgements ?? 0;
+  const others = (cluster.rule?.voters ?? []).filter((voter) => voter !== ordinal && isFollowing(cluster, voter));
+  const up = others.filter((voter) => memberOf(cluster, voter)?.facts.isUp === true).length;
+  // With two voters or one there is no disturbance that leaves a quorum; the tenant chose that.
+  if (up >= needed || (cluster.rule?.voters.length ?? 0) < 3) return undefined;
+  return `Only ${up} other voters are up and follow the primary, and a commit needs ${needed}.`;
+}
+
+function isConfigured(cluster: Cluster, { ordinal, facts }: Member): boolean {
+  const peers = peersOf(cluster, ordinal).map((peer) => peer.ordinal);
+  const isSameRule = facts.generation === cluster.rule?.generation;
+  return isSameRule && facts.adminGeneration === cluster.admin.generation && isSameSet(peers, facts.knownPeers ?? []);
+}
+
+function isFollowing(cluster: Cluster, ordinal: number): boolean {
+  const member = memberOf(cluster, ordinal);
+  return member !== undefined && ordinal !== cluster.primary && isInForce(cluster, member);
+}
+
+function hasData({ facts }: Member): boolean {
+  return facts.isInitialised === true || facts.seededInEpoch !== undefined;
+}
+
+function hasSize({ spec }: Cluster, { facts }: Member): boolean {
+  return facts.flavor === spec.flavor && facts.volumeGib === spec.volume.size;
+}
+
+function votersOf(cluster: Cluster): readonly Member[] {
+  return wantedMembers(cluster).filter(({ kind }) => kind === 'voter');
+}
+
+function isSameSet(left: readonly number[], right: readonly number[]): boolean {
+  return left.length === right.length && left.every((ordinal) => right.includes(ordinal));
+}
+
+function markOf({ epoch, rule }: Cluster): string {
+  return `${epoch}.${rule?.generation ?? 0}`;
+}
+
+function nextMark({ epoch, rule }: Cluster): string {
+  return `${epoch}.${(rule?.generation ?? 0) + 1}`;
+}
+
+function withBlock(ready: Step, blocked: string | undefined): Step {
+  return blocked === undefined ? ready : { ...ready, blocked };
+}
+
+function step(kind: StepKind, member: Member, mark?: string): Step {
+  const id = mark === undefined ? `${kind}/${member.ordinal}` : `${kind}/${member.ordinal}/${mark}`;
+  return { id, kind, ordinal: member.ordinal, region: member.region };
+}

@@ -1,0 +1,60 @@
+// Reads what `PATCH` changes of what is wanted. Only what is given changes; what cannot be changed yet is refused by name.
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import type { ClusterSpec } from '../state/spec.ts';
+import { ApiError } from './errors.ts';
+import { flavorName, names, replicaCount, survival, volumeSize, voterCount } from './new-cluster.ts';
+import { readObject } from './objects.ts';
+
+export const changedCluster = z.strictObject({
+  cluster: z.strictObject({
+    flavor: flavorName.optional(),
+    volume: z.strictObject({ size: volumeSize }).optional(),
+    topology: z
+      .strictObject({
+        voters: voterCount.optional(),
+        replicas: replicaCount.optional(),
+        arbiters: z.literal(0).optional(),
+      })
+      .optional(),
+    placement: z
+      .strictObject({ survive: survival.optional(), regions: names.optional(), residency: names.optional() })
+      .optional(),
+    durability: z
+      .strictObject({ mode: z.literal('quorum', 'must be "quorum": other modes are not there yet') })
+      .optional(),
+    datastore: z.strictObject({ version: z.string() }).optional(),
+    parameters: z.never('cannot be changed: parameters are not there yet').optional(),
+  }),
+});
+
+/** @throws ApiError request.invalid, cluster.unchanged */
+export function changeSpec(spec: ClusterSpec, body: unknown): ClusterSpec {
+  const { flavor, volume, topology, placement, datastore } = readObject(body, changedCluster).cluster;
+  if (datastore !== undefined && datastore.version !== spec.datastore.version) {
+    throw new ApiError('request.invalid', 'cluster.datastore.version: upgrades are not there yet.');
+  }
+  if (volume !== undefined && volume.size < spec.volume.size) {
+    throw new ApiError(
+      'request.invalid',
+      `cluster.volume.size: a volume cannot shrink; it has ${spec.volume.size} GiB.`,
+    );
+  }
+  const changed: ClusterSpec = {
+    ...spec,
+    flavor: flavor ?? spec.flavor,
+    volume: volume ?? spec.volume,
+    topology: { ...spec.topology, ...given(topology) },
+    placement: { ...spec.placement, ...given(placement) },
+  };
+  if (isDeepStrictEqual(changed, spec)) throw new ApiError('cluster.unchanged', 'The cluster is as wished already.');
+  return changed;
+}
+
+/** Without what was not given. */
+function given<Fields extends object>(
+  fields: Fields | undefined,
+): { [Name in keyof Fields]: Exclude<Fields[Name], undefined> } {
+  const entries = Object.entries(fields ?? {}).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [Name in keyof Fields]: Exclude<Fields[Name], undefined> };
+}

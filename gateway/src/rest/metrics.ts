@@ -1,0 +1,134 @@
+// What a peer counts, in Prometheus' text format. What it counts of clusters and operations is the replicated state, so
+// every peer says the same of it; requests, watchers and failed steps are its own.
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { z } from 'zod';
+import type { Federation } from '../state/federation.ts';
+import { clusterStatus } from './cluster-view.ts';
+import type { OpenPage } from './route.ts';
+
+const DURATION_BUCKETS_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export interface RaftNumbers {
+  readonly term: number;
+  readonly role: string;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+}
+
+export interface MetricsOptions {
+  readonly federation: Federation;
+  readonly watchers: () => number;
+  /** Undefined until the log is open. */
+  readonly raft: () => RaftNumbers | undefined;
+}
+
+export interface RequestMeasure {
+  readonly route: string;
+  readonly method: string;
+  readonly status: number;
+  readonly seconds: number;
+}
+
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #requests: Counter<'route' | 'method' | 'status'>;
+  readonly #durations: Histogram<'route' | 'method'>;
+  readonly #failures: Counter<'kind' | 'class'>;
+
+  constructor(options: MetricsOptions) {
+    const registers = [this.#registry];
+    this.#requests = new Counter({
+      ...{ name: 'argosy_http_requests_total', help: 'Requests that were answered.', registers },
+      labelNames: ['route', 'method', 'status'],
+    });
+    this.#durations = new Histogram({
+      ...{ name: 'argosy_http_request_duration_seconds', help: 'From the request to the answer.', registers },
+      labelNames: ['route', 'method'],
+      buckets: DURATION_BUCKETS_SECONDS,
+    });
+    this.#failures = new Counter({
+      ...{ name: 'argosy_steps_failed_total', help: 'Failures of steps that this peer saw as the leader.', registers },
+      labelNames: ['kind', 'class'],
+    });
+    measureFederation(options, this.#registry);
+    measureRaft(options, this.#registry);
+  }
+
+  requestEnded({ route, method, status, seconds }: RequestMeasure): void {
+    this.#requests.inc({ route, method, status: String(status) });
+    this.#durations.observe({ route, method }, seconds);
+  }
+
+  stepFailed(kind: string, failureClass: string): void {
+    this.#failures.inc({ kind, class: failureClass });
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  page(): OpenPage {
+    return {
+      path: '/metrics',
+      summary: "This peer's metrics, as Prometheus reads them",
+      mediaType: 'text/plain; version=0.0.4; charset=utf-8',
+      answers: { 200: z.string() },
+      handle: async () => ({ status: 200, content: await this.text() }),
+    };
+  }
+}
+
+function measureFederation({ federation, watchers }: MetricsOptions, registry: Registry): void {
+  gauge(registry, 'argosy_clusters', 'Clusters, by status.', ['status'], () =>
+    count(federation.clusters().map((cluster) => ({ status: clusterStatus(cluster, federation) }))),
+  );
+  gauge(registry, 'argosy_operations', 'Operations that are remembered.', ['kind', 'status'], () =>
+    count(federation.operations().map(({ kind, status }) => ({ kind, status }))),
+  );
+  gauge(registry, 'argosy_region_up', '1 while the region answers.', ['region'], () =>
+    federation.regions().map(({ name, status }) => ({ labels: { region: name }, value: status === 'UP' ? 1 : 0 })),
+  );
+  gauge(registry, 'argosy_event_watchers', 'Clients that watch events at this peer.', [], () => [
+    { labels: {}, value: watchers() },
+  ]);
+}
+
+function measureRaft({ raft }: MetricsOptions, registry: Registry): void {
+  const numbers: [string, string, (status: RaftNumbers) => number][] = [
+    ['raft_term', 'The term that this peer is in.', ({ term }) => term],
+    ['raft_is_leader', '1 while this peer leads.', ({ role }) => (role === 'leader' ? 1 : 0)],
+    ['raft_commit_index', 'The last entry that is known to be committed.', ({ commitIndex }) => commitIndex],
+    ['raft_applied_index', 'The last entry that is applied here.', ({ appliedIndex }) => appliedIndex],
+  ];
+  for (const [name, help, read] of numbers) {
+    gauge(registry, name, help, [], () => {
+      const status = raft();
+      return status === undefined ? [] : [{ labels: {}, value: read(status) }];
+    });
+  }
+}
+
+interface Sample {
+  readonly labels: Record<string, string>;
+  readonly value: number;
+}
+
+/** A number that is read when it is asked for, and that nobody has to keep up to date. */
+function gauge(registry: Registry, name: string, help: string, labelNames: string[], read: () => Sample[]): void {
+  new Gauge({
+    ...{ name, help, labelNames, registers: [registry] },
+    collect() {
+      this.reset();
+      for (const { labels, value } of read()) this.set(labels, value);
+    },
+  });
+}
+
+function count(labels: readonly Record<string, string>[]): Sample[] {
+  const samples = new Map<string, Sample>();
+  for (const each of labels) {
+    const key = JSON.stringify(each);
+    samples.set(key, { labels: each, value: (samples.get(key)?.value ?? 0) + 1 });
+  }
+  return [...samples.values()];
+}

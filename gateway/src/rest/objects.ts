@@ -1,0 +1,22 @@
+// Bodies that are read by a schema, and what is wrong with one in a sentence.
+import { z } from 'zod';
+import { ApiError } from './errors.ts';
+
+/** For a request whose body, if there is one, says nothing. */
+export const emptyBody = z.strictObject({});
+
+/** The body as its schema has it. @throws ApiError request.invalid, naming the field */
+export function readObject<Schema extends z.ZodType>(body: unknown, schema: Schema): z.output<Schema> {
+  const parsed = schema.safeParse(body);
+  if (!parsed.success) throw new ApiError('request.invalid', explainIssue(parsed.error));
+  return parsed.data;
+}
+
+/** The first thing that is wrong, in a sentence that names the field. */
+export function explainIssue(error: z.ZodError): string {
+  const issue = error.issues[0];
+  if (issue === undefined) return 'The body is not what it should be.';
+  if (issue.code === 'unrecognized_keys') return `Unknown field "${[...issue.path, issue.keys[0]].join('.')}".`;
+  const path = issue.path.join('.');
+  return path === '' ? `The body: ${issue.message}.` : `${path}: ${issue.message}.`;
+}

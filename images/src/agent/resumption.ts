@@ -1,0 +1,75 @@
+// Takes the stored role up again: after a start, after the database ended by itself, and when a command could not be
+// done at once. It tries for as long as the role is the same, less and less often.
+import type { Driver } from '@argosy/datastores/drivers';
+import type { Clock, Timer } from '@argosy/proto';
+import type { Logger } from 'pino';
+import type { CommandQueue } from './command-queue.ts';
+import type { StateFile } from './state.ts';
+
+const RETRY_FIRST_MS = 200;
+const RETRY_LAST_MS = 5_000;
+
+export interface ResumptionParts {
+  readonly file: StateFile;
+  readonly driver: Driver;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly queue: CommandQueue;
+  readonly onChange: () => void;
+}
+
+export class Resumption {
+  readonly #parts: ResumptionParts;
+  #retryMs = RETRY_FIRST_MS;
+  #timer: Timer | undefined;
+  #isEnding = false;
+
+  constructor(parts: ResumptionParts) {
+    this.#parts = parts;
+  }
+
+  /** What is stored is done later when it cannot be done now. */
+  async orLater<Answer>(work: Promise<Answer>): Promise<Answer> {
+    try {
+      return await work;
+    } catch (error) {
+      this.#after(this.#retryMs);
+      throw error;
+    }
+  }
+
+  soon(): void {
+    this.#after(0);
+  }
+
+  end(): void {
+    this.#isEnding = true;
+    this.#timer?.cancel();
+  }
+
+  #after(delayMs: number): void {
+    const { clock, queue, log } = this.#parts;
+    this.#timer?.cancel();
+    if (this.#isEnding) return;
+    this.#timer = clock.after(delayMs, () => {
+      queue
+        .run('resume', () => this.#takeUp())
+        .catch((error: unknown) => {
+          log.warn({ error }, 'The role cannot be taken up; trying again.');
+          this.#retryMs = Math.min(this.#retryMs * 2, RETRY_LAST_MS);
+          this.#after(this.#retryMs);
+        });
+    });
+  }
+
+  async #takeUp(): Promise<void> {
+    const { driver, log, onChange } = this.#parts;
+    const { role, data } = this.#parts.file.state;
+    if (this.#isEnding || role === null || data.status === 'incomplete') return;
+    if (role.kind === 'primary') await driver.lead(role);
+    else await driver.follow(role);
+    this.#retryMs = RETRY_FIRST_MS;
+    log.info({ role: role.kind, epoch: role.epoch }, 'Took up its role.');
+    onChange();
+  }
+}

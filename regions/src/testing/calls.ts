@@ -1,0 +1,62 @@
+// The executor's methods as tests call them.
+import {
+  type CommandHeader,
+  callUnary,
+  type EnsureMemberResponse,
+  type ExecutorServiceClient,
+  type MemberObservation,
+  type MemberSpec,
+  type ObserveResponse,
+  type RegionReport,
+} from '@argosy/proto';
+import type { ServiceError } from '@grpc/grpc-js';
+import type { ExecutionContext } from 'ava';
+
+export const deadline = (): Date => new Date(Date.now() + 60_000);
+
+export function ensure(to: ExecutorServiceClient, member: MemberSpec): Promise<EnsureMemberResponse> {
+  return callUnary(to.ensureMember.bind(to), { header: undefined, member }, { deadline: deadline() });
+}
+
+export function header(memberId: string): CommandHeader {
+  const clusterId = memberId.replace(/-\d+$/, '');
+  return { clusterId, memberId, epoch: 0, generation: 0, specRevision: 0, term: 0, idempotencyKey: '', requestId: '' };
+}
+
+export async function remove(to: ExecutorServiceClient, memberId: string): Promise<boolean> {
+  const request = { header: header(memberId) };
+  return (await callUnary(to.removeMember.bind(to), request, { deadline: deadline() })).existed;
+}
+
+/** The code and the words of a refusal. */
+export async function refusal(call: Promise<unknown>): Promise<{ code: number; details: string }> {
+  try {
+    await call;
+  } catch (error) {
+    const { code, details } = error as ServiceError;
+    return { code, details };
+  }
+  throw new Error('The call was not refused.');
+}
+
+export interface Watched {
+  readonly told: readonly NonNullable<ObserveResponse['observation']>[];
+  newest(memberId: string): MemberObservation | undefined;
+  region(): RegionReport | undefined;
+}
+
+/** Watches a region; what has been told so far is in `told`. */
+export function watch(t: ExecutionContext, to: ExecutorServiceClient): Watched {
+  const told: NonNullable<ObserveResponse['observation']>[] = [];
+  const stream = to.observe({});
+  stream.on('data', ({ observation }: ObserveResponse) => {
+    if (observation !== undefined) told.push(observation);
+  });
+  stream.on('error', () => {});
+  t.teardown(() => stream.cancel());
+  const newest = (memberId: string): MemberObservation | undefined =>
+    told.flatMap((one) => (one.$case === 'member' && one.value.memberId === memberId ? [one.value] : [])).at(-1);
+  const region = (): RegionReport | undefined =>
+    told.flatMap((one) => (one.$case === 'region' ? [one.value] : [])).at(-1);
+  return { told, newest, region };
+}

@@ -1,0 +1,39 @@
+import test from 'ava';
+import { together } from './cells.ts';
+import { runMatrix, tableOf } from './matrix.ts';
+
+/** No further kill is begun after this; the whole takes some 90 s. */
+const LIMIT_MS = 60_000;
+
+test('a cluster is made and removed whole when any process is killed at any step', async (t) => {
+  t.timeout(10 * 60_000);
+  const lines: string[] = [];
+
+  const results = await runMatrix({
+    ...{ sample: 8, seed: 20_260_101, together: 4, cell: undefined, operations: ['create', 'delete'] },
+    ...{ keepsFailed: false, limitMs: LIMIT_MS },
+    say: (line) => lines.push(line),
+  });
+
+  for (const line of [...lines, ...tableOf(results)]) t.log(line);
+  t.true(results.some(({ outcome }) => outcome === 'ok'));
+  t.deepEqual(
+    results.filter(({ outcome }) => outcome === 'failed').map(({ name, reason }) => `${name}: ${reason}`),
+    [],
+  );
+});
+
+test('kills that are made together are of one operation, at different steps, of different processes', (t) => {
+  const kill = (operation: string, step: string, victim: 'leader' | 'agent') =>
+    ({ operation, step, victim, point: { process: victim, name: 'received', step }, count: 1 }) as const;
+
+  const groups = together(
+    [kill('create', 'seed', 'agent'), kill('create', 'seed', 'leader'), kill('create', 'open', 'leader')],
+    2,
+  );
+
+  t.deepEqual(
+    groups.map((group) => group.map(({ step, victim }) => `${step}/${victim}`)),
+    [['seed/agent', 'open/leader'], ['seed/leader']],
+  );
+});

@@ -1,0 +1,109 @@
+// The whole matrix, a sample of it or one cell: a federation, its kills, and the table.
+import { cellOf, type Kill, nameOf, ordered, sampleOf, together } from './cells.ts';
+import { PROCESSES } from './control.ts';
+import { FederationUnderTest } from './local-federation.ts';
+import { operations } from './operations.ts';
+import { type Result, Session } from './session.ts';
+
+const MS_PER_SECOND = 1_000;
+
+export interface MatrixOptions {
+  /** Undefined: all kills. */
+  readonly sample: number | undefined;
+  readonly seed: number;
+  /** So many kills may be made in one run of an operation; when that run fails, they are made one by one. */
+  readonly together: number;
+  /** Only what begins with this. */
+  readonly cell: string | undefined;
+  readonly operations: readonly string[];
+  readonly say: (line: string) => void;
+  /** Keeps the state of a federation in which a cell failed. */
+  readonly keepsFailed: boolean;
+  /** No kill but the first is begun later than this. */
+  readonly limitMs?: number;
+}
+
+/** @throws Error when no federation can be had, or an operation fails without a kill. */
+export async function runMatrix(options: MatrixOptions): Promise<Result[]> {
+  const { say, seed, sample, cell } = options;
+  const begin = performance.now();
+  const chosen = operations.filter(({ name }) => options.operations.includes(name));
+  let { federation, session } = await newSession(say);
+  const results: Result[] = [];
+  let hasFailed = true;
+  try {
+    const all: Kill[] = [];
+    for (const operation of chosen) all.push(...(await session.discover(operation)));
+    const meant = cell === undefined ? all : all.filter((kill) => isWithin(cell, kill));
+    const kills = sample === undefined ? meant : sampleOf(meant, sample, seed);
+    const names = chosen.map(({ name }) => name);
+    say(`${kills.length} kills of ${all.length}${sample === undefined ? '' : `, seed ${seed}`}`);
+    const queue = together(ordered(kills, names), options.together);
+    for (let group = queue.shift(); group !== undefined; group = queue.shift()) {
+      const isLate = options.limitMs !== undefined && performance.now() - begin > options.limitMs;
+      if (isLate && results.length > 0) break;
+      const found = await session.kill(group);
+      const isFailed = found.some(({ outcome }) => outcome === 'failed');
+      for (const { outcome, seconds, name, reason } of found) {
+        say(`${outcome.padEnd(6)} ${seconds.toFixed(1).padStart(5)} s  ${name}  ${reason}`);
+      }
+      if (isFailed && group.length > 1) queue.unshift(...group.map((kill): [Kill] => [kill]));
+      else results.push(...found);
+      if (!isFailed) continue;
+      // What a failed cell left would be the next one's trouble.
+      const isClean = await session.clear().then(
+        () => true,
+        () => false,
+      );
+      if (isClean && !federation.hasEnded) continue;
+      await federation.stop(options.keepsFailed);
+      if (options.keepsFailed) say(`Its state is kept in ${federation.home}`);
+      ({ federation, session } = await newSession(say));
+    }
+    hasFailed = results.some(({ outcome }) => outcome === 'failed');
+    return results;
+  } finally {
+    await federation.stop(hasFailed && options.keepsFailed);
+    say(`${Math.round((performance.now() - begin) / MS_PER_SECOND)} s`);
+  }
+}
+
+async function newSession(say: (line: string) => void) {
+  const federation = await FederationUnderTest.start();
+  say(`A federation runs in ${federation.home}`);
+  const session = new Session(federation);
+  try {
+    await session.begin();
+    return { federation, session };
+  } catch (error) {
+    await federation.stop();
+    throw error;
+  }
+}
+
+function isWithin(cell: string, kill: Kill): boolean {
+  return nameOf(kill) === cell || `${nameOf(kill)}/`.startsWith(`${cell}/`);
+}
+
+/** A row for each step of each operation, a column for each process: how many kills were survived of how many. */
+export function tableOf(results: readonly Result[]): string[] {
+  const rows = [...new Set(results.map(({ kill }) => `${kill.operation}/${kill.step}`))];
+  const width = Math.max(10, ...rows.map(({ length }) => length));
+  const line = (first: string, columns: readonly string[]): string =>
+    `${first.padEnd(width)}  ${columns.map((column) => column.padEnd(14)).join('')}`.trimEnd();
+  const body = rows.map((row) => {
+    const columns = PROCESSES.map((process) => {
+      const own = results.filter(({ kill }) => cellOf(kill) === `${row}/${process}`);
+      const met = own.filter(({ outcome }) => outcome !== 'missed');
+      const failed = met.filter(({ outcome }) => outcome === 'failed').length;
+      if (met.length === 0) return own.length === 0 ? '-' : 'missed';
+      return failed === 0 ? `ok (${met.length})` : `FAILED (${failed}/${met.length})`;
+    });
+    return line(row, columns);
+  });
+  const failures = results
+    .filter(({ outcome }) => outcome === 'failed')
+    .flatMap(({ name, reason }) => [`failed: ${reason}`, `  again: npm run crash-matrix -- --cell ${name}`]);
+  const missed = results.filter(({ outcome }) => outcome === 'missed').map(({ name }) => `not reached: ${name}`);
+  return [line('step', PROCESSES), ...body, ...missed, ...failures];
+}
