@@ -49,6 +49,7 @@ export type {
   RaftEvent,
   RaftOptions,
   RaftStatus,
+  RaftSummary,
   ReadIndexOptions,
   StateMachine,
 } from './driver/options.ts';

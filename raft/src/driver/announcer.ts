@@ -1,11 +1,11 @@
-import type { RaftStatus } from './options.ts';
+import type { RaftStatus, RaftSummary } from './options.ts';
 
 /** Tells those who listen when what they act upon has changed; indexes alone are no news. */
 export class Announcer {
   readonly #listeners = new Set<(status: RaftStatus) => void>();
-  #last: RaftStatus;
+  #last: RaftSummary;
 
-  constructor(first: RaftStatus) {
+  constructor(first: RaftSummary) {
     this.#last = first;
   }
 
@@ -14,7 +14,7 @@ export class Announcer {
     return () => this.#listeners.delete(listener);
   }
 
-  announce(now: RaftStatus): void {
+  announce(now: RaftSummary, status: () => RaftStatus): void {
     const before = this.#last;
     const isSame =
       now.term === before.term &&
@@ -23,6 +23,8 @@ export class Announcer {
       now.isEstablishedLeader === before.isEstablishedLeader;
     if (isSame) return;
     this.#last = now;
-    for (const listener of this.#listeners) listener(now);
+    if (this.#listeners.size === 0) return;
+    const whole = status();
+    for (const listener of this.#listeners) listener(whole);
   }
 }

@@ -69,7 +69,8 @@ export interface RaftOptions {
   readonly onFatal: (error: Error) => void;
 }
 
-export interface RaftStatus {
+/** What a peer says of itself; cheap to ask. */
+export interface RaftSummary {
   readonly id: number;
   readonly term: number;
   readonly role: Role;
@@ -84,6 +85,9 @@ export interface RaftStatus {
   readonly snapshotIndex: number;
   /** Who takes part, as of the last applied entry. */
   readonly membership: ConfState;
+}
+
+export interface RaftStatus extends RaftSummary {
   /** Only on the leader: what it knows of each peer, by id. */
   readonly peers?: ReadonlyMap<number, PeerProgress>;
 }

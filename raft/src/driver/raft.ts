@@ -12,7 +12,7 @@ import type { Recovered } from '../storage/recovery.ts';
 import { Announcer } from './announcer.ts';
 import { coreConfig, defaults } from './config.ts';
 import { Members, type Membership } from './members.ts';
-import type { Applied, ProposeOptions, RaftOptions, RaftStatus, ReadIndexOptions } from './options.ts';
+import type { Applied, ProposeOptions, RaftOptions, RaftStatus, RaftSummary, ReadIndexOptions } from './options.ts';
 import { groupsOf, Proposals, refusal } from './proposals.ts';
 import { Reads } from './reads.ts';
 import { Snapshots } from './snapshots.ts';
@@ -52,7 +52,7 @@ export class Raft {
     this.#appliedIndex = recovered.snapshot?.metadata.index ?? 0;
     this.#snapshots = new Snapshots(options, this.#core, log, this.#appliedIndex);
     this.#lastTickMs = options.clock.now();
-    this.#announcer = new Announcer(this.status());
+    this.#announcer = new Announcer(this.summary());
     if (options.log !== undefined) this.onStatus((status) => options.log?.({ type: 'status', status }));
   }
 
@@ -168,7 +168,13 @@ export class Raft {
   }
 
   status(): RaftStatus {
-    const core = this.#core.status();
+    const summary = this.summary();
+    return summary.role === 'leader' ? { ...summary, peers: this.#core.status().progress } : summary;
+  }
+
+  /** `status()` without what a leader knows of the others. */
+  summary(): RaftSummary {
+    const core = this.#core.basicStatus();
     const isLeader = core.role === 'leader';
     return {
       id: core.id,
@@ -182,7 +188,6 @@ export class Raft {
       lastIndex: core.lastIndex,
       snapshotIndex: this.#snapshots.index,
       membership: this.#members.confState,
-      ...(isLeader ? { peers: core.progress } : {}),
     };
   }
 
@@ -321,17 +326,21 @@ export class Raft {
     this.#core.advance();
     this.#reads.applied(this.#appliedIndex);
     this.#members.look(this.#options.clock.now());
-    this.#announcer.announce(this.status());
+    this.#announce();
     const { confState } = this.#members;
     const applied = { index: this.#appliedIndex, term: this.#appliedTerm, confState };
     this.#snapshots.maybeTake(applied, (error) => this.#fatal(error));
+  }
+
+  #announce(): void {
+    this.#announcer.announce(this.summary(), () => this.status());
   }
 
   #leadershipChanged({ role, lead }: BasicStatus): void {
     if (role !== 'leader') this.#proposals.lostLeadership(lead || undefined);
     this.#reads.retryAll();
     // Who acts as the leader must hear at once that it is none, and not after a slow disk's write.
-    this.#announcer.announce(this.status());
+    this.#announce();
   }
 
   #apply(ready: Ready): void {

@@ -96,7 +96,7 @@ export class Client {
           const value = machine?.values.get(key);
           this.#seen.set(key, value);
           world.counts.linearizableReads += 1;
-          world.guard(() => world.invariants.read(peer, since, raft.status().appliedIndex));
+          world.guard(() => world.invariants.read(peer, since, raft.summary().appliedIndex));
           end({ type: 'read', value });
         },
         (error: Error) => this.#failed(error, end),

@@ -23,7 +23,7 @@ export class Convalescence {
   isWell(): boolean {
     const living = this.#world.peers.filter(({ state }) => state !== 'out');
     if (living.some(({ state }) => state !== 'up')) return false;
-    const leader = living.find(({ raft }) => raft?.status().isEstablishedLeader);
+    const leader = living.find(({ raft }) => raft?.summary().isEstablishedLeader);
     if (leader === undefined) return false;
     if (!this.#isWhole(leader)) {
       this.#target = undefined;
@@ -46,7 +46,7 @@ export class Convalescence {
   }
 
   #isWhole({ raft }: PeerOfWorld): boolean {
-    const membership = raft?.status().membership;
+    const membership = raft?.summary().membership;
     return membership?.voters.length === this.#world.peers.length && membership.votersOutgoing.length === 0;
   }
 
@@ -71,6 +71,6 @@ export class Convalescence {
         () => this.#readers.delete(id),
       );
     }
-    return this.#answered.has(id) && (raft?.status().appliedIndex ?? 0) >= target;
+    return this.#answered.has(id) && (raft?.summary().appliedIndex ?? 0) >= target;
   }
 }

@@ -32,8 +32,8 @@ export function drawHabits(random: Random): Habits {
   return {
     peerCount,
     settings: {
-      tickMs: random.pick([30, 50, 100]),
-      heartbeatTicks: random.pick([1, 1, 2]),
+      tickMs: random.pick([50, 100, 100]),
+      heartbeatTicks: random.pick([1, 2, 2]),
       electionTicks: random.pick([5, 8, 10]),
       snapshotEveryEntries: random.pick([5, 10, 20, 50, 200]),
       trailingEntries: random.pick([0, 2, 5, 20]),
@@ -53,9 +53,9 @@ export function drawHabits(random: Random): Habits {
       syncMs: random.pick([0.1, 1, 5, 20]),
     })),
     clockRates: Array.from({ length: peerCount }, () => (random.chance(0.5) ? 1 : random.between(0.8, 1.25))),
-    clientCount: random.pick([2, 4, 6]),
+    clientCount: random.pick([2, 3, 5]),
     keyCount: random.pick([1, 2, 4]),
-    thinkMs: isQuick ? random.pick([50, 100, 200]) : 500,
+    thinkMs: isQuick ? random.pick([100, 200, 400]) : 800,
     readShare: random.between(0.2, 0.6),
     casShare: random.between(0, 0.4),
     paddingBytes: random.pick([0, 0, 200, 3_000]),

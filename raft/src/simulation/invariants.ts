@@ -1,7 +1,7 @@
 // What must hold in every history (figure 3 of the paper, and what the package promises beyond it). Everything is
 // judged from outside: from what peers send, write, apply and say of themselves.
 import type { ConfState, Message } from '../core/messages.ts';
-import type { CommittedEntry, RaftStatus } from '../driver/options.ts';
+import type { CommittedEntry, RaftSummary } from '../driver/options.ts';
 import type { FrameContent } from '../storage/record.ts';
 import type { PromisedLog } from './promised-log.ts';
 
@@ -183,7 +183,7 @@ export class Invariants {
   }
 
   /** What a peer says of itself, after each event that touched it. */
-  check(peer: WatchedPeer, status: RaftStatus): void {
+  check(peer: WatchedPeer, status: RaftSummary): void {
     const { id } = peer;
     demand(status.commitIndex >= peer.lastCommit, () => `the commit index of peer ${id} went back`);
     demand(status.appliedIndex <= status.commitIndex, () => `peer ${id} applied what is not committed`);
@@ -193,7 +193,7 @@ export class Invariants {
     peer.lastMembership = status.membership;
   }
 
-  #checkLeader(peer: WatchedPeer, status: RaftStatus): void {
+  #checkLeader(peer: WatchedPeer, status: RaftSummary): void {
     const { id } = peer;
     const { term, commitIndex } = status;
     const known = this.#leaders.get(term);

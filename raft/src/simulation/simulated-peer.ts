@@ -74,7 +74,7 @@ export class SimulatedPeer implements PeerOfWorld {
   }
 
   get membership(): ConfState | undefined {
-    return this.raft?.status().membership;
+    return this.raft?.summary().membership;
   }
 
   /** Runs this in the process, if it is still there, and when it does not stand still. */
@@ -202,7 +202,7 @@ export class SimulatedPeer implements PeerOfWorld {
   #opened(raft: Raft): void {
     this.raft = raft;
     this.state = 'up';
-    const status = raft.status();
+    const status = raft.summary();
     this.#world.trace(`${this.id} opened in term ${status.term} with entry ${status.lastIndex}`);
     this.#world.guard(() => {
       const found = this.promised;

@@ -120,7 +120,7 @@ export class World {
   }
 
   leader(): SimulatedPeer | undefined {
-    return this.peers.find((peer) => peer.raft?.status().role === 'leader');
+    return this.peers.find((peer) => peer.raft?.summary().role === 'leader');
   }
 
   askLeader(
@@ -173,9 +173,9 @@ export class World {
       const { raft } = peer;
       if (raft === undefined) continue;
       const before = this.invariants.leaderCount;
-      this.guard(() => this.invariants.check(peer, raft.status()));
+      this.guard(() => this.invariants.check(peer, raft.summary()));
       if (this.invariants.leaderCount > before) {
-        this.trace(`${peer.id} leads in term ${raft.status().term}`);
+        this.trace(`${peer.id} leads in term ${raft.summary().term}`);
         this.notice('leads', peer);
       }
     }
@@ -199,7 +199,7 @@ export class World {
     while (this.violation === undefined && (!recovery.isWell() || this.timeline.nowMs < shortestMs)) {
       if (this.timeline.nowMs >= deadlineMs) {
         const states = this.peers.map(({ id, state, raft }) => {
-          const { role, term, commitIndex, appliedIndex, lastIndex } = raft?.status() ?? {};
+          const { role, term, commitIndex, appliedIndex, lastIndex } = raft?.summary() ?? {};
           return `${id} ${state} ${role} t${term} c${commitIndex} a${appliedIndex} l${lastIndex}`;
         });
         this.violated(new Violation(`no progress in ${healingMs} ms after all faults ended: ${states.join('; ')}`));
