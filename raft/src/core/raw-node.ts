@@ -63,6 +63,14 @@ export class RawNode {
     tick(this.#raft);
   }
 
+  /**
+   * How many ticks' time has passed since the start. For a caller whose ticks come late or get lost, as a process's do
+   * that stands still: then leases are measured by this, and not by the ticks that came.
+   */
+  measureTime(ticks: number): void {
+    this.#raft.measuredTicks = ticks;
+  }
+
   /** Takes a message from another peer, or from this peer's own storage. */
   step(message: Message): Refusal | undefined {
     const { id, config, progress } = this.#raft;

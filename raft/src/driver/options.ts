@@ -58,6 +58,12 @@ export interface RaftOptions {
   readonly heartbeatTicks?: number;
   /** Default 10. The timeout is drawn anew each time from [electionTicks, 2 * electionTicks). */
   readonly electionTicks?: number;
+  /**
+   * Default false: a majority confirms each linearizable read. True: the leader answers alone for a little less than an
+   * election timeout after a majority answered it. That trusts all peers' clocks to run equally fast within a tenth,
+   * also while their processes stand still; the same on every peer.
+   */
+  readonly leaseReads?: boolean;
   /** Default 10,000. */
   readonly snapshotEveryEntries?: number;
   /** Default 1,000. Entries kept in memory behind a snapshot, for peers that are only a little behind. */

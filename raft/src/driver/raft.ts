@@ -33,6 +33,7 @@ export class Raft {
   readonly #snapshots: Snapshots;
   readonly #tickMs: number;
   #timer: unknown;
+  readonly #startedMs: number;
   #lastTickMs: number;
   #appliedIndex: number;
   #appliedTerm = 0;
@@ -51,7 +52,8 @@ export class Raft {
     this.#tickMs = options.tickMs ?? defaults.tickMs;
     this.#appliedIndex = recovered.snapshot?.metadata.index ?? 0;
     this.#snapshots = new Snapshots(options, this.#core, log, this.#appliedIndex);
-    this.#lastTickMs = options.clock.now();
+    this.#startedMs = options.clock.now();
+    this.#lastTickMs = this.#startedMs;
     this.#announcer = new Announcer(this.summary());
     if (options.log !== undefined) this.onStatus((status) => options.log?.({ type: 'status', status }));
   }
@@ -236,7 +238,15 @@ export class Raft {
   }
 
   #receive(message: Message): void {
-    this.#guarded(() => this.#core.step(message));
+    this.#guarded(() => {
+      this.#measureTime();
+      this.#core.step(message);
+    });
+  }
+
+  /** Before anything is answered under a lease: this process may have stood still since the last tick. */
+  #measureTime(): void {
+    this.#core.measureTime(Math.floor((this.#options.clock.now() - this.#startedMs) / this.#tickMs));
   }
 
   #tick(): void {
@@ -245,6 +255,7 @@ export class Raft {
     this.#lastTickMs = now;
     const electionMs = (this.#options.electionTicks ?? defaults.electionTicks) * this.#tickMs;
     this.#guarded(() => {
+      this.#measureTime();
       if (lateMs > electionMs / 2) {
         // The leader's heartbeats may lie unread in the sockets; that we heard nothing is our own fault.
         this.#core.restartElectionTimer();
@@ -306,6 +317,7 @@ export class Raft {
       if (answer.isAccepted) this.#proposals.appended(group, answer.index, answer.term);
       else for (const { reject } of group) reject(refusal(answer));
     }
+    this.#measureTime();
     if (this.#reads.hasWaiting && this.#core.basicStatus().lead > 0) this.#core.readIndex(this.#reads.beginRound());
   }
 
@@ -323,6 +335,7 @@ export class Raft {
     // A fatal error during the wait has stopped this peer: what it did not make durable, it must not confirm.
     if (this.#isClosed) return;
     transport.send(ready.messagesAfterAppend);
+    this.#measureTime();
     this.#core.advance();
     this.#reads.applied(this.#appliedIndex);
     this.#members.look(this.#options.clock.now());

@@ -1,13 +1,19 @@
-// What a cluster must do when all faults have ended: everybody votes again, the leader takes a command, every peer
-// applies it, and every peer answers a read. It is asked again until it is done; a question can be lost with a leader.
+// What a cluster must do when all faults have ended: a leader stays, whoever else there is beside the members; then
+// everybody votes again, the leader takes a command, every peer applies it, and every peer answers a read. It is asked
+// again until it is done; a question can be lost with a leader.
 import { encodeCommand } from './register-machine.ts';
 import type { PeerOfWorld, Surroundings } from './surroundings.ts';
 
 /** After so long a question without an answer is asked again. */
 const patienceMs = 10_000;
+/** Election timeouts in which nobody may take a leader's place that everybody hears. */
+const calmElections = 6;
 
 export class Convalescence {
   readonly #world: Surroundings;
+  /** Since when this term's leader leads. */
+  #reign = { term: 0, sinceMs: 0 };
+  #isCalm = false;
   /** The entry that everybody must apply. */
   #target: number | undefined;
   #askedAtMs = Number.NEGATIVE_INFINITY;
@@ -24,7 +30,7 @@ export class Convalescence {
     const living = this.#world.peers.filter(({ state }) => state !== 'out');
     if (living.some(({ state }) => state !== 'up')) return false;
     const leader = living.find(({ raft }) => raft?.summary().isEstablishedLeader);
-    if (leader === undefined) return false;
+    if (leader === undefined || !this.#stays(leader)) return false;
     if (!this.#isWhole(leader)) {
       this.#target = undefined;
       const voters = this.#world.peers.map(({ id }) => id);
@@ -43,6 +49,15 @@ export class Convalescence {
       return false;
     }
     return living.filter((peer) => this.#isRestored(peer, this.#target ?? 0)).length === living.length;
+  }
+
+  /** Whether no other election came for a while, before the members change once more. */
+  #stays({ raft }: PeerOfWorld): boolean {
+    const { timeline, electionMs } = this.#world;
+    const term = raft?.summary().term ?? 0;
+    if (term !== this.#reign.term) this.#reign = { term, sinceMs: timeline.nowMs };
+    this.#isCalm ||= timeline.nowMs - this.#reign.sinceMs > calmElections * electionMs;
+    return this.#isCalm;
   }
 
   #isWhole({ raft }: PeerOfWorld): boolean {

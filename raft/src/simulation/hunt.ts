@@ -4,17 +4,20 @@ import { fileURLToPath } from 'node:url';
 import { type Mutant, mutants } from './mutants.ts';
 
 export interface HuntOptions {
+  /** The first seed. */
+  readonly from: number;
   /** Seeds that each mutant is given to be found in. */
   readonly seeds: number;
-  readonly from: number;
   readonly workers: number;
-  /** Only mutants whose name begins with one of these, with commas between. */
+  /** The bugs, with commas between; a number means all its letters. Empty: all. */
   readonly only: string;
   readonly print: (line: string) => void;
+  /** Elapsed time of this machine, in milliseconds. */
+  readonly nowMs: () => number;
 }
 
 /** A bug can make a world turn for ever; then it is not found. Milliseconds of this machine. */
-const patienceMs = 600_000;
+const patienceMs = 1_800_000;
 
 interface Answer {
   readonly seed?: number;
@@ -40,29 +43,34 @@ function hunt({ edits }: Mutant, { from, seeds }: HuntOptions): Promise<Answer> 
   });
 }
 
-/** Returns how many were not found. */
+function isWanted({ bug }: Mutant, only: string): boolean {
+  return only === '' || only.split(',').some((wanted) => wanted === bug || wanted === bug.replace(/[a-z]$/, ''));
+}
+
+function row(bug: string, seed: string, seconds: string, name: string): string {
+  return `${bug.padEnd(4)} ${seed.padStart(5)} ${seconds.padStart(8)}  ${name}`;
+}
+
+/** Prints a table of what was found by which seed, and returns how many were not found. */
 export async function huntMutants(options: HuntOptions): Promise<number> {
-  const { print, seeds, only } = options;
-  const waiting = mutants.filter(({ name }) => only.split(',').some((beginning) => name.startsWith(beginning)));
+  const { print, seeds, only, nowMs } = options;
+  const waiting = mutants.filter((mutant) => isWanted(mutant, only));
   const total = waiting.length;
+  if (total === 0) throw new Error(`There is no bug "${only}".`);
   let found = 0;
-  let without = 0;
+  print(row('bug', 'seed', 'seconds', 'what is wrong: how it showed'));
   const next = async (): Promise<void> => {
     const mutant = waiting.shift();
     if (mutant === undefined) return;
-    if (mutant.edits.length === 0) {
-      without += 1;
-      print(`${mutant.name}: waits for the feature`);
-    } else {
-      const { seed, violation, error } = await hunt(mutant, options);
-      if (seed !== undefined) found += 1;
-      const how =
-        seed === undefined ? (error ?? `not found in ${seeds} seeds`) : `seed ${seed}: ${violation?.split('\n')[0]}`;
-      print(`${mutant.name}: ${how}`);
-    }
+    const startedAtMs = nowMs();
+    const { seed, violation, error } = await hunt(mutant, options);
+    if (seed !== undefined) found += 1;
+    const how = violation?.split('\n')[0] ?? error ?? `not found in ${seeds} seeds`;
+    const seconds = ((nowMs() - startedAtMs) / 1000).toFixed(1);
+    print(row(mutant.bug, seed === undefined ? 'none' : String(seed), seconds, `${mutant.name}: ${how}`));
     await next();
   };
   await Promise.all(Array.from({ length: options.workers }, next));
-  print(`${found} of ${total - without} mutants found; ${without} wait for their feature`);
-  return total - without - found;
+  print(`${found} of ${total} mutants found, each in at most ${seeds} seeds`);
+  return total - found;
 }

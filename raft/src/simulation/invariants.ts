@@ -16,8 +16,8 @@ export interface WatchedPeer {
   /** Of the present process. */
   lastCommit: number;
   lastApplied: number;
-  /** As far as its process has applied it; undefined when there is none. */
-  readonly membership: ConfState | undefined;
+  /** What its process says of itself; undefined when there is none. */
+  readonly summary: RaftSummary | undefined;
   /** As it was before the present event. */
   lastMembership: ConfState | undefined;
 }
@@ -94,6 +94,7 @@ export class Invariants {
   /** What leaves a peer is a promise, and its disk must be able to keep it. */
   sends(peer: WatchedPeer, message: Message): void {
     const { promised, id } = peer;
+    if (message.type === 'MsgVote' || message.type === 'MsgPreVote') this.#campaigns(peer);
     if (message.type === 'MsgVoteResp' && !message.reject) {
       const { term, vote } = promised.hardState;
       const isKept = term > message.term || (term === message.term && vote === message.to);
@@ -120,6 +121,15 @@ export class Invariants {
     for (const entry of message.entries) {
       this.#matches(id, entry.index, entry.term, entry.data, previous);
       previous = entry.term;
+    }
+  }
+
+  /** Who knows that the members have changed counts no votes of those before. */
+  #campaigns({ id, promised, summary }: WatchedPeer): void {
+    if (summary === undefined || !['candidate', 'pre-candidate'].includes(summary.role)) return;
+    for (let index = summary.appliedIndex + 1; index <= summary.commitIndex; index += 1) {
+      const type = promised.entry(index)?.type ?? 'EntryNormal';
+      demand(type === 'EntryNormal', () => `peer ${id} campaigns among members of before entry ${index}`);
     }
   }
 
@@ -158,8 +168,8 @@ export class Invariants {
 
   /** Whether these are a majority of any membership in use: who asks may not have applied the one that decided. */
   #isQuorum(ids: readonly number[]): boolean {
-    const memberships = this.#peers.flatMap(({ membership, lastMembership }) => {
-      return [membership, lastMembership].filter((one) => one !== undefined);
+    const memberships = this.#peers.flatMap(({ summary, lastMembership }) => {
+      return [summary?.membership, lastMembership].filter((one) => one !== undefined);
     });
     const isStarting = memberships.length === 0 && ids.length > 0;
     return (

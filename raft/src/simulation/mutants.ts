@@ -1,10 +1,10 @@
 // Bugs that other Rafts had, to be put into this one: the simulator is as strong as the share of them that it finds.
-// Numbers and names are those of the bugs, letters are ways to have them.
+// Each has a number, and a letter where there are several ways to have it.
 import type { Edit } from './mutation-loader.ts';
 
 export interface Mutant {
+  readonly bug: string;
   readonly name: string;
-  /** Empty when what it would break is not driven by the simulator yet. */
   readonly edits: readonly Edit[];
 }
 
@@ -19,41 +19,68 @@ const inRecovery = (find: string, replace: string) => edit('storage/recovery.js'
 
 export const mutants: readonly Mutant[] = [
   {
-    name: '1 entries of earlier terms are committed by counting (figure 8)',
+    bug: '1',
+    name: 'entries of earlier terms are committed by counting (figure 8)',
     edits: [inReplication('|| raft.log.term(index) !== raft.term', '')],
   },
   {
-    name: '2 a change of members takes effect without a joint configuration',
+    bug: '2a',
+    name: 'a change of members takes effect without a joint configuration',
     edits: [
       edit('driver/members.js', "transition: 'joint-implicit'", "transition: 'auto'"),
       edit('core/reconfiguration.js', 'else if (joint === undefined)', 'else'),
       edit('core/reconfiguration.js', 'else switchTo(raft, enterJoint(', 'if (false) switchTo(raft, enterJoint('),
+      edit('core/membership.js', 'if (added + removed > 1)', 'if (false)'),
     ],
   },
   {
-    name: '3 who has not applied a committed change of members campaigns',
+    bug: '2b',
+    name: 'a new leader changes the members while an earlier change may not be applied',
+    edits: [edit('core/raft.js', 'this.pendingConfIndex = this.log.lastIndex;', '')],
+  },
+  {
+    bug: '3',
+    name: 'who has not applied a committed change of members campaigns',
     edits: [edit('core/election.js', '|| hasUnappliedConfChange(raft)', '')],
   },
   {
-    name: '4 a leader answers reads before it has committed in its term',
+    bug: '4',
+    name: 'a leader answers reads before it has committed in its term',
     edits: [edit('core/reads.js', 'if (!raft.hasCommittedInTerm) {', 'if (false) {')],
   },
   {
-    name: '5 an acknowledgement of an earlier heartbeat confirms a later read',
+    bug: '5',
+    name: 'an acknowledgement of an earlier heartbeat confirms a later read',
     edits: [edit('core/read-only.js', 'Math.max(round, this.#acknowledged.get(from) ?? 0)', 'this.#round')],
   },
-  { name: '6 a lease outlives a transfer of leadership', edits: [] },
-  { name: '7 a lease is counted by a clock that stands still', edits: [] },
   {
-    name: '8a the vote is not written with the term',
+    bug: '6',
+    name: 'a lease outlives a transfer of leadership',
+    edits: [edit('core/reads.js', '|| raft.hasHandedOver', '')],
+  },
+  {
+    bug: '7a',
+    name: 'a lease is measured by ticks, which stand still with the process',
+    edits: [edit('driver/raft.js', 'this.#core.measureTime(', 'void (')],
+  },
+  {
+    bug: '7b',
+    name: 'a lease lasts until the next check for a quorum',
+    edits: [edit('core/reads.js', 'return raft.ageTicks - raft.readOnly.leaseStart < leaseTicks;', 'return true;')],
+  },
+  {
+    bug: '8a',
+    name: 'the vote is not written with the term',
     edits: [edit('storage/record.js', 'writer.number(hardState.vote)', 'writer.number(0)')],
   },
   {
-    name: '8b a vote alone does not wait for the disk',
+    bug: '8b',
+    name: 'a vote alone does not wait for the disk',
     edits: [edit('core/raw-node.js', '|| raft.vote !== vote', '')],
   },
   {
-    name: '9 the vote is forgotten when a peer steps down within a term',
+    bug: '9',
+    name: 'the vote is forgotten when a peer steps down within a term',
     edits: [
       edit(
         'core/raft.js',
@@ -63,7 +90,8 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: '10 a vote of an earlier term is counted',
+    bug: '10',
+    name: 'a vote of an earlier term is counted',
     edits: [
       edit(
         'core/step.js',
@@ -73,7 +101,8 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: '11 a peer in a later term is never heard, and deadlocks the pre-vote',
+    bug: '11',
+    name: 'a peer in a later term is never heard, and deadlocks the pre-vote',
     edits: [
       edit(
         'core/step.js',
@@ -84,11 +113,16 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: '12 who was removed disrupts the others (no pre-vote, no check for a quorum)',
-    edits: [],
+    bug: '12',
+    name: 'who was removed disrupts the others',
+    edits: [
+      edit('driver/config.js', 'preVote: true,', 'preVote: false,'),
+      edit('core/step.js', 'if (isVote && message.context !== campaignTransfer && isInLease(raft))', 'if (false)'),
+    ],
   },
   {
-    name: '13 a learner that became a voter does not vote before it knows',
+    bug: '13',
+    name: 'a learner that became a voter does not vote before it knows',
     edits: [
       edit(
         'core/election.js',
@@ -98,7 +132,8 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: '14 a joint configuration is not left after a change of leader',
+    bug: '14',
+    name: 'a joint configuration is not left after a change of leader',
     edits: [
       edit(
         'core/reconfiguration.js',
@@ -108,29 +143,34 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: '15 an installed snapshot leaves the members as they were',
+    bug: '15',
+    name: 'an installed snapshot leaves the members as they were',
     edits: [edit('core/follower.js', 'restoreConfiguration(raft, snapshot);', '')],
   },
   {
-    name: '16 an installed snapshot leaves the log that conflicts with it on disk',
+    bug: '16',
+    name: 'an installed snapshot leaves the log that conflicts with it on disk',
     edits: [edit('driver/raft.js', '{ ...ready, reset: snapshot.metadata }', '{ ...ready }')],
   },
   {
-    name: '17 an append cuts off what follows, conflict or not',
+    bug: '17',
+    name: 'an append cuts off what follows, conflict or not',
     edits: [
       inLog('entries.findIndex((entry) => !this.matches(entry.index, entry.term))', '(entries.length > 0 ? 0 : -1)'),
       inLog('assert(first > this.committed,', 'assert(true,'),
     ],
   },
   {
-    name: '18 the write of an entry that was replaced counts for the one in its place',
+    bug: '18',
+    name: 'the write of an entry that was replaced counts for the one in its place',
     edits: [
       inLog('|| !this.matches(index, term)', ''),
       edit('core/ready.js', '...(log.hasUnstable ? {', '...(log.hasUnstable ? { term: 0,'),
     ],
   },
   {
-    name: '19 an own snapshot that is older takes the place of an installed one',
+    bug: '19',
+    name: 'an own snapshot that is older takes the place of an installed one',
     edits: [
       edit(
         'driver/raft.js',
@@ -144,11 +184,13 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: '20 a snapshot does not hold the members as of its entry',
+    bug: '20',
+    name: 'a snapshot does not hold the members as of its entry',
     edits: [edit('driver/raft.js', 'term: this.#appliedTerm, confState }', 'term: this.#appliedTerm }')],
   },
   {
-    name: '21a a sync that failed is tried again',
+    bug: '21a',
+    name: 'a sync that failed is tried again',
     edits: [
       inStorage(
         'await file.write(frame, this.#end); await file.sync();',
@@ -157,19 +199,23 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: '21b the next process trusts what a failed sync left in the cache',
+    bug: '21b',
+    name: 'the next process trusts what a failed sync left in the cache',
     edits: [inRecovery('await file.write(content.subarray(lastFrameAt, end), lastFrameAt);', '')],
   },
   {
-    name: '22a a write is not synced',
+    bug: '22a',
+    name: 'a write is not synced',
     edits: [inStorage('await file.write(frame, this.#end); await file.sync();', 'await file.write(frame, this.#end);')],
   },
   {
-    name: '22b a torn record is not cut off',
+    bug: '22b',
+    name: 'a torn record is not cut off',
     edits: [inRecovery('if (end < content.length) await file.truncate(end);', '')],
   },
   {
-    name: '22c the name of a new segment is not synced',
+    bug: '22c',
+    name: 'the name of a new segment is not synced',
     edits: [
       inStorage(
         'await disk.rename(path + temporarySuffix, path); await disk.syncDirectory(directory);',
@@ -178,7 +224,8 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: '22d what is written is acknowledged while it is being written',
+    bug: '22d',
+    name: 'what is written is acknowledged while it is being written',
     edits: [
       inStorage(
         'await this.#write(mergeSaves(saves)); for',
@@ -187,7 +234,8 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: '23 damage in the middle of the log is taken for a torn end',
+    bug: '23',
+    name: 'damage in the middle of the log is taken for a torn end',
     edits: [
       inRecovery(
         "throw new LogDamagedError(path, at, 'a record before the last one does not read back as it was written');",
@@ -197,7 +245,8 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: '24 a leader counts its own entries before they are on its disk',
+    bug: '24',
+    name: 'a leader counts its own entries before they are on its disk',
     edits: [
       edit(
         'core/raft.js',

@@ -75,6 +75,25 @@ function cutOutward({ network, peers, timeline }: Surroundings, peer: PeerOfWorl
   });
 }
 
+/** Nothing that is said to this peer arrives for a while. */
+function cutInward({ network, peers, timeline }: Surroundings, peer: PeerOfWorld, ms: number): void {
+  for (const { id } of peers) if (id !== peer.id) network.cut(id, peer.id);
+  timeline.after(ms, () => {
+    for (const { id } of peers) network.heal(id, peer.id);
+  });
+}
+
+/** Somebody writes slowly, and the leader is gone before that is done. */
+function interrupt(world: Surroundings, random: Random): void {
+  const leader = world.leader();
+  const slow = random.pick(world.peers);
+  slow.disk.slowness = random.pick([10, 100, 500]);
+  world.timeline.after(world.electionMs * random.between(0.1, 1), () => {
+    slow.disk.slowness = 1;
+    if (leader !== undefined && leader !== slow) strike(random, leader);
+  });
+}
+
 const faults: Readonly<Record<string, Fault>> = {
   partition: (world, _nemesis, random) => partition(world, random),
   clog(world, _nemesis, random) {
@@ -92,8 +111,24 @@ const faults: Readonly<Record<string, Fault>> = {
       peer.pause(random.pick([50, 500, 2_000, 6_000]) * random.next());
     }
   },
+  /** The leader stands still, and when it goes on it hears of nothing that happened meanwhile. */
+  sleep(world, _nemesis, random) {
+    const leader = world.leader();
+    if (leader === undefined) return;
+    world.counts.pauses += 1;
+    const ms = world.electionMs * random.between(1, 4);
+    leader.pause(ms);
+    cutInward(world, leader, ms + world.electionMs * random.between(0.2, 1));
+  },
   kill: (world, _nemesis, random) => victim(world, random).kill(),
-  power: (world, _nemesis, random) => victim(world, random).losePower(),
+  power(world, nemesis, random) {
+    if (random.chance(0.4)) victim(world, random).losePower();
+    // When something is being written there is something to lose.
+    else
+      nemesis.layOwn(random.pick(['write', 'sync', 'sync', 'rename', 'sync-names']), (peer) => {
+        world.timeline.after(random.pick([0.001, 0.1, 2]) * random.next(), () => peer.losePower());
+      });
+  },
   outage(world, _nemesis, random) {
     const share = random.pick([0.5, 0.8, 1]);
     for (const peer of world.peers) if (random.chance(share)) peer.losePower();
@@ -149,11 +184,15 @@ const faults: Readonly<Record<string, Fault>> = {
     const ids = [...(leaderId === undefined ? [] : [leaderId]), ...random.sample(others, others.length)];
     const voterCount = 1 + random.below(ids.length);
     const learners = ids.slice(voterCount).filter(() => random.chance(0.5));
+    if (random.chance(0.3)) interrupt(world, random);
     world.askLeader('membershipChanges', ({ raft }) =>
       raft?.changeMembership({ voters: ids.slice(0, voterCount), learners }, { timeoutMs: patienceMs }),
     );
   },
-  transfer(world, _nemesis, random) {
+  transfer(world, nemesis, random) {
+    // The old leader does not hear that it is none any more.
+    if (random.chance(0.5))
+      nemesis.layOwn('sent MsgTimeoutNow', (peer) => cutInward(world, peer, world.electionMs * random.between(0.5, 2)));
     const to = random.chance(0.5) ? undefined : random.pick(world.peers).id;
     world.askLeader('transfers', ({ raft }) => raft?.transferLeadership(to, { timeoutMs: patienceMs }));
   },

@@ -3,5 +3,11 @@ import type { RaftOptions } from '../driver/options.ts';
 /** Entries, ticks and bytes that a peer's driver is given. */
 export type PeerSettings = Pick<
   RaftOptions,
-  'tickMs' | 'heartbeatTicks' | 'electionTicks' | 'snapshotEveryEntries' | 'trailingEntries' | 'segmentBytes'
+  | 'tickMs'
+  | 'heartbeatTicks'
+  | 'electionTicks'
+  | 'leaseReads'
+  | 'snapshotEveryEntries'
+  | 'trailingEntries'
+  | 'segmentBytes'
 >;

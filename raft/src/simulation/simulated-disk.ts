@@ -69,7 +69,9 @@ export class SimulatedDisk {
     const underway: Underway = { effect };
     this.#underway.add(underway);
     return new Promise((resolve, reject) => {
-      this.#timeline.after(ms * this.slowness * this.#random.between(0.5, 1.5), () => {
+      // Most operations take about as long as usual; some take many times as long, and others overtake them.
+      const luck = this.#random.chance(0.05) ? this.#random.between(2, 20) : this.#random.between(0.5, 1.5);
+      this.#timeline.after(ms * this.slowness * luck, () => {
         if (!this.#underway.delete(underway) || !isAlive()) return;
         try {
           const result = effect(1);

@@ -2,7 +2,7 @@
 // what it gets of time, network and disk goes through here, so that it can be stopped, paused and killed anywhere.
 import type { ConfState, Message } from '../core/messages.ts';
 import type { Clock } from '../driver/clock.ts';
-import type { RaftOptions } from '../driver/options.ts';
+import type { RaftOptions, RaftSummary } from '../driver/options.ts';
 import { Raft } from '../driver/raft.ts';
 import { LogDamagedError, StorageFailedError } from '../errors.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -73,8 +73,8 @@ export class SimulatedPeer implements PeerOfWorld {
     return this.#world.timeline.nowMs < this.#pausedUntilMs;
   }
 
-  get membership(): ConfState | undefined {
-    return this.raft?.summary().membership;
+  get summary(): RaftSummary | undefined {
+    return this.raft?.summary();
   }
 
   /** Runs this in the process, if it is still there, and when it does not stand still. */
