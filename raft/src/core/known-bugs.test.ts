@@ -1,43 +1,11 @@
-// Bugs that other implementations of Raft had, named by where they were reported. Each would be seen here.
+// Bugs that other implementations of Raft had, named by where they were reported. Each would be seen here. More are in
+// `known-log-bugs.test.ts`; `raft/known-bugs.md` has all of them, also those that nothing here can have.
 import test from 'ava';
-import { type Entry, type Message, type MessageContent, type MessageType, makeMessage } from './messages.ts';
-import type { CoreConfig } from './raft.ts';
-import { seeded, testLimits, World } from './world-for-tests.ts';
-
-const plain = { preVote: false, checkQuorum: false };
-
-function world(voterCount: number, overrides: Partial<CoreConfig> = plain): World {
-  return new World(voterCount, seeded(1), overrides);
-}
-
-function entries(...terms: number[]): Entry[] {
-  return terms.map((term, at) => ({ index: at + 1, term, data: Buffer.from(`${at + 1}`) }));
-}
-
-function withDisk(place: World, id: number, term: number, log: Entry[]): void {
-  const { disk } = place.peer(id);
-  disk.hardState = { term, vote: 0, commit: 0 };
-  disk.entries = log;
-  place.restart(id);
-}
-
-/** Speaks to a peer as another one and returns what it answers. */
-function say(place: World, type: MessageType, to: number, content: MessageContent): Message[] {
-  place.network = [];
-  place.deliver(makeMessage(type, to, content));
-  place.settle(to);
-  return place.network.splice(0);
-}
-
-const without =
-  (...ids: number[]) =>
-  ({ from, to }: Message) =>
-    !ids.includes(from) && !ids.includes(to);
+import { type Message, makeMessage } from './messages.ts';
+import { add, entries, learn, plain, remove, say, withDisk, without, world } from './scenarios-for-tests.ts';
+import { testLimits } from './world-for-tests.ts';
 
 const joint = { transition: 'auto' } as const;
-const add = (nodeId: number) => ({ type: 'AddNode', nodeId }) as const;
-const learn = (nodeId: number) => ({ type: 'AddLearnerNode', nodeId }) as const;
-const remove = (nodeId: number) => ({ type: 'RemoveNode', nodeId }) as const;
 
 test('etcd#7625: who has not applied a committed change of membership does not campaign', (t) => {
   const place = world(3);

@@ -56,7 +56,9 @@ export class Client {
   }
 
   #peer(isRead: boolean): PeerOfWorld {
-    const { peers } = this.#world;
+    const { peers, lured } = this.#world;
+    if (isRead && lured !== undefined && this.#random.chance(0.7)) return lured;
+    if (!isRead && lured !== undefined && lured.id === this.#leaderId) return this.#random.pick(peers);
     const leader = peers.find(({ id }) => id === this.#leaderId);
     return leader === undefined || this.#random.chance(isRead ? 0.5 : 0.1) ? this.#random.pick(peers) : leader;
   }
@@ -91,7 +93,7 @@ export class Client {
     const end = this.#question({ type: 'read', key });
     const isThere = peer.deliver(() => {
       const { raft, machine } = peer;
-      raft?.readIndex({ timeoutMs: patienceMs / 2 }).then(
+      raft?.readIndex({ timeoutMs: patienceMs * this.#random.pick([0.1, 0.5]) }).then(
         () => {
           const value = machine?.values.get(key);
           this.#seen.set(key, value);

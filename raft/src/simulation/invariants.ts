@@ -1,6 +1,6 @@
 // What must hold in every history (figure 3 of the paper, and what the package promises beyond it). Everything is
 // judged from outside: from what peers send, write, apply and say of themselves.
-import type { ConfState, Message } from '../core/messages.ts';
+import type { ConfState, Entry, Message } from '../core/messages.ts';
 import type { CommittedEntry, RaftSummary } from '../driver/options.ts';
 import type { FrameContent } from '../storage/record.ts';
 import type { PromisedLog } from './promised-log.ts';
@@ -31,6 +31,7 @@ interface Committed {
   /** It was committed in this term or before. */
   readonly inTerm: number;
   readonly data: Uint8Array;
+  readonly isChange: boolean;
 }
 
 function demand(condition: boolean, what: () => string): asserts condition {
@@ -125,18 +126,18 @@ export class Invariants {
   }
 
   /** Who knows that the members have changed counts no votes of those before. */
-  #campaigns({ id, promised, summary }: WatchedPeer): void {
+  #campaigns({ id, summary }: WatchedPeer): void {
     if (summary === undefined || !['candidate', 'pre-candidate'].includes(summary.role)) return;
     for (let index = summary.appliedIndex + 1; index <= summary.commitIndex; index += 1) {
-      const type = promised.entry(index)?.type ?? 'EntryNormal';
-      demand(type === 'EntryNormal', () => `peer ${id} campaigns among members of before entry ${index}`);
+      const isChange = this.#committed[index]?.isChange === true;
+      demand(!isChange, () => `peer ${id} campaigns among the members of before entry ${index}`);
     }
   }
 
   /** The state machine of a peer was given this entry. */
   applied(peer: WatchedPeer, entry: CommittedEntry, chain: number): void {
     this.#passesOver(peer, entry.index - 1);
-    this.#commits(peer, entry.index, entry.term, entry.data);
+    this.#commits(peer, entry);
     this.#chain(peer, entry.index, chain);
     peer.lastApplied = entry.index;
   }
@@ -152,7 +153,7 @@ export class Invariants {
     demand((known ?? chain) === chain, () => `state machine safety: peer ${peer.id} has another state at ${index}`);
   }
 
-  #commits(peer: WatchedPeer, index: number, term: number, data: Uint8Array): void {
+  #commits(peer: WatchedPeer, { index, term, data, type }: Entry): void {
     const known = this.#committed[index];
     const isSame = known === undefined || (known.term === term && Buffer.compare(known.data, data) === 0);
     demand(isSame, () => `state machine safety: peer ${peer.id} applies another entry ${index} (term ${term})`);
@@ -161,7 +162,8 @@ export class Invariants {
       () => `peer ${peer.id} applies entry ${index}, which its disk does not have`,
     );
     if (known !== undefined) return;
-    this.#committed[index] = { term, inTerm: this.#highestLeaderTerm, data };
+    const isChange = (type ?? 'EntryNormal') !== 'EntryNormal';
+    this.#committed[index] = { term, inTerm: this.#highestLeaderTerm, data, isChange };
     const holders = this.#peers.filter(({ promised }) => promised.has(index, term)).map(({ id }) => id);
     demand(this.#isQuorum(holders), () => `durability: entry ${index} is applied, and only peers ${holders} have it`);
   }
@@ -187,7 +189,7 @@ export class Invariants {
       demand(entry !== undefined, () => `peer ${peer.id} applies entry ${index}, which its disk does not have`);
       const isSilent = entry.data.length === 0 || (entry.type ?? 'EntryNormal') !== 'EntryNormal';
       demand(isSilent, () => `peer ${peer.id} passes over entry ${index} without applying it`);
-      this.#commits(peer, index, entry.term, entry.data);
+      this.#commits(peer, entry);
       peer.lastApplied = index;
     }
   }

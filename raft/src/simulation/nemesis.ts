@@ -87,11 +87,24 @@ function cutInward({ network, peers, timeline }: Surroundings, peer: PeerOfWorld
 function interrupt(world: Surroundings, random: Random): void {
   const leader = world.leader();
   const slow = random.pick(world.peers);
-  slow.disk.slowness = random.pick([10, 100, 500]);
+  slow.disk.slowness = (world.electionMs * random.between(1, 4)) / slow.disk.habits.syncMs;
   world.timeline.after(world.electionMs * random.between(0.1, 1), () => {
     slow.disk.slowness = 1;
     if (leader !== undefined && leader !== slow) strike(random, leader);
   });
+}
+
+function changeMembers(world: Surroundings, random: Random): void {
+  // A leader that removes itself may leave nobody who can be elected: peers with longer logs have no vote any more,
+  // and the one that has a vote does not know that it needs no others. So the leader stays.
+  const leaderId = world.leader()?.id;
+  const others = world.peers.map(({ id }) => id).filter((id) => id !== leaderId);
+  const ids = [...(leaderId === undefined ? [] : [leaderId]), ...random.sample(others, others.length)];
+  const voterCount = 1 + random.below(ids.length);
+  const learners = ids.slice(voterCount).filter(() => random.chance(0.5));
+  world.askLeader('membershipChanges', ({ raft }) =>
+    raft?.changeMembership({ voters: ids.slice(0, voterCount), learners }, { timeoutMs: patienceMs }),
+  );
 }
 
 const faults: Readonly<Record<string, Fault>> = {
@@ -118,6 +131,7 @@ const faults: Readonly<Record<string, Fault>> = {
     world.counts.pauses += 1;
     const ms = world.electionMs * random.between(1, 4);
     leader.pause(ms);
+    world.lure(leader, ms * 2);
     cutInward(world, leader, ms + world.electionMs * random.between(0.2, 1));
   },
   kill: (world, _nemesis, random) => victim(world, random).kill(),
@@ -157,7 +171,8 @@ const faults: Readonly<Record<string, Fault>> = {
   echo(world, _nemesis, random) {
     const leader = world.leader();
     if (leader === undefined) return;
-    const ms = world.electionMs * random.between(0.8, 2.5);
+    const ms = world.electionMs * random.between(1, 2.2);
+    world.lure(leader, ms * 1.2);
     for (const { id } of world.peers) world.network.clog(id, leader.id, ms);
     world.timeline.after(world.electionMs * random.between(0, 0.3), () => cutOutward(world, leader, ms));
   },
@@ -177,17 +192,17 @@ const faults: Readonly<Record<string, Fault>> = {
   },
   members(world, nemesis, random) {
     if (random.chance(0.5)) nemesis.lay(random.pick(noticed));
-    // A leader that removes itself may leave nobody who can be elected: peers with longer logs have no vote any more,
-    // and the one that has a vote does not know that it needs no others. So the leader stays.
-    const leaderId = world.leader()?.id;
-    const others = world.peers.map(({ id }) => id).filter((id) => id !== leaderId);
-    const ids = [...(leaderId === undefined ? [] : [leaderId]), ...random.sample(others, others.length)];
-    const voterCount = 1 + random.below(ids.length);
-    const learners = ids.slice(voterCount).filter(() => random.chance(0.5));
-    if (random.chance(0.3)) interrupt(world, random);
-    world.askLeader('membershipChanges', ({ raft }) =>
-      raft?.changeMembership({ voters: ids.slice(0, voterCount), learners }, { timeoutMs: patienceMs }),
-    );
+    const kind = random.next();
+    if (kind < 0.35) interrupt(world, random);
+    else if (kind < 0.6) {
+      // The leader goes in the midst of it, and the next one is asked for another change at once.
+      const delayMs = world.electionMs * random.pick([0, 0.01, 0.1]) * random.next();
+      nemesis.layOwn('sent MsgApp', (peer) => {
+        world.timeline.after(delayMs, () => strike(random, peer));
+      });
+      nemesis.layOwn('leads', () => changeMembers(world, random));
+    }
+    changeMembers(world, random);
   },
   transfer(world, nemesis, random) {
     // The old leader does not hear that it is none any more.
@@ -238,17 +253,28 @@ export class Nemesis {
     });
   }
 
+  /** One more thing goes wrong, so that the faults do not always end in a cluster that is almost well. */
+  lastBlow(): void {
+    this.#traps = [];
+    if (this.#random.chance(0.4)) this.#strike('election');
+    else this.#fault();
+  }
+
   #fault(): void {
     const total = this.#shares.reduce((sum, [, share]) => sum + share, 0);
     let at = this.#random.between(0, total);
     for (const [name, share] of this.#shares) {
       at -= share;
       if (at > 0) continue;
-      this.faultCount += 1;
-      this.#world.trace(`fault: ${name}`);
-      faults[name]?.(this.#world, this, this.#random);
+      this.#strike(name);
       return;
     }
+  }
+
+  #strike(name: string): void {
+    this.faultCount += 1;
+    this.#world.trace(`fault: ${name}`);
+    faults[name]?.(this.#world, this, this.#random);
   }
 
   /** Strikes the next peer that does this, a little later. */

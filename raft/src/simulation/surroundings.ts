@@ -58,5 +58,9 @@ export interface Surroundings {
     counter: 'membershipChanges' | 'transfers',
     ask: (leader: PeerOfWorld) => Promise<unknown> | undefined,
   ): void;
+  /** For a while clients read from this peer, and write to others. */
+  lure(peer: PeerOfWorld, ms: number): void;
+  /** Whom clients read from, if they are lured to anybody. */
+  readonly lured: PeerOfWorld | undefined;
   restartLater(peer: PeerOfWorld): void;
 }

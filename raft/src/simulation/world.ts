@@ -10,6 +10,7 @@ import { Nemesis } from './nemesis.ts';
 import { Network } from './network.ts';
 import { Random } from './random.ts';
 import { SimulatedPeer } from './simulated-peer.ts';
+import type { PeerOfWorld } from './surroundings.ts';
 import { Timeline } from './timeline.ts';
 import { Trace } from './trace.ts';
 
@@ -39,6 +40,7 @@ export class World {
   readonly #nemesis: Nemesis;
   readonly #clients: readonly Client[];
   readonly #touched = new Set<SimulatedPeer>();
+  #lure: { peer: PeerOfWorld | undefined; untilMs: number } = { peer: undefined, untilMs: 0 };
   #isHealing = false;
   #values = 0;
   #moments = 0;
@@ -141,6 +143,14 @@ export class World {
     });
   }
 
+  lure(peer: PeerOfWorld, ms: number): void {
+    this.#lure = { peer, untilMs: this.timeline.nowMs + ms };
+  }
+
+  get lured(): PeerOfWorld | undefined {
+    return this.timeline.nowMs < this.#lure.untilMs ? this.#lure.peer : undefined;
+  }
+
   restartLater(peer: SimulatedPeer): void {
     const meanMs = this.#isHealing ? 100 : this.habits.meanDownMs;
     this.timeline.after(meanMs * this.random.between(0.1, 1.9), () => peer.start());
@@ -158,6 +168,8 @@ export class World {
       if (!isSeen) this.#nemesis.demandUnsyncedLoss();
       await this.#live(this.timeline.nowMs + 500);
     }
+    this.#nemesis.lastBlow();
+    await this.#live(this.timeline.nowMs + this.electionMs * this.random.between(0.5, 4));
     await this.#heal();
     this.counts.simulatedSeconds = this.timeline.nowMs / 1000;
     this.counts.elections = this.invariants.leaderCount;
