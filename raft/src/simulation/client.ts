@@ -35,7 +35,8 @@ export class Client {
     this.#giveUp();
   }
 
-  #again(meanMs: number): void {
+  #again(usualMs: number): void {
+    const meanMs = this.#world.lured === undefined ? usualMs : usualMs / 3;
     this.#world.timeline.after(meanMs * this.#random.between(0.1, 1.9), () => {
       if (!this.#isStopped) this.#ask();
     });
@@ -86,6 +87,10 @@ export class Client {
     return end;
   }
 
+  #patienceMs(): number {
+    return patienceMs * this.#random.pick([0.1, 0.5]);
+  }
+
   #read(key: string): void {
     const world = this.#world;
     const peer = this.#peer(true);
@@ -93,7 +98,7 @@ export class Client {
     const end = this.#question({ type: 'read', key });
     const isThere = peer.deliver(() => {
       const { raft, machine } = peer;
-      raft?.readIndex({ timeoutMs: patienceMs * this.#random.pick([0.1, 0.5]) }).then(
+      raft?.readIndex({ timeoutMs: this.#patienceMs() }).then(
         () => {
           const value = machine?.values.get(key);
           this.#seen.set(key, value);
@@ -115,7 +120,7 @@ export class Client {
         : { type: 'cas', key, from: command.from ?? undefined, to: command.to };
     const end = this.#question(input);
     const isThere = peer.deliver(() => {
-      peer.raft?.propose(encodeCommand(command), { timeoutMs: patienceMs / 2 }).then(
+      peer.raft?.propose(encodeCommand(command), { timeoutMs: this.#patienceMs() }).then(
         (applied) => this.#applied(key, command, applied, end),
         (error: Error) => this.#failed(error, end),
       );

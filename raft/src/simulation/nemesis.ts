@@ -167,6 +167,20 @@ const faults: Readonly<Record<string, Fault>> = {
       peer.disk.slowness = 1;
     });
   },
+  /** Who writes slowly falls behind, and comes back while it still writes. */
+  lag(world, _nemesis, random) {
+    const peer = random.pick(world.peers);
+    world.counts.slowDisks += 1;
+    peer.disk.slowness = random.between(300, 2_000) / Math.max(1, peer.disk.habits.syncMs);
+    world.timeline.after(random.between(0, 500), () => {
+      const ms = random.between(300, 3_000);
+      cutInward(world, peer, ms);
+      cutOutward(world, peer, ms);
+      world.timeline.after(ms + random.between(0, 2_000), () => {
+        peer.disk.slowness = 1;
+      });
+    });
+  },
   /** Answers come so late that the leader may no longer be one, and it does not know it. */
   echo(world, _nemesis, random) {
     const leader = world.leader();
@@ -229,6 +243,7 @@ export class Nemesis {
   readonly #shares: readonly (readonly [string, number])[];
   #traps: Trap[] = [];
   #isActive = true;
+  #isLossDemanded = false;
   faultCount = 0;
 
   constructor(world: Surroundings) {
@@ -296,12 +311,13 @@ export class Nemesis {
 
   /** Lays a trap that makes a peer lose power while it waits for a sync. */
   demandUnsyncedLoss(): void {
-    if (this.#traps.length > 0) return;
+    if (this.#isLossDemanded) return;
+    this.#isLossDemanded = true;
     this.faultCount += 1;
-    const spring = (peer: PeerOfWorld) => {
-      this.#world.timeline.after(0.001, () => peer.losePower());
-    };
-    this.#traps.push({ on: 'sync', victim: undefined, spring });
+    this.layOwn('sync', (peer) => {
+      this.#isLossDemanded = false;
+      this.#world.timeline.after(0.001, () => peer.losePower('nothing'));
+    });
   }
 
   notice(what: string, peer: PeerOfWorld): void {

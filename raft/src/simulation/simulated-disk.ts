@@ -5,7 +5,7 @@ import { basename } from 'node:path';
 import type { DirectoryLock } from '../storage/directory-lock.ts';
 import type { Disk, DiskFile } from '../storage/disk.ts';
 import type { Random } from './random.ts';
-import { lossModes, SimulatedFile } from './simulated-file.ts';
+import { type LossMode, lossModes, SimulatedFile } from './simulated-file.ts';
 import type { Timeline } from './timeline.ts';
 
 type NameChange =
@@ -142,8 +142,7 @@ export class SimulatedDisk {
   }
 
   /** The power fails after the process died. Returns whether anything that was not synced is lost. */
-  losePower(): boolean {
-    const mode = this.#random.pick(lossModes);
+  losePower(mode: LossMode = this.#random.pick(lossModes)): boolean {
     let isLost = false;
     const names = new Map(this.#durableNames);
     for (const change of this.#nameChanges) {

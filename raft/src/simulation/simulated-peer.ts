@@ -10,7 +10,7 @@ import { Violation } from './invariants.ts';
 import { frameIn, PromisedLog, readPromises, snapshotIn } from './promised-log.ts';
 import { RegisterMachine } from './register-machine.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
-import type { SimulatedFile } from './simulated-file.ts';
+import type { LossMode, SimulatedFile } from './simulated-file.ts';
 import type { PeerOfWorld, PeerState, Surroundings } from './surroundings.ts';
 
 interface UnsyncedFrame {
@@ -266,7 +266,7 @@ export class SimulatedPeer implements PeerOfWorld {
     this.#world.restartLater(this);
   }
 
-  losePower(): void {
+  losePower(mode?: LossMode): void {
     if (this.state === 'out') return;
     const { counts } = this.#world;
     if (this.state !== 'down') {
@@ -275,7 +275,7 @@ export class SimulatedPeer implements PeerOfWorld {
       this.#world.restartLater(this);
     }
     counts.powerLosses += 1;
-    const isLost = this.disk.losePower();
+    const isLost = this.disk.losePower(mode);
     if (isLost) counts.unsyncedLosses += 1;
     this.#world.trace(`${this.id} loses power${isLost ? ' and what was not synced' : ''}`);
   }

@@ -9,6 +9,7 @@ import type { Network } from './network.ts';
 import type { Random } from './random.ts';
 import type { RegisterMachine } from './register-machine.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
+import type { LossMode } from './simulated-file.ts';
 import type { Timeline } from './timeline.ts';
 
 export type PeerState = 'down' | 'starting' | 'up' | 'closing' | 'out';
@@ -24,8 +25,8 @@ export interface PeerOfWorld extends WatchedPeer {
   deliver(act: () => void): boolean;
   /** Ends the process; what it wrote stays. */
   kill(): void;
-  /** Ends the process, and loses what was not synced. */
-  losePower(): void;
+  /** Ends the process, and of what was not synced loses so much; by default that is left to chance. */
+  losePower(mode?: LossMode): void;
   pause(ms: number): void;
   /** Closes the driver in good order. */
   close(): void;
