@@ -227,6 +227,26 @@ test('etcd#10563: removing the leader of two leaves a cluster of one that works'
   t.is(place.peer(2).node.status().commit, place.peer(2).node.status().lastIndex);
 });
 
+test('etcd#10563: a leader that is being removed leaves nobody with more of the log than who remains', (t) => {
+  const place = world(3, { ...plain, stepDownOnRemoval: true });
+  place.elect(1);
+  place.change(1, { transition: 'joint-implicit', changes: [remove(1), remove(3)] });
+  const acknowledgesLeaving = ({ from, type, index }: Message) => from === 2 && type === 'MsgAppResp' && index >= 3;
+  place.run((message) => !acknowledgesLeaving(message));
+  t.deepEqual(place.peer(1).node.status().confState.votersOutgoing, [1, 2, 3]);
+
+  // Peer 2 has the entry that leaves it the only voter. What came after that one would be at peers 1 and 3 alone.
+  place.propose(1, 'after that');
+  place.run((message) => message.to !== 2);
+  place.deliver(makeMessage('MsgAppResp', 1, { from: 2, term: 1, index: 3 }));
+  place.run((message) => message.to !== 2);
+  place.crash(1);
+  place.ticks(60);
+
+  t.deepEqual(place.confState.voters, [2]);
+  t.is(place.leaders()[0]?.id, 2);
+});
+
 test('openraft#1808: the membership is that of the snapshot that was installed', (t) => {
   const place = world(3);
   place.elect(1);

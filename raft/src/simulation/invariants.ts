@@ -105,7 +105,9 @@ export class Invariants {
       this.#votes.set(key, given);
       demand(given === message.to, () => `peer ${id} votes for ${given} and for ${message.to} in term ${message.term}`);
     }
-    if (message.type === 'MsgAppResp' && !message.reject) {
+    // One of a term that has ended was given when the entry was in the log, and the votes since have heeded it, also if
+    // another has taken its place before it was durable.
+    if (message.type === 'MsgAppResp' && !message.reject && message.term >= promised.hardState.term) {
       demand(message.index <= promised.lastIndex, () => {
         return `peer ${id} acknowledges entry ${message.index}, but its disk ends at ${promised.lastIndex}`;
       });

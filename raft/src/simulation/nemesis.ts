@@ -95,11 +95,8 @@ function interrupt(world: Surroundings, random: Random): void {
 }
 
 function changeMembers(world: Surroundings, random: Random): void {
-  // A leader that removes itself may leave nobody who can be elected: peers with longer logs have no vote any more,
-  // and the one that has a vote does not know that it needs no others. So the leader stays.
-  const leaderId = world.leader()?.id;
-  const others = world.peers.map(({ id }) => id).filter((id) => id !== leaderId);
-  const ids = [...(leaderId === undefined ? [] : [leaderId]), ...random.sample(others, others.length)];
+  const all = world.peers.map(({ id }) => id);
+  const ids = random.sample(all, all.length);
   const voterCount = 1 + random.below(ids.length);
   const learners = ids.slice(voterCount).filter(() => random.chance(0.5));
   world.askLeader('membershipChanges', ({ raft }) =>
@@ -316,7 +313,9 @@ export class Nemesis {
     this.faultCount += 1;
     this.layOwn('sync', (peer) => {
       this.#isLossDemanded = false;
-      this.#world.timeline.after(0.001, () => peer.losePower('nothing'));
+      // Who starts writes again what is there, and would lose nothing.
+      if (peer.state === 'up') this.#world.timeline.after(0.001, () => peer.losePower('nothing'));
+      else this.demandUnsyncedLoss();
     });
   }
 
