@@ -29,7 +29,7 @@ export interface Habits {
 export function drawHabits(random: Random): Habits {
   const peerCount = random.pick([1, 3, 3, 3, 3, 3, 5, 5, 5, 7]);
   const isQuick = random.chance(0.7);
-  const leaseReads = random.chance(0.4);
+  const leaseReads = random.chance(0.5);
   // Leases trust clocks to run equally fast within a tenth.
   const drift = leaseReads ? [0.96, 1.04] : [0.8, 1.25];
   const clockRate = () => (random.chance(0.5) ? 1 : random.between(drift[0] ?? 1, drift[1] ?? 1));

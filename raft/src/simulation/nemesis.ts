@@ -97,7 +97,8 @@ function interrupt(world: Surroundings, random: Random): void {
 function changeMembers(world: Surroundings, random: Random): void {
   const all = world.peers.map(({ id }) => id);
   const ids = random.sample(all, all.length);
-  const voterCount = 1 + random.below(ids.length);
+  const fewest = random.chance(0.3) ? 1 : Math.ceil(ids.length / 2);
+  const voterCount = fewest + random.below(ids.length - fewest + 1);
   const learners = ids.slice(voterCount).filter(() => random.chance(0.5));
   world.askLeader('membershipChanges', ({ raft }) =>
     raft?.changeMembership({ voters: ids.slice(0, voterCount), learners }, { timeoutMs: patienceMs }),
@@ -178,14 +179,24 @@ const faults: Readonly<Record<string, Fault>> = {
       });
     });
   },
-  /** Answers come so late that the leader may no longer be one, and it does not know it. */
-  echo(world, _nemesis, random) {
+  /** Answers come so late that the leader is none any more, and does not know it. */
+  echo(world, nemesis, random) {
     const leader = world.leader();
     if (leader === undefined) return;
-    const ms = world.electionMs * random.between(1, 2.2);
-    world.lure(leader, ms * 1.2);
-    for (const { id } of world.peers) world.network.clog(id, leader.id, ms);
-    world.timeline.after(world.electionMs * random.between(0, 0.3), () => cutOutward(world, leader, ms));
+    const { network, peers, timeline, electionMs } = world;
+    world.counts.clogs += 1;
+    world.lure(leader, electionMs * 3);
+    for (const { id } of peers) network.hold(id, leader.id);
+    const release = () => {
+      for (const { id } of peers) network.release(id, leader.id);
+    };
+    timeline.after(electionMs * random.between(0, 0.3), () => {
+      cutOutward(world, leader, electionMs * random.between(1.5, 3));
+      // It steps down later, for it counts no time while it stands still.
+      if (random.chance(0.6)) leader.pause(electionMs * random.between(0.3, 1.2));
+    });
+    nemesis.layOwn('leads', () => timeline.after(electionMs * random.between(0.05, 0.8), release));
+    timeline.after(electionMs * 3, release);
   },
   /** An election is interrupted, and its votes are counted late or never; the old leader may wake up meanwhile. */
   election(world, nemesis, random) {
@@ -249,8 +260,9 @@ export class Nemesis {
     const changesMembers = this.#random.chance(0.4);
     // Where the members change, a minority of all disks may be a majority of theirs, so none of them may rot.
     const possible = Object.keys(faults).filter((name) => name !== (changesMembers ? 'rot' : 'members'));
-    const names = possible.filter((name) => name === 'members' || this.#random.chance(0.6));
-    this.#shares = (names.length < 3 ? possible : names).map((name) => [name, 4 ** this.#random.next()]);
+    const names = possible.filter((name) => name === 'members' || this.#random.chance(0.5));
+    const weight = (name: string) => (name === 'members' ? 2 : 1) * 4 ** this.#random.next();
+    this.#shares = (names.length < 3 ? possible : names).map((name) => [name, weight(name)]);
   }
 
   get rottenCount(): number {

@@ -25,6 +25,8 @@ export class Network {
   readonly #cut = new Set<string>();
   readonly #cloggedUntilMs = new Map<string, number>();
   readonly #lastArrivalMs = new Map<string, number>();
+  /** What has arrived on links that are held, in order. */
+  readonly #held = new Map<string, (() => void)[]>();
   #isCalm = false;
 
   constructor(
@@ -50,6 +52,19 @@ export class Network {
     this.#cloggedUntilMs.set(`${from}>${to}`, this.#timeline.nowMs + ms);
   }
 
+  /** Nothing arrives until `release`, and then all of it does. */
+  hold(from: number, to: number): void {
+    const link = `${from}>${to}`;
+    if (!this.#held.has(link)) this.#held.set(link, []);
+  }
+
+  release(from: number, to: number): void {
+    const link = `${from}>${to}`;
+    const held = this.#held.get(link) ?? [];
+    this.#held.delete(link);
+    for (const arrive of held) arrive();
+  }
+
   heal(from: number, to: number): void {
     this.#cut.delete(`${from}>${to}`);
   }
@@ -62,6 +77,10 @@ export class Network {
   calm(): void {
     this.healCuts();
     this.#cloggedUntilMs.clear();
+    for (const [link, held] of [...this.#held]) {
+      this.#held.delete(link);
+      for (const arrive of held) arrive();
+    }
     this.#isCalm = true;
   }
 
@@ -88,13 +107,19 @@ export class Network {
       atMs = Math.max(atMs, this.#lastArrivalMs.get(link) ?? 0);
       this.#lastArrivalMs.set(link, atMs);
     }
-    this.#timeline.at(atMs, () => {
+    const arrive = () => {
+      const held = this.#held.get(link);
+      if (held !== undefined) {
+        held.push(arrive);
+        return;
+      }
       if (this.#cut.has(link)) {
         this.#counts.messagesLost += 1;
         return;
       }
       const decoded = wire === undefined ? undefined : decodeMessage(wire);
       this.#deliver((decoded === undefined ? undefined : fromWire(decoded)) ?? message);
-    });
+    };
+    this.#timeline.at(atMs, arrive);
   }
 }
