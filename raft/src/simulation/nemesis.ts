@@ -87,7 +87,8 @@ function cutInward({ network, peers, timeline }: Surroundings, peer: PeerOfWorld
 function interrupt(world: Surroundings, random: Random): void {
   const leader = world.leader();
   const slow = random.pick(world.peers);
-  slow.disk.slowness = (world.electionMs * random.between(1, 4)) / slow.disk.habits.syncMs;
+  const { writeMs, syncMs } = slow.disk.habits;
+  slow.disk.slowness = (world.electionMs * random.between(1, 4)) / (writeMs + syncMs);
   world.timeline.after(world.electionMs * random.between(0.1, 1), () => {
     slow.disk.slowness = 1;
     if (leader !== undefined && leader !== slow) strike(random, leader);
@@ -165,16 +166,16 @@ const faults: Readonly<Record<string, Fault>> = {
       peer.disk.slowness = 1;
     });
   },
-  /** Who writes slowly falls behind, and comes back while it still writes. */
-  lag(world, _nemesis, random) {
-    const peer = random.pick(world.peers);
-    world.counts.slowDisks += 1;
-    peer.disk.slowness = random.between(300, 2_000) / Math.max(1, peer.disk.habits.syncMs);
-    world.timeline.after(random.between(0, 500), () => {
-      const ms = random.between(300, 3_000);
+  /** Who writes its snapshot slowly falls behind, and is sent another meanwhile. */
+  lag(world, nemesis, random) {
+    const ms = random.between(300, 3_000);
+    nemesis.layOwn('saves its state', (peer) => {
+      const { writeMs, syncMs } = peer.disk.habits;
+      world.counts.slowDisks += 1;
+      peer.disk.slowness = (ms * random.between(0.5, 2)) / (writeMs + syncMs);
       cutInward(world, peer, ms);
       cutOutward(world, peer, ms);
-      world.timeline.after(ms + random.between(0, 2_000), () => {
+      world.timeline.after(ms, () => {
         peer.disk.slowness = 1;
       });
     });
@@ -190,12 +191,12 @@ const faults: Readonly<Record<string, Fault>> = {
     const release = () => {
       for (const { id } of peers) network.release(id, leader.id);
     };
-    timeline.after(electionMs * random.between(0, 0.3), () => {
+    timeline.after(electionMs * random.between(0.1, 0.6), () => {
       cutOutward(world, leader, electionMs * random.between(1.5, 3));
       // It steps down later, for it counts no time while it stands still.
-      if (random.chance(0.6)) leader.pause(electionMs * random.between(0.3, 1.2));
+      if (random.chance(0.8)) leader.pause(electionMs * random.between(0.5, 1.5));
     });
-    nemesis.layOwn('leads', () => timeline.after(electionMs * random.between(0.05, 0.8), release));
+    nemesis.layOwn('leads', () => timeline.after(electionMs * random.between(0.2, 1), release));
     timeline.after(electionMs * 3, release);
   },
   /** An election is interrupted, and its votes are counted late or never; the old leader may wake up meanwhile. */
@@ -245,6 +246,9 @@ const faults: Readonly<Record<string, Fault>> = {
   },
 };
 
+/** Faults of many parts, which must come more often to come whole. */
+const rich = ['members', 'election', 'echo', 'lag'];
+
 export class Nemesis {
   readonly #world: Surroundings;
   readonly #random: Random;
@@ -261,7 +265,7 @@ export class Nemesis {
     // Where the members change, a minority of all disks may be a majority of theirs, so none of them may rot.
     const possible = Object.keys(faults).filter((name) => name !== (changesMembers ? 'rot' : 'members'));
     const names = possible.filter((name) => name === 'members' || this.#random.chance(0.5));
-    const weight = (name: string) => (name === 'members' ? 2 : 1) * 4 ** this.#random.next();
+    const weight = (name: string) => (rich.includes(name) ? 2 : 1) * 4 ** this.#random.next();
     this.#shares = (names.length < 3 ? possible : names).map((name) => [name, weight(name)]);
   }
 

@@ -28,6 +28,9 @@ export interface DiskWatcher {
   notice(what: string): void;
 }
 
+/** Longer no operation takes, on the slowest disk. */
+const longestMs = 10_000;
+
 interface Underway {
   readonly effect: (share: number) => void;
 }
@@ -71,7 +74,7 @@ export class SimulatedDisk {
     return new Promise((resolve, reject) => {
       // Most operations take about as long as usual; some take many times as long, and others overtake them.
       const luck = this.#random.chance(0.05) ? this.#random.between(2, 20) : this.#random.between(0.5, 1.5);
-      this.#timeline.after(ms * this.slowness * luck, () => {
+      this.#timeline.after(Math.min(ms * this.slowness * luck, longestMs), () => {
         if (!this.#underway.delete(underway) || !isAlive()) return;
         try {
           const result = effect(1);

@@ -123,6 +123,7 @@ export class SimulatedPeer implements PeerOfWorld {
       restored: (index, chain) => {
         if (isAlive()) this.#world.guard(() => this.#world.invariants.restored(this, index, chain));
       },
+      copied: () => this.#world.notice('saves its state', this),
     });
     Raft.open(this.#options(process, this.machine)).then(
       (raft) => isAlive() && this.#opened(raft),
