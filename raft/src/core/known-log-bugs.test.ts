@@ -1,7 +1,7 @@
 // Bugs that other implementations of Raft had with their logs, snapshots, reads and flow control, named by where they
 // were reported. Those of elections and memberships are in `known-bugs.test.ts`.
 import test from 'ava';
-import type { Message } from './messages.ts';
+import { type Message, makeMessage } from './messages.ts';
 import { add, entries, plain, remove, say, withDisk, without, world } from './scenarios-for-tests.ts';
 
 const joint = { transition: 'joint-implicit' } as const;
@@ -60,6 +60,23 @@ test('openraft#1796: an election in the joint configuration needs both majoritie
   place.ticks(60);
 
   t.is(place.leaders().length, 1);
+});
+
+test('a candidate leads only when its own vote is on its disk, or it could win the same term twice', (t) => {
+  const place = world(3);
+  place.peer(1).node.campaign();
+  place.beginTurn(1);
+  for (const id of [2, 3]) {
+    place.settle(id);
+    for (const message of place.network.splice(0)) place.deliver(message);
+    place.settle(id);
+  }
+  for (const from of [2, 3]) place.deliver(makeMessage('MsgVoteResp', 1, { from, term: 1 }));
+  t.is(place.peer(1).node.status().role, 'candidate');
+
+  place.settle(1);
+
+  t.is(place.peer(1).node.status().role, 'leader');
 });
 
 test('openraft#1839: a leader that is told to campaign leads on', (t) => {

@@ -218,6 +218,11 @@ export class Invariants {
       demand(this.#isQuorum(voters.map((voter) => voter.id)), () => {
         return `election safety: peer ${id} leads in term ${term} by the votes of ${voters.map((voter) => voter.id)}`;
       });
+      // Otherwise it could lead a second time in this term, with another log.
+      demand(
+        peer.promised.hardState.term >= term,
+        () => `peer ${id} leads in term ${term}, which its disk does not have`,
+      );
       const isLatest = term > this.#highestLeaderTerm;
       this.#highestLeaderTerm = Math.max(this.#highestLeaderTerm, term);
       // A leader's own disk may still be writing what it won with, so its log is judged by what it says and sends.

@@ -79,6 +79,11 @@ export const mutants: readonly Mutant[] = [
     edits: [edit('core/raw-node.js', '|| raft.vote !== vote', '')],
   },
   {
+    bug: '8c',
+    name: 'a candidate leads by the votes of others before its own is on its disk',
+    edits: [edit('core/election.js', 'if (raft.votes.get(raft.id) !== true)', 'if (false)')],
+  },
+  {
     bug: '9',
     name: 'the vote is forgotten when a peer steps down within a term',
     edits: [
