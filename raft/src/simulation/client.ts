@@ -46,7 +46,7 @@ export class Client {
     const { readShare, casShare, keyCount } = this.#world.habits;
     const key = `k${this.#random.below(keyCount)}`;
     const kind = this.#random.next();
-    if (kind < readShare) this.#read(key);
+    if (this.#isLured || kind < readShare) this.#read(key);
     else if (kind < readShare + casShare) {
       const from = this.#seen.get(key);
       this.#change(key, { type: 'cas', key, from: from ?? null, to: this.#world.nextValue() });
@@ -56,12 +56,17 @@ export class Client {
     }
   }
 
+  /** Whether it reads from the peer that clients are lured to. The others then write, elsewhere. */
+  get #isLured(): boolean {
+    return this.#world.lured !== undefined && this.#id % 2 === 1;
+  }
+
   #peer(isRead: boolean): PeerOfWorld {
     const { peers, lured } = this.#world;
-    if (isRead && lured !== undefined && this.#random.chance(0.7)) return lured;
-    if (!isRead && lured !== undefined && lured.id === this.#leaderId) return this.#random.pick(peers);
+    if (lured !== undefined && this.#isLured) return lured;
     const leader = peers.find(({ id }) => id === this.#leaderId);
-    return leader === undefined || this.#random.chance(isRead ? 0.5 : 0.1) ? this.#random.pick(peers) : leader;
+    const isBold = leader === undefined || leader === lured || this.#random.chance(isRead ? 0.5 : 0.1);
+    return isBold ? this.#random.pick(peers) : leader;
   }
 
   /** Ends the question once, by an answer, by an error or by time, and goes on. */
@@ -88,7 +93,7 @@ export class Client {
   }
 
   #patienceMs(): number {
-    return patienceMs * this.#random.pick([0.1, 0.5]);
+    return patienceMs * (this.#isLured ? 0.1 : this.#random.pick([0.1, 0.5]));
   }
 
   #read(key: string): void {

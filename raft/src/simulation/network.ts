@@ -16,6 +16,9 @@ export interface NetworkHabits {
   readonly usesWire: boolean;
 }
 
+/** Between two messages that were held back. */
+const releaseMs = 0.5;
+
 export class Network {
   readonly #timeline: Timeline;
   readonly #random: Random;
@@ -52,7 +55,7 @@ export class Network {
     this.#cloggedUntilMs.set(`${from}>${to}`, this.#timeline.nowMs + ms);
   }
 
-  /** Nothing arrives until `release`, and then all of it does. */
+  /** Nothing arrives until `release`, and then all of it does, one by one. */
   hold(from: number, to: number): void {
     const link = `${from}>${to}`;
     if (!this.#held.has(link)) this.#held.set(link, []);
@@ -62,7 +65,9 @@ export class Network {
     const link = `${from}>${to}`;
     const held = this.#held.get(link) ?? [];
     this.#held.delete(link);
-    for (const arrive of held) arrive();
+    held.forEach((arrive, at) => {
+      this.#timeline.after(at * releaseMs, arrive);
+    });
   }
 
   heal(from: number, to: number): void {
@@ -77,9 +82,9 @@ export class Network {
   calm(): void {
     this.healCuts();
     this.#cloggedUntilMs.clear();
-    for (const [link, held] of [...this.#held]) {
-      this.#held.delete(link);
-      for (const arrive of held) arrive();
+    for (const link of [...this.#held.keys()]) {
+      const [from, to] = link.split('>').map(Number);
+      this.release(from ?? 0, to ?? 0);
     }
     this.#isCalm = true;
   }
