@@ -7,7 +7,6 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const source = join(root, 'proto');
 const options = [
   'env=node',
   'esModuleInterop=true',
@@ -25,23 +24,27 @@ const options = [
 
 // raft-ts imports nothing of ours, so its language is generated into its own folder.
 const targets = [
-  { folder: 'argosy', output: join(root, 'proto/src/generated') },
-  { folder: 'raft', output: join(root, 'raft/src/generated') },
+  { source: join(root, 'proto'), folders: ['argosy', 'google'], output: join(root, 'proto/src/generated') },
+  { source: join(root, 'proto'), folders: ['raft'], output: join(root, 'raft/src/generated') },
+  // etcd's language, for the benchmarks against it.
+  { source: join(root, 'test/proto'), folders: ['etcd'], output: join(root, 'test/src/generated') },
 ];
 
 const require = createRequire(import.meta.url);
 const packageFolder = (name) => dirname(require.resolve(`${name}/package.json`));
 
-function protoFiles(folder) {
-  return readdirSync(join(source, folder), { recursive: true })
+function protoFiles(source, folders) {
+  return folders
+    .flatMap((folder) =>
+      readdirSync(join(source, folder), { recursive: true }).map((name) => join(source, folder, name)),
+    )
     .filter((name) => name.endsWith('.proto'))
-    .map((name) => join(source, folder, name))
     .sort();
 }
 
 export function generate() {
-  for (const { folder, output } of targets) {
-    const inputs = protoFiles(folder);
+  for (const { source, folders, output } of targets) {
+    const inputs = protoFiles(source, folders);
     const stamp = join(output, '.stamp');
     const newest = Math.max(...[...inputs, fileURLToPath(import.meta.url)].map((file) => statSync(file).mtimeMs));
     if (existsSync(stamp) && statSync(stamp).mtimeMs > newest) continue;

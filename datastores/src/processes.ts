@@ -1,6 +1,7 @@
 // The operating system's processes, on Linux. A database outlives the agent that started it, so it is looked for in
 // /proc: a process id alone proves nothing, the folder that it runs in and its program do.
 import { type SpawnOptions, spawn } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
 import { open, readdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { DatabaseOwner, DriverClock, Processes, Program, ProgramResult } from './driver.ts';
@@ -81,9 +82,18 @@ async function inFolder(folder: string): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   const found: number[] = [];
   for (const pid of pids) {
-    if (pid !== process.pid && (await look(pid))?.folder === target) found.push(pid);
+    if (pid !== process.pid && folderOf(pid) === target && (await look(pid)) !== undefined) found.push(pid);
   }
   return found;
+}
+
+/** Read at once: /proc never makes one wait, and a turn of the event loop for each process of a machine costs far more. */
+function folderOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return undefined;
+  }
 }
 
 /** A living process; undefined when there is none, it is a zombie, or it is another user's. */

@@ -16,9 +16,13 @@ const config = z.strictObject({
   grpc: endpoint,
   /** Where clients reach this one. */
   rest: endpoint,
+  /** Where clients reach this one by gRPC; absent: nowhere. */
+  clientGrpc: endpoint.optional(),
   /** All peers, this one included; `address:port`. */
   peers: z.array(z.strictObject({ id: z.int().min(1), name: z.string(), address: z.string() })).min(1),
   dataDirectory: z.string(),
+  /** What `recover` called the peers' cluster; the same at every peer. Absent as long as there was no recovery. */
+  clusterId: z.string().optional(),
   certificateFile: z.string(),
   keyFile: z.string(),
   rootFile: z.string(),

@@ -38,12 +38,13 @@ export class Leadership {
       name,
       observe: (signal: AbortSignal) => link.observe(signal),
     }));
-    this.#observations = new Observations({ federation, regions, propose, clock, log });
+    const returned = (region: string): void => this.#conductor.regionReturned(region);
+    this.#observations = new Observations({ federation, regions, propose, returned, clock, log });
     this.#conductor = new Conductor({
       federation,
       propose,
       region: (name) => this.#links.get(name),
-      sites: () => this.sites(),
+      sites: (flavor) => this.sites(flavor),
       clock,
       term,
       log: ({ message, operationId, clusterId, requestId, ...fields }) =>
@@ -68,8 +69,8 @@ export class Leadership {
     if (clusterId !== undefined) this.#conductor.look(clusterId);
   }
 
-  sites(): CandidateSite[] {
-    return candidateSites(this.#federation.regions());
+  sites(flavor: string): CandidateSite[] {
+    return candidateSites(this.#federation.regions(), flavor);
   }
 
   network(): Network {

@@ -5,18 +5,19 @@ import type { Server as HttpServer } from 'node:http';
 import { datastores } from '@argosy/datastores';
 import {
   accessControl,
+  addIntrospection,
   type Clock,
   type Credentials,
   callerIdentity,
   channelCredentials,
   channelOptions,
   type HeardMember,
+  INTROSPECTION_METHODS,
   PeerServiceService,
   serverCredentials,
   serverName,
 } from '@argosy/proto';
 import * as grpc from '@grpc/grpc-js';
-import { HealthImplementation } from 'grpc-health-check';
 import {
   GrpcTransport,
   NoLeaderError,
@@ -27,6 +28,7 @@ import {
   systemClock as raftClock,
 } from 'raft-ts';
 import type { GatewayConfig } from './config.ts';
+import { GrpcServer } from './grpc/server.ts';
 import { Leadership } from './leadership.ts';
 import { Forwarding, peerService } from './peers/forwarding.ts';
 import { Callers } from './rest/callers.ts';
@@ -40,12 +42,20 @@ import { Metrics } from './rest/metrics.ts';
 import { openPages, type Readiness } from './rest/open-pages.ts';
 import { operationRoutes } from './rest/operations.ts';
 import { Quotas } from './rest/quotas.ts';
+import { errorOfRaft } from './rest/raft-errors.ts';
 import { RateLimit } from './rest/rate-limit.ts';
 import { referencePages } from './rest/reference-page.ts';
 import { regionRoutes } from './rest/regions.ts';
 import type { Route, RouteRequest, RouteResponse } from './rest/route.ts';
 import { createServer } from './rest/server.ts';
-import { type Applied, decodeEntry, type EntryBody, encodeEntry } from './state/entries.ts';
+import {
+  ANNOUNCED_KINDS,
+  type Applied,
+  announcedKindOf,
+  decodeEntry,
+  type EntryBody,
+  encodeEntry,
+} from './state/entries.ts';
 import { Federation } from './state/federation.ts';
 
 const TICK_MS = 100;
@@ -74,6 +84,7 @@ export class GatewayPeer {
   #raft: Raft | undefined;
   #leadership: Leadership | undefined;
   #grpc: grpc.Server | undefined;
+  #clients: GrpcServer | undefined;
   #http: HttpServer | undefined;
 
   private constructor(options: PeerOptions) {
@@ -85,7 +96,7 @@ export class GatewayPeer {
     this.#metrics = new Metrics({
       federation: this.#federation,
       watchers: () => this.#events.watchers(),
-      raft: () => this.#raft?.status(),
+      raft: () => this.#raft?.metrics() ?? [],
     });
     const { projects, ...limits } = config.quotas;
     const quotas = new Quotas({ federation: this.#federation, limits, projects });
@@ -95,7 +106,7 @@ export class GatewayPeer {
         datastores,
         quotas,
         propose: (entry) => this.#propose(entry),
-        sites: () => this.#leadership?.sites() ?? [],
+        sites: (flavor) => this.#leadership?.sites(flavor) ?? [],
         network: () => this.#leadership?.network(),
         hear: (clusterIds) => this.#hear(clusterIds),
         newId: randomUUID,
@@ -124,8 +135,9 @@ export class GatewayPeer {
   async close(): Promise<void> {
     this.#leadership?.stop();
     this.#events.close();
-    this.#http?.closeAllConnections();
     this.#http?.close();
+    await this.#clients?.close();
+    this.#http?.closeAllConnections();
     this.#grpc?.forceShutdown();
     this.#forwarding.close();
     await this.#raft?.close();
@@ -151,23 +163,28 @@ export class GatewayPeer {
         ) as Record<string, string | number>,
       })),
       directory: config.dataDirectory,
+      ...(config.clusterId === undefined ? {} : { clusterId: config.clusterId }),
       clock: raftClock,
       random: Math.random,
       transport,
       tickMs: TICK_MS,
       electionTicks: ELECTION_TICKS,
+      kinds: ANNOUNCED_KINDS,
       stateMachine: {
         apply: ({ data }) => this.#apply(data),
         snapshot: () => this.#federation.snapshot(),
-        restore: (data) => this.#federation.restore(data),
+        restore: (data) => {
+          this.#federation.restore(data);
+          this.#tellHealth();
+        },
       },
       log: (event) => this.#logRaft(event),
       onFatal,
     });
     this.#raft.onStatus((status) => this.#follow(status));
     this.#follow(this.#raft.status());
-    await this.#serveRest();
-    log({ message: 'peer serves', rest: config.rest, grpc: config.grpc });
+    await this.#serveClients();
+    log({ message: 'peer serves', rest: config.rest, grpc: config.grpc, client_grpc: config.clientGrpc });
   }
 
   #apply(data: Uint8Array): Applied {
@@ -179,12 +196,14 @@ export class GatewayPeer {
       if (entry.kind === 'step.failed' && this.#leadership !== undefined)
         this.#metrics.stepFailed(entry.stepId.split('/')[0] ?? '', entry.failureClass);
       this.#events.applied();
+      if (entry.kind === 'region.observed') this.#tellHealth();
     });
     return applied;
   }
 
   /** Begins and ends the leadership as Raft says. */
   #follow(status: RaftStatus): void {
+    this.#tellHealth();
     const { config, credentials, clock, log } = this.#options;
     if (status.isEstablishedLeader === (this.#leadership !== undefined)) return;
     if (!status.isEstablishedLeader) {
@@ -209,7 +228,9 @@ export class GatewayPeer {
   async #propose(entry: EntryBody): Promise<Applied> {
     if (this.#raft === undefined) throw new NotLeaderError(undefined);
     const at = this.#options.clock.now().toISOString();
-    const { result } = await this.#raft.propose(encodeEntry({ at, ...entry }));
+    const kind = announcedKindOf(entry);
+    const options = kind === undefined ? {} : { kind };
+    const { result } = await this.#raft.propose(encodeEntry({ at, ...entry }), options);
     return result as Applied;
   }
 
@@ -238,14 +259,7 @@ export class GatewayPeer {
     try {
       return await route.handle(request);
     } catch (error) {
-      if (error instanceof NotLeaderError)
-        throw new ApiError('leader.unknown', 'This peer leads no more. Nothing was changed; try again.', {
-          cause: error,
-        });
-      if (!(error instanceof Error) || error.name !== 'ProposalUnknownError') throw error;
-      throw new ApiError('leader.lost', 'Whether the change was made is not known. Look before you repeat it.', {
-        cause: error,
-      });
+      throw errorOfRaft(error);
     }
   }
 
@@ -278,10 +292,10 @@ export class GatewayPeer {
     const isPeer = (caller: { kind: string }): boolean => caller.kind === 'gateway';
     const table = {
       '/raft.v1.RaftService/Deliver': isPeer,
+      '/raft.v1.RaftService/SendSnapshot': isPeer,
       [PeerServiceService.forward.path]: isPeer,
       [PeerServiceService.hear.path]: isPeer,
-      '/grpc.health.v1.Health/Check': isPeer,
-      '/grpc.health.v1.Health/Watch': isPeer,
+      ...Object.fromEntries(INTROSPECTION_METHODS.map((path) => [path, isPeer])),
     };
     const server = new grpc.Server({ interceptors: [accessControl(table)] });
     transport.addTo(server);
@@ -291,7 +305,7 @@ export class GatewayPeer {
     };
     const heard = (clusterIds: readonly string[]): HeardMember[] => this.#leadership?.heard(clusterIds) ?? [];
     server.addService(PeerServiceService, peerService(this.#routes, execute, heard));
-    new HealthImplementation({ '': 'SERVING' }).addToServer(server);
+    addIntrospection(server, ['argosy.gateway.v1.PeerService', 'raft.v1.RaftService']);
     this.#grpc = server;
     await new Promise<void>((resolve, reject) => {
       const { address, port } = config.grpc;
@@ -301,30 +315,43 @@ export class GatewayPeer {
     });
   }
 
-  async #serveRest(): Promise<void> {
+  /** Serves the routes to clients, by REST and by gRPC: who asks both has one rate limit. */
+  async #serveClients(): Promise<void> {
     const { config, clock, log } = this.#options;
-    const callers = new Callers({ keystones: config.keystones, links: config.projectLinks, clock, fetch });
-    const pages = [...openPages(() => this.#readiness()), this.#metrics.page()];
     const rateLimit = new RateLimit({ ...config.rateLimit, monotonicMs: () => clock.monotonicMs() });
-    const newRequestId = (): string => `req-${randomUUID()}`;
-    const app = createServer({
+    const answering = {
       routes: this.#routes,
-      pages: [...pages, ...referencePages(this.#routes, pages)],
-      callers,
+      callers: new Callers({ keystones: config.keystones, links: config.projectLinks, clock, fetch }),
       catchUp: () => this.#catchUp(),
-      write: (route, request) => this.#write(route, request),
-      admit: (projectId) => rateLimit.take(projectId),
-      newRequestId,
+      write: (route: Route, request: RouteRequest) => this.#write(route, request),
+      admit: (projectId: string) => rateLimit.take(projectId),
+      newRequestId: () => `req-${randomUUID()}`,
       monotonicMs: () => clock.monotonicMs(),
-      measure: (request) => this.#metrics.requestEnded(request),
       log,
+    };
+    const pages = [...openPages(() => this.#readiness()), this.#metrics.page()];
+    const app = createServer({
+      ...answering,
+      pages: [...pages, ...referencePages(this.#routes, pages)],
+      measure: (request) => this.#metrics.requestEnded(request),
     });
-    const server = createConnections(app.callback(), newRequestId);
+    const server = createConnections(app.callback(), answering.newRequestId);
     this.#http = server;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(config.rest.port, config.rest.address, resolve);
     });
+    if (config.clientGrpc === undefined) return;
+    this.#clients = await GrpcServer.listen(config.clientGrpc, {
+      ...answering,
+      now: () => clock.now(),
+      measure: (call) => this.#metrics.callEnded(call),
+    });
+    this.#tellHealth();
+  }
+
+  #tellHealth(): void {
+    this.#clients?.setServing(this.#readiness().isReady);
   }
 
   /** Ready: there is a leader, and each region has been heard of, so that a cluster can be placed. */

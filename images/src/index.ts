@@ -2,3 +2,4 @@ export { type AgentConfig, ConfigError, readConfig, type UserData } from './agen
 export { type MemberState, VolumeError } from './agent/state.ts';
 export { type EngineEntry, EngineError, type EngineMode, type EngineRequest, type Engines } from './engines/engines.ts';
 export { enginesFile, prepareEngine } from './engines/prepare.ts';
+export { type UnpackContext, unpackPackages } from './engines/unpack.ts';

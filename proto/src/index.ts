@@ -1,4 +1,5 @@
 export { type Clock, pause, systemClock, type Timer } from './clock.ts';
+export { descriptorSet } from './descriptors.ts';
 export {
   type Caller,
   type ForwardRequest,
@@ -54,6 +55,23 @@ export {
   type RoundTrip,
   type Zone,
 } from './generated/argosy/region/v1/executor.ts';
+export {
+  ClusterServiceService,
+  ClusterStatus,
+  DurabilityMode,
+  MemberRole as ClusterMemberRole,
+  Plan as ClusterPlan,
+  Survive,
+} from './generated/argosy/v2/clusters.ts';
+export { Consistency } from './generated/argosy/v2/consistency.ts';
+export { DatastoreServiceService } from './generated/argosy/v2/datastores.ts';
+export { EventServiceService, type WatchRequest, type WatchResponse } from './generated/argosy/v2/events.ts';
+export { OperationServiceService, OperationStatus } from './generated/argosy/v2/operations.ts';
+export { QuotaServiceService } from './generated/argosy/v2/quotas.ts';
+export { RegionServiceService } from './generated/argosy/v2/regions.ts';
+export { BadRequest, ErrorInfo, RequestInfo, RetryInfo } from './generated/google/rpc/error_details.ts';
+export { Status as RpcStatus } from './generated/google/rpc/status.ts';
+export { addIntrospection, type Health, INTROSPECTION_METHODS } from './introspection.ts';
 export { watchLifeline } from './lifeline.ts';
 export { AGENT_PORT } from './ports.ts';
 export {

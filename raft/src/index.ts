@@ -41,35 +41,50 @@ export {
   type SoftState,
 } from './core/raw-node.ts';
 export { type Clock, systemClock } from './driver/clock.ts';
+export { maxProposalBytes, maxWaiting } from './driver/config.ts';
 export type { Membership } from './driver/members.ts';
+export type { MetricFamily, MetricSample } from './driver/metrics.ts';
 export type {
   Applied,
   CommittedEntry,
+  ProposeEntryOptions,
   ProposeOptions,
   RaftEvent,
   RaftOptions,
   RaftStatus,
   RaftSummary,
+  RaftTraceEvent,
   ReadIndexOptions,
   StateMachine,
 } from './driver/options.ts';
-export { maxProposalBytes, maxWaiting, Raft } from './driver/raft.ts';
+export { Raft } from './driver/raft.ts';
+export { type RecoverOptions, type RecoveryReport, recover } from './driver/recover.ts';
+export { maxSessions, maxSessionWindow } from './driver/session-table.ts';
+export type { Session, SessionApplied, SessionProposeOptions } from './driver/sessions.ts';
 export {
   ClosedError,
   DirectoryLockedError,
+  DiskFullError,
+  KindNotAnnouncedError,
   LogDamagedError,
   NoLeaderError,
   NotLeaderError,
   ProposalRefusedError,
   ProposalUnknownError,
+  SessionError,
+  type SessionErrorCode,
   StorageFailedError,
+  UnknownKindError,
+  WrongClusterError,
 } from './errors.ts';
 export type { DirectoryLock } from './storage/directory-lock.ts';
 export { type Disk, type DiskFile, realDisk } from './storage/disk.ts';
-export { DurableLog, type DurableLogOptions } from './storage/durable-log.ts';
+export { DurableLog } from './storage/durable-log.ts';
+export type { DiskSpace, DurableLogOptions } from './storage/log-options.ts';
 export type { FrameContent } from './storage/record.ts';
 export type { Recovered } from './storage/recovery.ts';
+export type { SnapshotSource } from './storage/snapshot-file.ts';
 export { GrpcTransport, type GrpcTransportOptions, type PeerCall } from './transport/grpc.ts';
 export { MemoryNetwork } from './transport/memory.ts';
-export { maxMessageBytes } from './transport/peer-stream.ts';
-export type { PeerAddress, Transport, TransportStart } from './transport/transport.ts';
+export { maxSnapshotBytes } from './transport/snapshot-call.ts';
+export type { PeerAddress, SnapshotSink, Transport, TransportStart } from './transport/transport.ts';

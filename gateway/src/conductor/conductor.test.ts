@@ -75,6 +75,30 @@ test('a delete supersedes a create at any point and leaves nothing', async (t) =
   }
 });
 
+test('a step that failed for the absence of its region is tried as soon as the region is heard again', async (t) => {
+  const world = new World();
+  let isAway = true;
+  world.fault = (_command, member) => {
+    if (isAway && member === 'c-2') throw new GrpcFailure(status.UNAVAILABLE, 'South does not answer.');
+  };
+  world.elect();
+  world.create(threeVoters);
+  const attempts = (): number =>
+    world.federation.operation('create')?.steps.find(({ id }) => id === 'ensure_member/2')?.attempts ?? 0;
+  await world.until(() => attempts() === 4);
+  await world.settle();
+  isAway = false;
+  const before = world.clock.monotonicMs();
+  world.regionReturned('north');
+  await world.settle();
+  t.false(world.stacks.has('c-2'), 'another region that returns changes nothing');
+  world.regionReturned('south');
+  await world.settle();
+
+  t.true(world.stacks.has('c-2'));
+  t.is(world.clock.monotonicMs(), before);
+});
+
 test('a failure that may pass is tried again, later and later, and shown meanwhile', async (t) => {
   const world = new World();
   let failures = 0;

@@ -27,8 +27,8 @@ export interface ConductorOptions {
   /** Commits an entry and answers what applying it said. Throws when this peer leads no more. */
   readonly propose: (entry: EntryBody) => Promise<Applied>;
   readonly region: (name: string) => RegionCommands | undefined;
-  /** The sites of the regions that answer, with their room. */
-  readonly sites: () => readonly CandidateSite[];
+  /** The sites of the regions that answer, with their room and what this flavor costs there. */
+  readonly sites: (flavor: string) => readonly CandidateSite[];
   readonly clock: Clock;
   readonly term: number;
   readonly log: (event: {
@@ -51,6 +51,8 @@ export class Conductor {
   readonly #underWay = new Map<string, Map<string, StepUnderWay>>();
   readonly #ending = new Set<string>();
   readonly #timers = new Map<string, Timer>();
+  /** Steps that need not wait for their next attempt, while their cluster is looked at: their region is heard again. */
+  readonly #eager = new Set<string>();
   #isStopped = false;
 
   constructor(options: ConductorOptions) {
@@ -67,6 +69,18 @@ export class Conductor {
     this.#isStopped = true;
     for (const timer of this.#timers.values()) timer.cancel();
     for (const steps of this.#underWay.values()) for (const { abort } of steps.values()) abort.abort();
+  }
+
+  /** A region is heard again: what failed for its absence is tried now and not when its pause is over. */
+  regionReturned(region: string): void {
+    for (const { id, operationId } of this.#options.federation.clusters()) {
+      const operation = this.#options.federation.operation(operationId);
+      if (operation === undefined || hasEnded(operation)) continue;
+      const waiting = operation.steps.filter((step) => step.region === region && step.retryAt !== undefined);
+      for (const step of waiting) this.#eager.add(`${operationId}/${step.id}`);
+      if (waiting.length > 0) this.look(id);
+    }
+    this.#eager.clear();
   }
 
   /** Starts the steps of this cluster that are ready. */
@@ -177,7 +191,7 @@ export class Conductor {
         fixed: wantedMembers(cluster).filter((other) => other.ordinal !== ordinal),
         excluded: [...cluster.members.filter(({ isRetired }) => isRetired), member],
       },
-      this.#options.sites(),
+      this.#options.sites(cluster.spec.flavor),
     );
     if ('infeasible' in placement)
       return `${member.region}/${member.zone} has no room, and elsewhere: ${placement.infeasible}`;
@@ -198,7 +212,7 @@ export class Conductor {
   #isTooEarly(cluster: Cluster, operation: Operation, step: Step): boolean {
     const retryAt = operation.steps.find(({ id }) => id === step.id)?.retryAt;
     const remainingMs = retryAt === undefined ? 0 : Date.parse(retryAt) - this.#options.clock.now().getTime();
-    if (remainingMs <= 0) return false;
+    if (remainingMs <= 0 || this.#eager.has(`${operation.id}/${step.id}`)) return false;
     this.#lookLater(cluster.id, remainingMs);
     return true;
   }

@@ -30,6 +30,8 @@ export interface ObservationsOptions {
   readonly federation: Federation;
   readonly regions: readonly ObservedRegion[];
   readonly propose: (entry: EntryBody) => Promise<unknown>;
+  /** Told when a region is heard for the first time, and for the first time after it was silent. */
+  readonly returned: (region: string) => void;
   readonly clock: Clock;
   readonly log: (event: { readonly message: string; readonly region: string; readonly error?: string }) => void;
 }
@@ -70,10 +72,13 @@ export class Observations {
     const { signal } = this.#abort;
     let silentSince = clock.monotonicMs();
     while (!signal.aborted) {
+      let isHeard = false;
       try {
         for await (const response of region.observe(signal)) {
           silentSince = clock.monotonicMs();
           this.#hear(region.name, response);
+          if (!isHeard) this.#options.returned(region.name);
+          isHeard = true;
         }
       } catch (error) {
         if (signal.aborted) return;
@@ -108,7 +113,10 @@ export class Observations {
       jurisdiction,
       status: 'UP',
       zones: zones.map((zone) => ({ name: zone.name, freeMembers: zone.freeMembers })),
-      flavors: flavors.map(({ name: flavor, vcpus, memoryMib }) => ({ name: flavor, vcpus, memoryMib })),
+      flavors: flavors.map(({ name: flavor, vcpus, memoryMib, costMilli }) => ({
+        ...{ name: flavor, vcpus, memoryMib },
+        ...(costMilli === 0 ? {} : { costMilli }),
+      })),
     });
   }
 
@@ -202,8 +210,8 @@ function networkOf(measured: ReadonlyMap<string, RegionReport['roundTrips']>): N
   return { roundTrips, unreachable };
 }
 
-/** Where members can be placed now: the sites of the regions that answer. */
-export function candidateSites(regions: readonly Region[]): CandidateSite[] {
+/** Where members of this flavor can be placed now, and at what cost: the sites of the regions that answer. */
+export function candidateSites(regions: readonly Region[], flavor: string): CandidateSite[] {
   return regions
     .filter(({ status }) => status === 'UP')
     .flatMap(({ name, provider, jurisdiction, zones, flavors }) =>
@@ -213,7 +221,8 @@ export function candidateSites(regions: readonly Region[]): CandidateSite[] {
         provider,
         jurisdiction,
         freeMembers: zone.freeMembers,
-        flavors: flavors.map((flavor) => flavor.name),
+        flavors: flavors.map(({ name: known }) => known),
+        cost: flavors.find(({ name: known }) => known === flavor)?.costMilli ?? 0,
       })),
     );
 }

@@ -155,6 +155,11 @@ export class World {
     this.#conductor.start();
   }
 
+  /** The leader hears a region again. */
+  regionReturned(region: string): void {
+    this.#conductor?.regionReturned(region);
+  }
+
   create(members: readonly WantedMember[]): void {
     this.commit({
       kind: 'cluster.created',

@@ -21,6 +21,7 @@ const plan: FederationPlan = {
   run: runFolder('/tmp', 1000, 2),
   bootId: 'boot',
   databaseUser: undefined,
+  requestsPerSecond: undefined,
 };
 
 function region(index: number): RegionLayout {

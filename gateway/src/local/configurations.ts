@@ -15,6 +15,8 @@ export interface FederationPlan {
   /** New at each start: servers that ran are booted again. */
   readonly bootId: string;
   readonly databaseUser: string | undefined;
+  /** How often a project may ask each peer; undefined: the gateway's own limit. */
+  readonly requestsPerSecond: number | undefined;
 }
 
 const DOMAIN = 'Default';
@@ -23,7 +25,9 @@ const NETWORK = 'argosy';
 const SERVICE_USER = 'argosy';
 const ZONE_SUFFIXES = ['a', 'b'] as const;
 /** How many members a zone takes. */
-const ZONE_CAPACITY = 16;
+const ZONE_CAPACITY = 20;
+/** So many seconds' requests may come at once after a silence. */
+const BURST_SECONDS = 4;
 const FLAVOR_DISK_GIB = 8;
 /** A microcloud that was killed leaves its stacks as they were; its servers boot in a second, not in minutes. */
 const STUCK_AFTER_SECONDS = 20;
@@ -121,7 +125,7 @@ export function executorConfiguration(plan: FederationPlan, region: RegionLayout
 }
 
 export function gatewayConfiguration(plan: FederationPlan, region: RegionLayout): unknown {
-  const { paths, settings, regions, run } = plan;
+  const { paths, settings, regions, run, requestsPerSecond } = plan;
   // Its own region's Keystone first: that one answers when the others cannot be reached.
   const nearestFirst = [region, ...regions.filter((other) => other !== region)];
   return {
@@ -129,6 +133,7 @@ export function gatewayConfiguration(plan: FederationPlan, region: RegionLayout)
     peer: { id: region.number, name: peerName(region) },
     grpc: region.gateway,
     rest: region.rest,
+    clientGrpc: region.clientGrpc,
     peers: regions.map((other) => ({ id: other.number, name: peerName(other), address: endpointText(other.gateway) })),
     dataDirectory: join(paths.peers, peerName(region)),
     ...leafFiles(paths, gatewayName(region)),
@@ -139,6 +144,9 @@ export function gatewayConfiguration(plan: FederationPlan, region: RegionLayout)
     projectLinks: (['demo', 'admin'] as const).map((project) =>
       regions.map((other) => ({ keystone: other.name, projectId: settings.regions[other.name].projects[project] })),
     ),
+    ...(requestsPerSecond === undefined
+      ? {}
+      : { rateLimit: { requestsPerSecond, burst: Math.ceil(requestsPerSecond * BURST_SECONDS) } }),
     lifeline: lifelinePath(run),
   };
 }

@@ -22,7 +22,8 @@ export function writeFederationFile(file: FederationFile): void {
     peers: regions.map((region) => ({
       id: region.number,
       rest: endpointUrl(region.rest),
-      grpc: endpointText(region.gateway),
+      grpc: endpointText(region.clientGrpc),
+      peer_grpc: endpointText(region.gateway),
       pid: pidOf(gatewayName(region)) ?? null,
     })),
     regions: regions.map((region) => ({

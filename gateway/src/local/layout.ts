@@ -15,6 +15,7 @@ const GATEWAY_PORT = 8790;
 const AGENT_PORT = 8791;
 const EXECUTOR_PORT = 8792;
 const ADMIN_PORT = 8793;
+const CLIENT_GRPC_PORT = 8794;
 const KEYSTONE_PORT = 8795;
 const HEAT_PORT = 8796;
 const POSTGRESQL_PORT = 5432;
@@ -38,6 +39,8 @@ export interface RegionLayout {
   readonly firstMember: string;
   readonly gateway: Endpoint;
   readonly rest: Endpoint;
+  /** Where clients reach the gateway peer by gRPC. */
+  readonly clientGrpc: Endpoint;
   readonly executor: Endpoint;
   readonly admin: Endpoint;
   readonly keystone: Endpoint;
@@ -57,6 +60,7 @@ export function layOut(slot: number, portBase: number): readonly RegionLayout[] 
       firstMember: `${block}.${FIRST_MEMBER_HOST}`,
       gateway: at(2, GATEWAY_PORT),
       rest: { address: '127.0.0.1', port: portBase + index },
+      clientGrpc: at(2, CLIENT_GRPC_PORT),
       executor: at(3, EXECUTOR_PORT),
       admin: at(3, ADMIN_PORT),
       keystone: at(4, KEYSTONE_PORT),
@@ -78,7 +82,8 @@ export function neededEndpoints(regions: readonly RegionLayout[]): readonly Endp
     const members = hosts.flatMap((host) =>
       [AGENT_PORT, POSTGRESQL_PORT].map((port) => ({ address: `${prefix}.${host}`, port })),
     );
-    return [region.rest, region.gateway, region.executor, region.admin, region.keystone, region.heat, ...members];
+    const { rest, clientGrpc, gateway, executor, admin, keystone, heat } = region;
+    return [rest, clientGrpc, gateway, executor, admin, keystone, heat, ...members];
   });
 }
 

@@ -20,6 +20,7 @@ export interface RunOptions {
   readonly repository: string;
   readonly isFresh: boolean;
   readonly portBase: number;
+  readonly requestsPerSecond: number | undefined;
   readonly uid: number;
   readonly temporary: string;
   readonly reservations: string;
@@ -150,6 +151,7 @@ function makePlan(options: RunOptions, preparation: Preparation): FederationPlan
     run,
     bootId: newBootId(),
     databaseUser: databaseUser?.name,
+    requestsPerSecond: options.requestsPerSecond,
   };
 }
 

@@ -7,7 +7,10 @@ import { readStartOptions, StartUsageError } from './start-options.ts';
 const EPHEMERAL = 32_768;
 
 test('without arguments: the state is kept, REST begins at 8779', (t) => {
-  t.deepEqual(readStartOptions([], EPHEMERAL), { isFresh: false, portBase: 8779, wantsHelp: false });
+  t.deepEqual(readStartOptions([], EPHEMERAL), {
+    ...{ isFresh: false, portBase: 8779, wantsHelp: false },
+    requestsPerSecond: undefined,
+  });
 });
 
 test('--fresh and --port-base are read', (t) => {
@@ -20,7 +23,14 @@ for (const args of [['--openstack'], ['--openstack', 'north'], ['--openstack=nor
   });
 }
 
-for (const args of [['--bogus'], ['north'], ['--port-base'], ['--port-base', 'x'], ['--port-base', '80']]) {
+for (const args of [
+  ['--requests-per-second', '0'],
+  ['--bogus'],
+  ['north'],
+  ['--port-base'],
+  ['--port-base', 'x'],
+  ['--port-base', '80'],
+]) {
   test(`${args.join(' ')} is refused`, (t) => {
     t.throws(() => readStartOptions(args, EPHEMERAL), { instanceOf: StartUsageError });
   });

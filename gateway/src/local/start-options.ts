@@ -10,6 +10,8 @@ export class StartUsageError extends Error {
 export interface StartOptions {
   readonly isFresh: boolean;
   readonly portBase: number;
+  /** How often a project may ask each peer; undefined: as often as it may anywhere. */
+  readonly requestsPerSecond: number | undefined;
   readonly wantsHelp: boolean;
 }
 
@@ -17,11 +19,13 @@ export const USAGE = `Usage: npm start [-- OPTIONS]
 
 Brings up a whole federation on this machine and stays in the foreground; Ctrl-C stops it.
 
-  --fresh          begin with an empty state
-  --port-base N    REST of peer i listens on N+i-1 (default ${DEFAULT_PORT_BASE})
+  --fresh                    begin with an empty state
+  --port-base N              REST of peer i listens on N+i-1 (default ${DEFAULT_PORT_BASE})
+  --requests-per-second N    how often a project may ask each peer (default 50; 200 at once)
 
 ARGOSY_HOME names where its state is kept (default .argosy).`;
 
+const MAX_REQUESTS_PER_SECOND = 1_000_000;
 const FIRST_UNPRIVILEGED_PORT = 1024;
 /** Ports of the range that browsers, and fetch with them, refuse to speak to (WHATWG Fetch, "port blocking"). */
 const BLOCKED_PORTS = [
@@ -46,14 +50,23 @@ export function readStartOptions(args: readonly string[], firstEphemeralPort: nu
   const blocked = REGION_NAMES.map((_, index) => portBase + index).find((port) => BLOCKED_PORTS.includes(port));
   if (blocked !== undefined)
     throw new StartUsageError(`HTTP clients refuse to speak to port ${blocked}; choose another.`);
-  return { isFresh: values.fresh === true, portBase, wantsHelp: values.help === true };
+  const rate = values['requests-per-second'];
+  const requestsPerSecond = rate === undefined ? undefined : Number(rate);
+  if (requestsPerSecond !== undefined && !(requestsPerSecond > 0 && requestsPerSecond <= MAX_REQUESTS_PER_SECOND))
+    throw new StartUsageError(`--requests-per-second must be a number from 1 to ${MAX_REQUESTS_PER_SECOND}.`);
+  return { isFresh: values.fresh === true, portBase, requestsPerSecond, wantsHelp: values.help === true };
 }
 
 function parse(args: readonly string[]) {
   try {
     return parseArgs({
       args: [...args],
-      options: { fresh: { type: 'boolean' }, 'port-base': { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+      options: {
+        fresh: { type: 'boolean' },
+        'port-base': { type: 'string' },
+        'requests-per-second': { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
       strict: true,
       allowPositionals: false,
     });

@@ -5,15 +5,17 @@ import { readCredentials } from '../cli/credentials.ts';
 import type { Cluster } from '../cli/resources.ts';
 import type { FederationPlan } from './configurations.ts';
 import { volumesFolder } from './home-paths.ts';
-import { endpointUrl } from './layout.ts';
+import { endpointText, endpointUrl } from './layout.ts';
 
 /** The lines before the last one. */
 export function summaryLines(plan: FederationPlan, demo: Cluster, barrier: string | undefined): string[] {
   const { paths, settings, regions } = plan;
   const rest = regions.map((region) => endpointUrl(region.rest));
+  const grpc = regions.map((region) => endpointText(region.clientGrpc));
   return [
     '',
     `  REST     ${rest[0]}  (the other peers: ${rest.slice(1).join(', ')})`,
+    `  gRPC     ${grpc[0]}  (the other peers: ${grpc.slice(1).join(', ')}; no TLS, as REST)`,
     '  console: not there yet',
     `  demo     ${demoUri(plan, demo)}`,
     `  clouds   ${paths.clouds}  (OS_CLOUD=demo, admin or viewer; also ${paths.openrc})`,

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { ClusterSpec } from '../state/spec.ts';
-import { ApiError } from './errors.ts';
+import { ApiError, invalidField } from './errors.ts';
 import { flavorName, names, replicaCount, survival, volumeSize, voterCount } from './new-cluster.ts';
 import { readObject } from './objects.ts';
 
@@ -32,13 +32,10 @@ export const changedCluster = z.strictObject({
 export function changeSpec(spec: ClusterSpec, body: unknown): ClusterSpec {
   const { flavor, volume, topology, placement, datastore } = readObject(body, changedCluster).cluster;
   if (datastore !== undefined && datastore.version !== spec.datastore.version) {
-    throw new ApiError('request.invalid', 'cluster.datastore.version: upgrades are not there yet.');
+    throw invalidField('cluster.datastore.version', 'upgrades are not there yet');
   }
   if (volume !== undefined && volume.size < spec.volume.size) {
-    throw new ApiError(
-      'request.invalid',
-      `cluster.volume.size: a volume cannot shrink; it has ${spec.volume.size} GiB.`,
-    );
+    throw invalidField('cluster.volume.size', `a volume cannot shrink; it has ${spec.volume.size} GiB`);
   }
   const changed: ClusterSpec = {
     ...spec,

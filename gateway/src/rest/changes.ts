@@ -9,7 +9,7 @@ import type { Applied, EntryBody } from '../state/entries.ts';
 import { Federation } from '../state/federation.ts';
 import type { Idempotency } from '../state/idempotency.ts';
 import { clusterSchema, type ViewContext, viewCluster } from './cluster-view.ts';
-import { ApiError, errorBody, errorSchema } from './errors.ts';
+import { ApiError, errorBody, errorSchema, invalidField } from './errors.ts';
 import { operationSchema, viewOperation } from './operation-view.ts';
 import type { Quotas } from './quotas.ts';
 import type { RouteRequest, RouteResponse } from './route.ts';
@@ -206,7 +206,7 @@ function idempotencyOf({ headers, caller, route, parameters, body }: RouteReques
   const key = headers['idempotency-key'];
   if (key === undefined) return undefined;
   if (key.length < 1 || key.length > MAX_IDEMPOTENCY_KEY) {
-    throw new ApiError('request.invalid', `Idempotency-Key: must have 1 to ${MAX_IDEMPOTENCY_KEY} characters.`);
+    throw invalidField('Idempotency-Key', `must have 1 to ${MAX_IDEMPOTENCY_KEY} characters`);
   }
   const request = JSON.stringify([caller.userId, route, parameters, body ?? null]);
   return { projectId: caller.projectId, key, fingerprint: createHash('sha256').update(request).digest('hex') };

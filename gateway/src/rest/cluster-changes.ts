@@ -7,7 +7,7 @@ import { type AdminUser, type Cluster, type Member, memberOf, wantedMembers } fr
 import type { ClusterSpec, MemberKind, Site, WantedMember } from '../state/spec.ts';
 import { changeSpec } from './changed-cluster.ts';
 import { type Change, type ChangesOptions, memberNames } from './changes.ts';
-import { ApiError } from './errors.ts';
+import { ApiError, invalidField } from './errors.ts';
 import { readNewCluster } from './new-cluster.ts';
 import { emptyBody, readObject } from './objects.ts';
 import type { RouteRequest } from './route.ts';
@@ -25,7 +25,7 @@ const SALT_BYTES = 16;
 const PASSWORD_BYTES = 24;
 
 export interface ClusterChangesOptions extends ChangesOptions {
-  readonly sites: () => readonly CandidateSite[];
+  readonly sites: (flavor: string) => readonly CandidateSite[];
   /** What was measured between the regions; undefined where nothing is known. */
   readonly network?: () => Network | undefined;
   readonly newId: () => string;
@@ -154,7 +154,7 @@ function placeMembers(
   options: ClusterChangesOptions,
   cluster: Cluster | undefined,
 ): { members: WantedMember[]; reasons: readonly string[] } {
-  const sites = options.sites();
+  const sites = options.sites(spec.flavor);
   if (sites.length === 0) {
     const message = 'No region answers, so there is nowhere to place a member. Try again; `GET /v2/regions` says why.';
     throw new ApiError('regions.silent', message);
@@ -240,10 +240,7 @@ function definitionOf({ datastore }: ClusterSpec, { datastores }: ClusterChanges
 function demandFlavor({ flavor }: ClusterSpec, { federation }: ClusterChangesOptions): void {
   const known = new Set(federation.regions().flatMap(({ flavors }) => flavors.map(({ name }) => name)));
   if (known.size > 0 && !known.has(flavor)) {
-    throw new ApiError(
-      'request.invalid',
-      `cluster.flavor: no region has a flavor "${flavor}"; there are ${[...known].join(', ')}.`,
-    );
+    throw invalidField('cluster.flavor', `no region has a flavor "${flavor}"; there are ${[...known].join(', ')}`);
   }
 }
 
@@ -251,6 +248,5 @@ function demandRegions({ placement }: ClusterSpec, { federation }: ClusterChange
   const known = federation.regions().map(({ name }) => name);
   const unknown = placement.regions.find((name) => !known.includes(name));
   if (unknown === undefined || known.length === 0) return;
-  const message = `cluster.placement.regions: there is no region "${unknown}"; there are ${known.join(', ')}.`;
-  throw new ApiError('request.invalid', message);
+  throw invalidField('cluster.placement.regions', `there is no region "${unknown}"; there are ${known.join(', ')}`);
 }

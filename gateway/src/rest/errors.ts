@@ -36,9 +36,13 @@ const STATUS = {
   'placement.infeasible': 409,
   'state.stale': 409,
   'events.too_many_watchers': 503,
+  'events.too_slow': 429,
+  'peer.stopping': 503,
   'regions.silent': 503,
   'leader.unknown': 503,
   'leader.lost': 503,
+  'peers.outdated': 503,
+  'disk.full': 503,
   'internal.error': 500,
 } as const;
 
@@ -48,19 +52,29 @@ export const ERROR_CODES = Object.keys(STATUS) as ErrorCode[];
 
 const RETRY_AFTER_SECONDS = 1;
 
+/** What is wrong with one field of a request. */
+export interface Violation {
+  /** A path such as `cluster.topology.voters`; empty for the whole. */
+  readonly field: string;
+  readonly message: string;
+}
+
 export interface ApiErrorOptions extends ErrorOptions {
   /** When it may be tried again; a 503 says a second unless it knows better. */
   readonly retryAfterSeconds?: number;
+  readonly violations?: readonly Violation[];
 }
 
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly code: ErrorCode;
+  readonly violations: readonly Violation[];
   readonly #retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, message: string, options?: ApiErrorOptions) {
     super(message, options);
     this.code = code;
+    this.violations = options?.violations ?? [];
     this.#retryAfterSeconds = options?.retryAfterSeconds ?? (statusOf(code) === 503 ? RETRY_AFTER_SECONDS : undefined);
   }
 
@@ -79,7 +93,18 @@ export function statusOf(code: ErrorCode): number {
 
 /** The body that keystoneauth, openstacksdk and troveclient all show. */
 export function errorBody(error: ApiError, requestId: string): ErrorBody {
-  return { error: { code: error.status, title: error.code, message: error.message, request_id: requestId } };
+  const { status, code, message, violations } = error;
+  return {
+    error: {
+      ...{ code: status, title: code, message, request_id: requestId },
+      ...(violations.length === 0 ? {} : { violations }),
+    },
+  };
+}
+
+/** One field, or one parameter, is wrong. */
+export function invalidField(field: string, message: string): ApiError {
+  return new ApiError('request.invalid', `${field}: ${message}.`, { violations: [{ field, message }] });
 }
 
 export interface ErrorBody {
@@ -88,6 +113,7 @@ export interface ErrorBody {
     readonly title: string;
     readonly message: string;
     readonly request_id: string;
+    readonly violations?: readonly Violation[];
   };
 }
 
@@ -99,6 +125,10 @@ export function errorSchema(codes: readonly ErrorCode[]) {
       title: z.enum(codes).meta({ description: 'Stable: never renamed, never reused.' }),
       message: z.string().meta({ description: 'For people.' }),
       request_id: z.string().meta({ description: 'Found in every line of the logs about this request.' }),
+      violations: z
+        .array(z.strictObject({ field: z.string(), message: z.string() }))
+        .optional()
+        .meta({ description: 'What is wrong, field by field, with a body that is not as it should be.' }),
     }),
   });
 }
@@ -109,7 +139,7 @@ const PROBLEM = 'application/problem+json';
 export function problemOf(accept: string, body: unknown): { mediaType: string; body: object } | undefined {
   if (!accept.includes(PROBLEM) || typeof body !== 'object' || body === null || !('error' in body)) return undefined;
   const { error, ...others } = body as ErrorBody;
-  const { code, title, message, request_id } = error;
-  const problem = { type: `urn:argosy:error:${title}`, title, status: code, detail: message, request_id, ...others };
+  const { code, title, message, ...more } = error;
+  const problem = { type: `urn:argosy:error:${title}`, title, status: code, detail: message, ...more, ...others };
   return { mediaType: PROBLEM, body: problem };
 }

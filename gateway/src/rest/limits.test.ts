@@ -83,13 +83,13 @@ test('the metrics tell of requests, clusters, operations, watchers and Raft, and
     'argosy_clusters{status="BUILD"} 1',
     'argosy_operations{kind="cluster.create",status="RUNNING"} 1',
     'argosy_event_watchers 0',
-    'raft_is_leader 1',
+    'argosy_raft_peer_match_index{peer="2"} 5',
   ]) {
     t.true(body.includes(`${line}\n`), line);
   }
   const names = [...body.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
   t.deepEqual(
-    names.filter((name) => !/^(argosy|raft)_/.test(name ?? '')),
+    names.filter((name) => !/^argosy_/.test(name ?? '')),
     [],
   );
 });

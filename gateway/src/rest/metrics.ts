@@ -1,6 +1,7 @@
 // What a peer counts, in Prometheus' text format. What it counts of clusters and operations is the replicated state, so
 // every peer says the same of it; requests, watchers and failed steps are its own.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { MetricFamily } from 'raft-ts';
 import { z } from 'zod';
 import type { Federation } from '../state/federation.ts';
 import { clusterStatus } from './cluster-view.ts';
@@ -8,18 +9,11 @@ import type { OpenPage } from './route.ts';
 
 const DURATION_BUCKETS_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-export interface RaftNumbers {
-  readonly term: number;
-  readonly role: string;
-  readonly commitIndex: number;
-  readonly appliedIndex: number;
-}
-
 export interface MetricsOptions {
   readonly federation: Federation;
   readonly watchers: () => number;
-  /** Undefined until the log is open. */
-  readonly raft: () => RaftNumbers | undefined;
+  /** Empty until the log is open. */
+  readonly raft: () => readonly MetricFamily[];
 }
 
 export interface RequestMeasure {
@@ -29,10 +23,21 @@ export interface RequestMeasure {
   readonly seconds: number;
 }
 
+/** A call of the clients' gRPC API. */
+export interface RpcMeasure {
+  /** `package.Service/Method` */
+  readonly method: string;
+  readonly code: string;
+  readonly seconds: number;
+}
+
 export class Metrics {
   readonly #registry = new Registry();
+  readonly #raft: MetricsOptions['raft'];
   readonly #requests: Counter<'route' | 'method' | 'status'>;
   readonly #durations: Histogram<'route' | 'method'>;
+  readonly #calls: Counter<'method' | 'code'>;
+  readonly #callDurations: Histogram<'method'>;
   readonly #failures: Counter<'kind' | 'class'>;
 
   constructor(options: MetricsOptions) {
@@ -46,12 +51,21 @@ export class Metrics {
       labelNames: ['route', 'method'],
       buckets: DURATION_BUCKETS_SECONDS,
     });
+    this.#calls = new Counter({
+      ...{ name: 'argosy_grpc_requests_total', help: 'Calls of clients that have ended.', registers },
+      labelNames: ['method', 'code'],
+    });
+    this.#callDurations = new Histogram({
+      ...{ name: 'argosy_grpc_request_duration_seconds', help: 'From the call to its end.', registers },
+      labelNames: ['method'],
+      buckets: DURATION_BUCKETS_SECONDS,
+    });
     this.#failures = new Counter({
       ...{ name: 'argosy_steps_failed_total', help: 'Failures of steps that this peer saw as the leader.', registers },
       labelNames: ['kind', 'class'],
     });
     measureFederation(options, this.#registry);
-    measureRaft(options, this.#registry);
+    this.#raft = options.raft;
   }
 
   requestEnded({ route, method, status, seconds }: RequestMeasure): void {
@@ -59,12 +73,17 @@ export class Metrics {
     this.#durations.observe({ route, method }, seconds);
   }
 
+  callEnded({ method, code, seconds }: RpcMeasure): void {
+    this.#calls.inc({ method, code });
+    this.#callDurations.observe({ method }, seconds);
+  }
+
   stepFailed(kind: string, failureClass: string): void {
     this.#failures.inc({ kind, class: failureClass });
   }
 
-  text(): Promise<string> {
-    return this.#registry.metrics();
+  async text(): Promise<string> {
+    return `${await this.#registry.metrics()}${raftText(this.#raft())}`;
   }
 
   page(): OpenPage {
@@ -93,19 +112,17 @@ function measureFederation({ federation, watchers }: MetricsOptions, registry: R
   ]);
 }
 
-function measureRaft({ raft }: MetricsOptions, registry: Registry): void {
-  const numbers: [string, string, (status: RaftNumbers) => number][] = [
-    ['raft_term', 'The term that this peer is in.', ({ term }) => term],
-    ['raft_is_leader', '1 while this peer leads.', ({ role }) => (role === 'leader' ? 1 : 0)],
-    ['raft_commit_index', 'The last entry that is known to be committed.', ({ commitIndex }) => commitIndex],
-    ['raft_applied_index', 'The last entry that is applied here.', ({ appliedIndex }) => appliedIndex],
-  ];
-  for (const [name, help, read] of numbers) {
-    gauge(registry, name, help, [], () => {
-      const status = raft();
-      return status === undefined ? [] : [{ labels: {}, value: read(status) }];
+/** What raft-ts counts itself, under our name. Nothing in it needs to be escaped: labels are numbers. */
+function raftText(families: readonly MetricFamily[]): string {
+  const lines = families.flatMap(({ name, help, type, samples }) => {
+    const own = `argosy_${name}`;
+    const values = samples.map(({ suffix, labels, value }) => {
+      const inBraces = Object.entries(labels).map(([label, text]) => `${label}="${text}"`);
+      return `${own}${suffix}${inBraces.length > 0 ? `{${inBraces.join(',')}}` : ''} ${value}`;
     });
-  }
+    return [`# HELP ${own} ${help}`, `# TYPE ${own} ${type}`, ...values];
+  });
+  return lines.map((line) => `${line}\n`).join('');
 }
 
 interface Sample {

@@ -1,6 +1,8 @@
 // Bodies that are read by a schema, and what is wrong with one in a sentence.
 import { z } from 'zod';
-import { ApiError } from './errors.ts';
+import { ApiError, type Violation } from './errors.ts';
+
+const MAX_VIOLATIONS = 20;
 
 /** For a request whose body, if there is one, says nothing. */
 export const emptyBody = z.strictObject({});
@@ -8,8 +10,22 @@ export const emptyBody = z.strictObject({});
 /** The body as its schema has it. @throws ApiError request.invalid, naming the field */
 export function readObject<Schema extends z.ZodType>(body: unknown, schema: Schema): z.output<Schema> {
   const parsed = schema.safeParse(body);
-  if (!parsed.success) throw new ApiError('request.invalid', explainIssue(parsed.error));
+  if (!parsed.success) {
+    throw new ApiError('request.invalid', explainIssue(parsed.error), { violations: violationsOf(parsed.error) });
+  }
   return parsed.data;
+}
+
+/** Everything that is wrong, by field. */
+function violationsOf({ issues }: z.ZodError): Violation[] {
+  return issues.slice(0, MAX_VIOLATIONS).flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.slice(0, MAX_VIOLATIONS).map((key) => ({
+          field: [...issue.path, key].join('.'),
+          message: 'is not known',
+        }))
+      : [{ field: issue.path.join('.'), message: issue.message }],
+  );
 }
 
 /** The first thing that is wrong, in a sentence that names the field. */

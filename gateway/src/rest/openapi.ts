@@ -22,7 +22,7 @@ const ANY_ROUTE: readonly ErrorCode[] = [
   ...(['version.unsupported', 'token.missing', 'token.invalid', 'access.denied', 'rate.limited'] as const),
   ...(['keystone.unreachable', 'leader.unknown', 'internal.error'] as const),
 ];
-const ANY_WRITE: readonly ErrorCode[] = ['leader.lost'];
+const ANY_WRITE: readonly ErrorCode[] = ['leader.lost', 'peers.outdated', 'disk.full'];
 const ANY_PAGE: readonly ErrorCode[] = ['version.unsupported', 'internal.error'];
 
 const DESCRIPTION = `Database clusters over OpenStack regions.

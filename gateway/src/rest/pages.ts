@@ -1,6 +1,6 @@
 // Pages of a list: `limit` at most, after the element whose id is `marker` (OpenStack API-SIG, "Pagination").
 import { z } from 'zod';
-import { ApiError } from './errors.ts';
+import { invalidField } from './errors.ts';
 
 export const DEFAULT_LIMIT = 100;
 export const MAX_LIMIT = 1_000;
@@ -34,8 +34,7 @@ export function readPage<Element extends { readonly id: string }>(
   const count = readLimit(query.limit);
   const marker = query.marker;
   const start = marker === undefined ? 0 : elements.findIndex(({ id }) => id === marker) + 1;
-  if (marker !== undefined && start === 0)
-    throw new ApiError('request.invalid', `marker: there is no "${marker}" in this list.`);
+  if (marker !== undefined && start === 0) throw invalidField('marker', `there is no "${marker}" in this list`);
 
   const page = elements.slice(start, start + count);
   const last = page.at(-1);

@@ -1,7 +1,6 @@
 // Reads what a request carries beside its body, by what its route says that it knows.
-import type { Context } from 'koa';
 import { z } from 'zod';
-import { ApiError } from './errors.ts';
+import { ApiError, invalidField } from './errors.ts';
 import { isWrite, ROUTE_HEADERS, type Route, type RouteHeader } from './route.ts';
 
 /** What every read takes: an answer that need not be the newest is to be had without a majority. */
@@ -27,11 +26,18 @@ export const HEADERS: Readonly<Record<RouteHeader, z.ZodType<unknown, string>>> 
     .meta({ description: 'The last event that was seen; the stream goes on after it.' }),
 };
 
+/** What a request carries beside its body, as it came. */
+export interface Carried {
+  readonly query: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Empty when there is none of that name. */
+  readonly header: (name: RouteHeader) => string;
+}
+
 /** @throws ApiError request.invalid */
-export function readHeaders(context: Context, { headers = [] }: Route): Record<string, string> {
+export function readHeaders({ header }: Carried, { headers = [] }: Route): Record<string, string> {
   const read: Record<string, string> = {};
   for (const name of ROUTE_HEADERS) {
-    const value = context.get(name);
+    const value = header(name);
     if (value === '') continue;
     if (headers.includes(name)) demand(name, HEADERS[name], value);
     read[name] = value;
@@ -40,14 +46,14 @@ export function readHeaders(context: Context, { headers = [] }: Route): Record<s
 }
 
 /** @throws ApiError request.unsupported, request.invalid */
-export function readQuery(context: Context, route: Route): Record<string, string> {
+export function readQuery(carried: Carried, route: Route): Record<string, string> {
   const query: Record<string, string> = {};
-  for (const [name, value] of Object.entries(context.query)) {
+  for (const [name, value] of Object.entries(carried.query)) {
     const schema = Object.hasOwn(route.query, name) ? route.query[name] : undefined;
     const known = name === 'consistency' && !isWrite(route) ? CONSISTENCY : schema;
     // A parameter that is ignored could be one that should have kept a change from being made.
     if (known === undefined) throw new ApiError('request.unsupported', `This request takes no parameter "${name}".`);
-    if (typeof value !== 'string') throw new ApiError('request.invalid', `${name}: must be given once.`);
+    if (typeof value !== 'string') throw invalidField(name, 'must be given once');
     demand(name, known, value);
     query[name] = value;
   }
@@ -57,5 +63,5 @@ export function readQuery(context: Context, route: Route): Record<string, string
 function demand(name: string, schema: z.ZodType<unknown, string>, value: string): void {
   const parsed = schema.safeParse(value);
   if (parsed.success) return;
-  throw new ApiError('request.invalid', `${name}: ${parsed.error.issues[0]?.message ?? 'is not what it should be'}.`);
+  throw invalidField(name, parsed.error.issues[0]?.message ?? 'is not what it should be');
 }

@@ -1,9 +1,9 @@
 // A route: one method and path, who may call it, and what it does. The shell (`server.ts`) authenticates, reads the body,
 // passes writes to the leader and makes reads linearizable; a route reads, hands over and answers.
-import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import type { Caller } from './callers.ts';
 import type { ErrorCode } from './errors.ts';
+import type { EventFeed } from './event-feed.ts';
 
 /** The headers that routes read, in lower case. */
 export const ROUTE_HEADERS = ['idempotency-key', 'if-match', 'last-event-id'] as const;
@@ -28,8 +28,8 @@ export interface RouteResponse {
   readonly headers?: Readonly<Record<string, string>>;
   /** JSON. */
   readonly body?: unknown;
-  /** In its place, what is sent as it comes. */
-  readonly stream?: Readable;
+  /** In its place, events that are sent as they come. */
+  readonly feed?: EventFeed;
   /** In its place, what is sent as it is; `content-type` stands in the headers. */
   readonly content?: string | Buffer;
 }

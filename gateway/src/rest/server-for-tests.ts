@@ -5,13 +5,14 @@ import { datastores } from '@argosy/datastores';
 import { systemClock } from '@argosy/proto';
 import type { ExecutionContext } from 'ava';
 import { World } from '../conductor/world-for-tests.ts';
+import type { AnsweringOptions } from './answering.ts';
 import type { Caller } from './callers.ts';
 import { clusterRoutes } from './clusters.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, createConnections } from './connections.ts';
 import { datastoreRoutes } from './datastores.ts';
 import { ApiError } from './errors.ts';
-import { Events } from './events.ts';
-import { Metrics } from './metrics.ts';
+import { Events, type EventsOptions } from './events.ts';
+import { Metrics, type RequestMeasure } from './metrics.ts';
 import { openPages } from './open-pages.ts';
 import { answerSchema, pageSchema } from './openapi.ts';
 import { operationRoutes } from './operations.ts';
@@ -52,41 +53,51 @@ export interface Served {
   readonly call: (token: string | undefined, method: string, path: string, body?: unknown) => Promise<Answer>;
   /** With headers, of which the token may be one. */
   readonly send: (method: string, path: string, headers: Record<string, string>, body?: string) => Promise<Answer>;
+  /** What another face needs to answer as this one does. */
+  readonly answering: AnsweringOptions & Pick<Served, 'routes'>;
+  readonly events: Events;
+  readonly metrics: Metrics;
 }
 
 export interface ServeOptions {
   readonly limits?: Partial<ConnectionLimits>;
   readonly quotas?: Partial<Usage>;
   readonly burst?: number;
+  readonly events?: EventsOptions;
 }
 
 export async function serve(t: Pick<ExecutionContext, 'teardown'>, options: ServeOptions = {}): Promise<Served> {
   const world = new World();
   const logged: Served['logged'] = [];
-  const events = new Events(world.federation, systemClock);
+  const events = new Events(world.federation, systemClock, options.events);
   t.teardown(() => events.close());
   const metrics = new Metrics({
     federation: world.federation,
     watchers: () => events.watchers(),
-    raft: () => ({ term: 2, role: 'leader', commitIndex: 7, appliedIndex: 7 }),
+    raft: () => [
+      {
+        ...{ name: 'raft_peer_match_index', help: 'The last entry of a peer.', type: 'gauge' },
+        samples: [{ suffix: '', labels: { peer: '2' }, value: 5 }],
+      },
+    ],
   });
   const routes = routesOf(world, events, options);
   const own = [...openPages(() => ({ isReady: true, reason: '' })), metrics.page()];
   const pages = [...own, ...referencePages(routes, own)];
   const burst = options.burst ?? 1_000_000;
   const rateLimit = new RateLimit({ requestsPerSecond: 1, burst, monotonicMs: () => 0 });
-  const app = createServer({
-    ...{ routes, pages, callers: { identify }, admit: (projectId) => rateLimit.take(projectId) },
+  const answering: AnsweringOptions & Pick<Served, 'routes'> = {
+    ...{ routes, callers: { identify }, admit: (projectId) => rateLimit.take(projectId) },
     catchUp: async () => undefined,
     write: async (route, request) => route.handle(request),
     newRequestId: () => 'req-generated',
-    monotonicMs: () => 0,
-    measure: (request) => metrics.requestEnded(request),
     log: (event) => {
       logged.push(event);
       if (logged.length > KEPT_LOG_LINES) logged.shift();
     },
-  });
+  };
+  const measure = (request: RequestMeasure): void => metrics.requestEnded(request);
+  const app = createServer({ ...answering, pages, monotonicMs: () => 0, measure });
   const server = createConnections(app.callback(), () => 'req-generated', { ...CONNECTION_LIMITS, ...options.limits });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => {
@@ -106,7 +117,7 @@ export async function serve(t: Pick<ExecutionContext, 'teardown'>, options: Serv
       token === undefined ? {} : { 'x-auth-token': token },
       body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
     );
-  return { world, origin, port, routes, pages, logged, call, send };
+  return { world, origin, port, routes, pages, logged, call, send, answering, events, metrics };
 }
 
 /** A cluster that was made: the world's conductor runs until the operation has ended. */

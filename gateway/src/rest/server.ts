@@ -1,36 +1,26 @@
-// The HTTP shell around the routes: request ids, authentication, limits, errors and the log line. It decides nothing but
-// where a request is answered: a write by the leader, a read here, after this peer has caught up with all that was
-// committed when the read began.
+// The HTTP shell around the routes: what HTTP carries is handed over, and what is answered is put into HTTP's words.
+// What is done with a request is the same for gRPC (answering.ts).
 import { Router } from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
+import { type AnsweringOptions, answerRequest, explainError, requestIdOf } from './answering.ts';
 import { readBody } from './bodies.ts';
-import { type Caller, type Callers, demandRole } from './callers.ts';
+import type { Caller } from './callers.ts';
 import { ApiError, errorBody, problemOf } from './errors.ts';
+import { eventStream } from './event-feed.ts';
 import type { RequestMeasure } from './metrics.ts';
-import { readHeaders, readQuery } from './reading.ts';
-import { isWrite, type OpenPage, patternOf, type Route, type RouteRequest, type RouteResponse } from './route.ts';
+import { type OpenPage, patternOf, type Route, type RouteResponse } from './route.ts';
 import { isMicroversionKnown, MICROVERSION } from './versions.ts';
 
-const REQUEST_ID = /^req-[a-zA-Z0-9-]{1,64}$/;
 /** The media types of answers; errors have one more (errors.ts). */
 const MEDIA_TYPES = ['application/json', 'text/event-stream'];
 /** What is told of a client that goes away in the middle, which is no fault of ours. */
 const GONE = ['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED'];
 
-export interface ServerOptions {
+export interface ServerOptions extends AnsweringOptions {
   readonly routes: readonly Route[];
   readonly pages: readonly OpenPage[];
-  readonly callers: Pick<Callers, 'identify'>;
-  /** Takes a request of the project's. @throws ApiError rate.limited */
-  readonly admit: (projectId: string) => void;
-  /** Resolves when this peer has applied all that was committed before. @throws ApiError leader.unknown */
-  readonly catchUp: () => Promise<void>;
-  /** Executes a write, here or at the leader. */
-  readonly write: (route: Route, request: RouteRequest) => Promise<RouteResponse>;
-  readonly newRequestId: () => string;
   readonly monotonicMs: () => number;
   readonly measure: (request: RequestMeasure) => void;
-  readonly log: (event: { readonly message: string; readonly [field: string]: unknown }) => void;
 }
 
 interface RequestState {
@@ -73,8 +63,7 @@ function stateOf(context: Context): RequestState {
 /** Around every request: its id, its errors, its line in the log. */
 async function frame(context: Context, next: Next, options: ServerOptions): Promise<void> {
   const begin = options.monotonicMs();
-  const asked = context.get('x-openstack-request-id');
-  const requestId = REQUEST_ID.test(asked) ? asked : options.newRequestId();
+  const requestId = requestIdOf(context.get('x-openstack-request-id'), options);
   stateOf(context).requestId = requestId;
   context.set('x-openstack-request-id', requestId);
   context.set('openstack-api-version', `database ${MICROVERSION}`);
@@ -86,9 +75,7 @@ async function frame(context: Context, next: Next, options: ServerOptions): Prom
     }
     await next();
   } catch (error) {
-    const known = toApiError(error);
-    if (known.code === 'internal.error')
-      options.log({ message: 'request failed', request_id: requestId, error: stackOf(error) });
+    const known = explainError(error, requestId, options);
     answer(context, { status: known.status, headers: known.headers, body: errorBody(known, requestId) });
   }
   const { method, path, status } = context;
@@ -101,38 +88,32 @@ async function frame(context: Context, next: Next, options: ServerOptions): Prom
   });
 }
 
-async function serve(context: Context, route: Route, options: ServerOptions): Promise<RouteResponse> {
-  const caller = await options.callers.identify(context.get('x-auth-token'));
-  stateOf(context).caller = caller;
-  options.admit(caller.projectId);
-  demandRole(caller, route.role);
-  const request: RouteRequest = {
-    caller,
-    requestId: stateOf(context).requestId,
+function serve(context: Context, route: Route, options: ServerOptions): Promise<RouteResponse> {
+  const state = stateOf(context);
+  const asked = {
+    requestId: state.requestId,
+    token: context.get('x-auth-token'),
     parameters: (context as Context & { params: Record<string, string> }).params,
-    query: readQuery(context, route),
-    body: await readBody(context.req),
+    query: context.query,
+    header: (name: string) => context.get(name),
+    body: () => readBody(context.req),
     // To look at the headers of a stream nobody need begin one.
     accept: (context.method !== 'HEAD' && context.accepts(...MEDIA_TYPES)) || 'application/json',
-    route: route.name,
-    headers: readHeaders(context, route),
+    onCaller: (caller: Caller) => {
+      state.caller = caller;
+    },
   };
-  if (request.body !== undefined && route.body === undefined)
-    throw new ApiError('request.unsupported', 'This request takes no body.');
-  if (isWrite(route)) return options.write(route, request);
-  const { consistency, ...query } = request.query;
-  if (consistency !== 'stale') await options.catchUp();
-  return route.handle({ ...request, query });
+  return answerRequest(route, asked, options);
 }
 
-function answer(context: Context, { status, headers, body, stream, content }: RouteResponse): void {
+function answer(context: Context, { status, headers, body, feed, content }: RouteResponse): void {
   const problem = status >= 400 ? problemOf(context.get('accept'), body) : undefined;
   context.status = status;
   context.type = problem?.mediaType ?? 'application/json';
   for (const [name, value] of Object.entries(headers ?? {})) context.set(name, value);
   // A stream may be silent for long; Koa destroys it when the client goes away.
-  if (stream !== undefined) context.req.socket.setTimeout(0);
-  context.body = stream ?? content ?? JSON.stringify(problem?.body ?? body ?? {});
+  if (feed !== undefined) context.req.socket.setTimeout(0);
+  context.body = (feed && eventStream(feed)) ?? content ?? JSON.stringify(problem?.body ?? body ?? {});
 }
 
 /** What no route takes: a question which methods there are, or something wrong. */
@@ -148,15 +129,4 @@ function answerOther(context: Context, { routes, pages }: ServerOptions): void {
   if (context.method !== 'OPTIONS')
     throw new ApiError('method.not_allowed', `${context.path} takes ${allowed}, not ${context.method}.`);
   context.status = 204;
-}
-
-function toApiError(error: unknown): ApiError {
-  if (error instanceof ApiError) return error;
-  return new ApiError('internal.error', 'Argosy made a mistake. The log of this peer says more under the request id.', {
-    cause: error,
-  });
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

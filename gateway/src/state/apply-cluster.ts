@@ -140,3 +140,15 @@ function startOperation(
   });
   tables.forgetOldOperations();
 }
+
+/** Each cluster elects anew, in an epoch above all that the lost peers can have raised. */
+export function recoverClusters(tables: Tables, { epochs, at }: EntryOf<'federation.recovered'>): void {
+  for (const cluster of [...tables.clusters.values()]) {
+    if (cluster.epoch === 0) continue;
+    const { primary, wantedPrimary: _void, candidate, ...rest } = cluster;
+    const next = primary ?? candidate ?? cluster.lastElected?.ordinal;
+    const electing = next === undefined ? {} : { candidate: next };
+    tables.setCluster({ ...rest, epoch: cluster.epoch + epochs, ...electing }, at);
+  }
+  tables.regions.clear();
+}

@@ -111,11 +111,45 @@ export type EntryBody =
       readonly isUp: boolean;
       readonly detail?: string;
     }
-  | { readonly kind: 'region.observed'; readonly region: Omit<Region, 'updatedAt'> };
+  | { readonly kind: 'region.observed'; readonly region: Omit<Region, 'updatedAt'> }
+  /**
+   * A single peer's log is taken for the truth. Others may have raised epochs that it does not know of, so every
+   * cluster's is raised by more than that can be; and what was heard of the regions counts no more.
+   */
+  | { readonly kind: 'federation.recovered'; readonly epochs: number };
 
 export type Entry = { readonly at: string } & EntryBody;
 
 export type EntryOf<Kind extends Entry['kind']> = Extract<Entry, { kind: Kind }>;
+
+/**
+ * Every kind, and whether all versions of a peer can apply it. One that is `announced` is proposed only when every peer
+ * has said that it can.
+ */
+const KINDS: Readonly<Record<Entry['kind'], 'founding' | 'announced'>> = {
+  'cluster.created': 'founding',
+  'cluster.unwanted': 'founding',
+  'cluster.changed': 'founding',
+  'member.replaced': 'founding',
+  'step.started': 'founding',
+  'step.finished': 'founding',
+  'step.failed': 'founding',
+  'operation.failing': 'founding',
+  'operation.ended': 'founding',
+  'member.observed': 'founding',
+  'region.observed': 'founding',
+  'federation.recovered': 'announced',
+};
+
+/** What this peer announces. */
+export const ANNOUNCED_KINDS: readonly string[] = Object.entries(KINDS)
+  .filter(([, since]) => since === 'announced')
+  .map(([kind]) => kind);
+
+/** The kind to name when this is proposed; undefined for what every version can apply. */
+export function announcedKindOf({ kind }: Pick<Entry, 'kind'>): string | undefined {
+  return KINDS[kind] === 'announced' ? kind : undefined;
+}
 
 export type { PlannedStep } from './planned-step.ts';
 

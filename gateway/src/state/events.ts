@@ -64,6 +64,8 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
         message: `Member ${entry.ordinal}${entry.detail === undefined ? '' : `: ${entry.detail}`}`,
       };
     }
+    case 'federation.recovered':
+      return { kind: 'federation.recovered', message: 'One peer was made the whole; every cluster elects anew.' };
     case 'region.observed': {
       const { name, status, detail } = entry.region;
       if (before?.status === status) return undefined;

@@ -1,7 +1,14 @@
 // The replicated state: every peer applies the same entries in the same order and holds the same. Applying is a pure
 // function of state and entry; it never plans, places, or reads a clock.
 import assert from 'node:assert/strict';
-import { changeCluster, createCluster, observeMember, replaceMember, unwantCluster } from './apply-cluster.ts';
+import {
+  changeCluster,
+  createCluster,
+  observeMember,
+  recoverClusters,
+  replaceMember,
+  unwantCluster,
+} from './apply-cluster.ts';
 import { endOperation, failOperation, failStep, finishStep, startStep } from './apply-operation.ts';
 import type { Cluster } from './clusters.ts';
 import { type Applied, type Entry, refuse } from './entries.ts';
@@ -70,8 +77,12 @@ export class Federation {
 
   /** Those after the event of that number, oldest first. */
   eventsAfter(id: number): readonly FederationEvent[] {
-    const oldest = this.#events[0]?.id ?? 1;
-    return this.#events.slice(Math.max(0, id + 1 - oldest));
+    return this.#events.slice(Math.max(0, id + 1 - this.eventRange().oldest));
+  }
+
+  /** The numbers of the events that are kept; none: the oldest is beyond the newest. */
+  eventRange(): { readonly oldest: number; readonly newest: number } {
+    return { oldest: this.#events[0]?.id ?? 1, newest: this.#events.at(-1)?.id ?? 0 };
   }
 
   snapshot(): Uint8Array {
@@ -135,6 +146,9 @@ export class Federation {
         return endOperation(tables, entry);
       case 'region.observed':
         tables.regions.set(entry.region.name, { ...entry.region, updatedAt: entry.at });
+        return {};
+      case 'federation.recovered':
+        recoverClusters(tables, entry);
         return {};
       default:
         // A peer that met an entry it cannot apply would differ from the others from here on.

@@ -9,6 +9,8 @@ export interface Flavor {
   readonly name: string;
   readonly vcpus: number;
   readonly memoryMib: number;
+  /** Of a member an hour, in thousandths of the federation's currency. Absent: nothing, or not known. */
+  readonly costMilli?: number;
 }
 
 export interface Region {

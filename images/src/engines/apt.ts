@@ -15,7 +15,8 @@ const MAX_ROUNDS = 20;
  * What every Debian has because apt itself needs it. Another libc beside the system's breaks every program; LLVM is
  * only for the just-in-time compiler, which is off.
  */
-const FROM_THE_SYSTEM = /^(libc6|libc-bin|libgcc-s1|libstdc\+\+6|libcrypt1|libllvm\d+|libperl.*|libpam-.*|libc-.*)$/;
+const FROM_THE_SYSTEM =
+  /^(libc6|libc-bin|libgcc-s1|libstdc\+\+6|libcrypt1|libllvm\d+|libperl.*|libpam-.*|libc-(dev|l10n).*)$/;
 
 export class Apt {
   readonly #folder: string;

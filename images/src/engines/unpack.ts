@@ -29,7 +29,7 @@ export async function unpackedEngine(request: EngineRequest, context: UnpackCont
   const temporary = await mkdtemp(join(directory, `.${datastore}-${version}.`));
   try {
     const tree = join(temporary, 'tree');
-    await fill(tree, { request, context, temporary });
+    await unpackPackages(tree, { packages: packagesOf(version), temporary }, context);
     if ((await engineAt(tree, version)) === undefined) {
       throw new EngineError(`The packages of ${datastore} ${version} do not hold what was expected.`);
     }
@@ -45,15 +45,19 @@ export async function unpackedEngine(request: EngineRequest, context: UnpackCont
   return made;
 }
 
-async function fill(
+/**
+ * Unpacks Debian's packages, and the libraries that they need, as a new folder `tree`; `temporary` is for what is
+ * downloaded. @throws EngineError when there is no apt, no network or no such package
+ */
+export async function unpackPackages(
   tree: string,
-  options: { request: EngineRequest; context: UnpackContext; temporary: string },
+  from: { readonly packages: readonly string[]; readonly temporary: string },
+  context: UnpackContext,
 ): Promise<void> {
-  const { request, context, temporary } = options;
-  const apt = new Apt(join(temporary, 'apt'), context.isRoot);
+  const apt = new Apt(join(from.temporary, 'apt'), context.isRoot);
   context.progress("Reading the lists of this system's package sources.");
   await apt.update();
-  const packages = await apt.closure(packagesOf(request.version));
+  const packages = await apt.closure(from.packages);
   context.progress(`Downloading ${packages.length} packages.`);
   const folder = await apt.download(packages);
   await mkdir(tree);

@@ -127,7 +127,7 @@ function nameAt<T>(names: readonly T[], at: number | undefined): T {
 
 /** The change that this entry proposes; undefined when it is a normal one. */
 export function decodeConfChange({ type, data }: Pick<Entry, 'type' | 'data'>): ConfChange | undefined {
-  if (type === undefined || type === 'EntryNormal') return undefined;
+  if (type !== 'EntryConfChange' && type !== 'EntryConfChangeV2') return undefined;
   const fields = readFields(data);
   const single = ({ numbers }: Fields, typeField: number, nodeField: number): ConfChangeSingle => ({
     type: nameAt(changeTypes, numbers.get(typeField)),

@@ -37,11 +37,13 @@ export const messageTypes = [
   'MsgStorageApply',
   'MsgStorageApplyResp',
   'MsgForgetLeader',
+  'MsgHello',
 ] as const;
 
 export type MessageType = (typeof messageTypes)[number];
 
-export type EntryType = 'EntryNormal' | 'EntryConfChange' | 'EntryConfChangeV2';
+/** The data of an EntryWrapped is the driver's: what it is about, and perhaps a command of the state machine. Not in etcd. */
+export type EntryType = 'EntryNormal' | 'EntryConfChange' | 'EntryConfChangeV2' | 'EntryWrapped';
 
 /** One entry of the log. A normal entry without data is the one a leader begins its term with (§8). */
 export interface Entry {

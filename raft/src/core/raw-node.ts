@@ -16,6 +16,7 @@ import {
   type MessageType,
   makeMessage,
   none,
+  type ReadState,
   type Snapshot,
 } from './messages.ts';
 import { isLeaving } from './proposing.ts';
@@ -87,15 +88,16 @@ export class RawNode {
   /** Appends to the log if this peer leads, one entry each. The index is that of the first entry. */
   propose(data: readonly Uint8Array[]): ProposeResult {
     assert(data.length > 0, 'a proposal has data');
-    return this.#propose(data.map((bytes) => ({ data: bytes })));
+    return this.proposeEntries(data.map((bytes) => ({ data: bytes })));
   }
 
   /** A change that cannot be made now is appended as an empty entry: look at what is applied at its index. */
   proposeConfChange(change: ConfChange): ProposeResult {
-    return this.#propose([encodeConfChange(change)]);
+    return this.proposeEntries([encodeConfChange(change)]);
   }
 
-  #propose(content: readonly Pick<Entry, 'type' | 'data'>[]): ProposeResult {
+  /** As `propose`, for entries of any type. */
+  proposeEntries(content: readonly Pick<Entry, 'type' | 'data'>[]): ProposeResult {
     const raft = this.#raft;
     const { role, lead } = raft;
     const index = raft.log.lastIndex + 1;
@@ -140,6 +142,11 @@ export class RawNode {
     this.#stepLocal('MsgForgetLeader');
   }
 
+  /** A leader gives up leading, for a reason that only its caller knows. */
+  stepDown(): void {
+    if (this.#raft.role === 'leader') this.#raft.becomeFollower(this.#raft.term, none);
+  }
+
   /** What was sent to this peer last is probably lost. */
   reportUnreachable(id: number): void {
     this.#stepLocal('MsgUnreachable', { from: id });
@@ -162,6 +169,11 @@ export class RawNode {
   /** Sets the election timeout in ticks until the role changes, for scenarios and simulators. */
   setRandomizedElectionTicks(ticks: number): void {
     this.#raft.randomizedElectionTicks = ticks;
+  }
+
+  /** The last entry of the snapshot that waits to be installed; 0 when none does. */
+  get pendingSnapshotIndex(): number {
+    return this.#raft.log.pendingSnapshot?.metadata.index ?? 0;
   }
 
   /** Forgets entries up to `index`, which this durable snapshot of the state machine covers. */
@@ -196,6 +208,13 @@ export class RawNode {
     const { messages } = this.#raft;
     if (messages.length > 0) this.#raft.messages = [];
     return messages;
+  }
+
+  /** Reads that are confirmed, also between `ready()` and `advance()`: they depend on no disk. */
+  takeReadStates(): readonly ReadState[] {
+    const { readStates } = this.#raft;
+    if (readStates.length > 0) this.#raft.readStates = [];
+    return readStates;
   }
 
   ready(): Ready {

@@ -60,6 +60,8 @@ export function appliedTo(raft: RaftCore, index: number, entries: readonly Entry
 /** The snapshot from the leader is durable, and the state machine has it. */
 export function appliedSnapshot(raft: RaftCore, snapshot: Snapshot): void {
   assert(snapshot.metadata.index <= raft.log.committed, 'a snapshot is committed');
-  raft.log.restored(snapshot);
+  // Who has snapshots elsewhere need not have this one in memory for ever.
+  const isKept = raft.config.snapshotSource === undefined;
+  raft.log.restored(isKept ? snapshot : { metadata: snapshot.metadata, data: new Uint8Array(0) });
   appliedTo(raft, snapshot.metadata.index, []);
 }

@@ -1,12 +1,21 @@
-import type { RaftStatus, RaftSummary } from './options.ts';
+import type { RaftOptions, RaftStatus, RaftSummary } from './options.ts';
+
+/** Who is watched. */
+export interface Announced {
+  summary(): RaftSummary;
+  status(): RaftStatus;
+}
 
 /** Tells those who listen when what they act upon has changed; indexes alone are no news. */
 export class Announcer {
   readonly #listeners = new Set<(status: RaftStatus) => void>();
+  readonly #peer: Announced;
   #last: RaftSummary;
 
-  constructor(first: RaftSummary) {
-    this.#last = first;
+  constructor(peer: Announced, log: RaftOptions['log']) {
+    this.#peer = peer;
+    this.#last = peer.summary();
+    if (log !== undefined) this.add((status) => log({ type: 'status', status }));
   }
 
   add(listener: (status: RaftStatus) => void): () => void {
@@ -14,7 +23,8 @@ export class Announcer {
     return () => this.#listeners.delete(listener);
   }
 
-  announce(now: RaftSummary, status: () => RaftStatus): void {
+  announce(): void {
+    const now = this.#peer.summary();
     const before = this.#last;
     const isSame =
       now.term === before.term &&
@@ -24,7 +34,7 @@ export class Announcer {
     if (isSame) return;
     this.#last = now;
     if (this.#listeners.size === 0) return;
-    const whole = status();
+    const whole = this.#peer.status();
     for (const listener of this.#listeners) listener(whole);
   }
 }

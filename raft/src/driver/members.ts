@@ -5,6 +5,7 @@ import type { ConfState, Entry } from '../core/messages.ts';
 import type { CoreStatus, RawNode } from '../core/raw-node.ts';
 import { ProposalRefusedError, ProposalUnknownError } from '../errors.ts';
 import type { PeerAddress } from '../transport/transport.ts';
+import type { RaftOptions } from './options.ts';
 import { refusal } from './proposals.ts';
 import { Waits } from './waits.ts';
 
@@ -20,6 +21,7 @@ export class Members {
   readonly #core: RawNode;
   readonly #peers: readonly PeerAddress[];
   readonly #appliedIndex: () => number;
+  readonly #changed: (membership: ConfState) => void;
   readonly #waits = new Waits();
   /**
    * As of the last applied entry. The core is ahead of that when it has got a snapshot that is not installed yet, and a
@@ -29,10 +31,11 @@ export class Members {
   /** Changes that were applied while somebody waits for one, as `index/term`. */
   readonly #applied = new Set<string>();
 
-  constructor(core: RawNode, peers: readonly PeerAddress[], appliedIndex: () => number) {
+  constructor(core: RawNode, { peers, trace }: RaftOptions, appliedIndex: () => number) {
     this.#core = core;
     this.#peers = peers;
     this.#appliedIndex = appliedIndex;
+    this.#changed = (membership) => trace?.({ type: 'membership', membership });
     this.confState = core.status().confState;
   }
 
@@ -79,6 +82,7 @@ export class Members {
 
   apply(change: ConfChange, { index, term }: Entry): void {
     this.confState = this.#core.applyConfChange(change, index);
+    this.#changed(this.confState);
     if (this.#waits.count > 0) this.#applied.add(`${index}/${term}`);
     else this.#applied.clear();
   }
@@ -86,6 +90,7 @@ export class Members {
   /** The state machine is that of a snapshot from the leader now. */
   installed(confState: ConfState | undefined): void {
     this.confState = confState ?? this.confState;
+    this.#changed(this.confState);
   }
 
   look(nowMs: number): void {
@@ -121,7 +126,7 @@ function changesTowards({ voters, learners = [] }: Membership, now: ConfState): 
 }
 
 /** The voter that would take over soonest: heard of lately, and with the most of the log. */
-function successorOf({ id, progress, confState }: CoreStatus): number | undefined {
+export function successorOf({ id, progress, confState }: CoreStatus): number | undefined {
   const candidates = [...progress].filter(
     ([peer, { isRecentlyActive }]) => peer !== id && isRecentlyActive && confState.voters.includes(peer),
   );

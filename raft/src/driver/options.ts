@@ -1,6 +1,7 @@
-import type { ConfState, Role } from '../core/messages.ts';
-import type { PeerProgress } from '../core/raw-node.ts';
+import type { ConfState, Message, Role } from '../core/messages.ts';
+import type { PeerProgress, Ready } from '../core/raw-node.ts';
 import type { Disk } from '../storage/disk.ts';
+import type { DiskSpace } from '../storage/log-options.ts';
 import type { PeerAddress, Transport } from '../transport/transport.ts';
 import type { Clock } from './clock.ts';
 
@@ -19,7 +20,7 @@ export interface StateMachine {
    * that proposed. It must not throw: that is a fatal error.
    */
   apply(entry: CommittedEntry): unknown;
-  /** All of the state, as of the last applied entry. At most `maxMessageBytes` less 1 KiB travel to a slow peer. */
+  /** All of the state, as of the last applied entry. At most `maxSnapshotBytes` travel to a slow peer. */
   snapshot(): Uint8Array;
   /** Replaces all of the state. */
   restore(data: Uint8Array): void;
@@ -28,10 +29,25 @@ export interface StateMachine {
 export type RaftEvent =
   | { readonly type: 'status'; readonly status: RaftStatus }
   | { readonly type: 'snapshot-taken' | 'snapshot-installed'; readonly index: number; readonly bytes: number }
-  /** A snapshot has grown too large to travel to a peer that needs it. */
-  | { readonly type: 'snapshot-too-large'; readonly index: number; readonly bytes: number }
+  | { readonly type: 'snapshot-sending'; readonly to: number; readonly index: number; readonly bytes: number }
+  /** It is tried again, and goes on where it was left. */
+  | { readonly type: 'snapshot-send-failed'; readonly to: number; readonly why: string }
+  /** That peer does not let this one in, and why. */
+  | { readonly type: 'refused'; readonly by: number; readonly why: string }
+  /** The disk fills up, or has room again. */
+  | { readonly type: 'disk-space'; readonly space: DiskSpace }
+  /** A snapshot was not taken; it is tried again. */
+  | { readonly type: 'snapshot-failed'; readonly why: string }
   /** The event loop stood still for so long that a silent leader proves nothing. */
   | { readonly type: 'stalled'; readonly lateMs: number };
+
+/** Everything that happens, in its order, for who wants to see or check it. Nothing of it may be changed. */
+export type RaftTraceEvent =
+  | { readonly type: 'sent' | 'received'; readonly message: Message }
+  /** What the core asks for, before it is done; and after it is durable. */
+  | { readonly type: 'ready' | 'persisted'; readonly ready: Ready }
+  | { readonly type: 'role'; readonly role: Role; readonly lead: number; readonly term: number }
+  | { readonly type: 'membership'; readonly membership: ConfState };
 
 export interface RaftOptions {
   /** This peer's id, at least 1, one of `peers`. */
@@ -43,6 +59,11 @@ export interface RaftOptions {
    * all peers. What has changed since is in the log.
    */
   readonly voters?: readonly number[];
+  /**
+   * Which cluster this is. Peers of different ones refuse each other, and a directory of another one is refused. Default:
+   * what the directory says, which `recover` has changed.
+   */
+  readonly clusterId?: string;
   /** The log's directory, of this peer alone. Made when it does not exist. */
   readonly directory: string;
   /** Default: the file system of this machine. */
@@ -70,6 +91,17 @@ export interface RaftOptions {
   readonly trailingEntries?: number;
   /** Default 16 MiB. */
   readonly segmentBytes?: number;
+  /** Default 1 MiB: zeros that are written ahead of the log, which are also its reserve on a disk that fills up. */
+  readonly preallocateBytes?: number;
+  /**
+   * Kinds of entries that this peer's state machine can apply, beyond what all versions of it can. Whoever proposes an
+   * entry of such a kind names it, and is refused until every member has announced it.
+   */
+  readonly kinds?: readonly string[];
+  /** Default 10 minutes. A session that was not used for so long is closed by the leader. */
+  readonly sessionTimeoutMs?: number;
+  /** Called within the work of the peer, so it must be quick, and must not throw. Costs nothing when it is absent. */
+  readonly trace?: (event: RaftTraceEvent) => void;
   readonly log?: (event: RaftEvent) => void;
   /** Called once, when this peer can no longer keep its word. The process must end; nothing may be tried again. */
   readonly onFatal: (error: Error) => void;
@@ -89,6 +121,8 @@ export interface RaftSummary {
   readonly lastIndex: number;
   /** 0 when there is no snapshot. */
   readonly snapshotIndex: number;
+  /** Other than `enough`, this peer takes no proposals. */
+  readonly diskSpace: DiskSpace;
   /** Who takes part, as of the last applied entry. */
   readonly membership: ConfState;
 }
@@ -101,6 +135,11 @@ export interface RaftStatus extends RaftSummary {
 export interface ProposeOptions {
   /** Default 5,000. */
   readonly timeoutMs?: number;
+}
+
+export interface ProposeEntryOptions extends ProposeOptions {
+  /** The entry's kind, when not all versions of the state machine can apply it: one of `RaftOptions.kinds`. */
+  readonly kind?: string;
 }
 
 export interface ReadIndexOptions {

@@ -1,12 +1,13 @@
 // Proposals between the caller's promise and the log. One is either still queued (then a refusal is sure) or appended
 // at an index and term (then only its application, or losing sight of it, ends the wait).
 import { assert } from '../assert.ts';
+import type { Entry } from '../core/messages.ts';
 import type { ProposeResult } from '../core/raw-node.ts';
 import { ClosedError, NotLeaderError, ProposalRefusedError, ProposalUnknownError } from '../errors.ts';
 import type { Applied } from './options.ts';
 
-export interface Proposal {
-  readonly data: Uint8Array;
+interface Proposal {
+  readonly entry: Pick<Entry, 'type' | 'data'>;
   readonly deadlineMs: number;
   readonly resolve: (applied: Applied) => void;
   readonly reject: (error: Error) => void;
@@ -29,17 +30,29 @@ export class Proposals {
     return this.#queue.length + this.#appended.size;
   }
 
-  add(proposal: Proposal): void {
-    this.#queue.push(proposal);
+  /** Resolves when it is applied. */
+  add(entry: Proposal['entry'], deadlineMs: number): Promise<Applied> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ entry, deadlineMs, resolve, reject });
+    });
   }
 
-  takeQueued(): Proposal[] {
+  /** Gives what is queued to the log, in groups of at most so many bytes. */
+  append(maxBytes: number, propose: (entries: Proposal['entry'][]) => ProposeResult): void {
+    for (const group of groupsOf(this.#takeQueued(), maxBytes)) {
+      const answer = propose(group.map(({ entry }) => entry));
+      if (answer.isAccepted) this.#appendedFrom(answer.index, answer.term, group);
+      else for (const { reject } of group) reject(refusal(answer));
+    }
+  }
+
+  #takeQueued(): Proposal[] {
     const queued = this.#queue;
     this.#queue = [];
     return queued;
   }
 
-  appended(proposals: readonly Proposal[], firstIndex: number, term: number): void {
+  #appendedFrom(firstIndex: number, term: number, proposals: readonly Proposal[]): void {
     proposals.forEach((proposal, at) => {
       this.#appended.set(firstIndex + at, { term, proposal });
     });
@@ -55,7 +68,7 @@ export class Proposals {
 
   /** This peer does not lead in `term`: what it appended before is in others' hands. */
   lostLeadership(leaderId: number | undefined): void {
-    for (const proposal of this.takeQueued()) proposal.reject(new NotLeaderError(leaderId));
+    for (const proposal of this.#takeQueued()) proposal.reject(new NotLeaderError(leaderId));
     this.#rejectAppended('leadership was lost');
   }
 
@@ -71,7 +84,7 @@ export class Proposals {
   }
 
   close(cause?: Error): void {
-    for (const proposal of this.takeQueued()) proposal.reject(new ClosedError());
+    for (const proposal of this.#takeQueued()) proposal.reject(new ClosedError());
     this.#rejectAppended('this peer was closed', cause);
   }
 
@@ -84,16 +97,16 @@ export class Proposals {
 }
 
 /** Together no group has more than `maxBytes`, unless its only member has. */
-export function groupsOf(proposals: readonly Proposal[], maxBytes: number): Proposal[][] {
+function groupsOf(proposals: readonly Proposal[], maxBytes: number): Proposal[][] {
   const groups: Proposal[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const proposal of proposals) {
-    bytes += proposal.data.length;
+    bytes += proposal.entry.data.length;
     const group = groups.at(-1);
     if (group !== undefined && bytes <= maxBytes) group.push(proposal);
     else {
       groups.push([proposal]);
-      bytes = proposal.data.length;
+      bytes = proposal.entry.data.length;
     }
   }
   return groups;

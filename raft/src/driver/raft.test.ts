@@ -10,9 +10,9 @@ import {
 import { type Disk, realDisk } from '../storage/disk.ts';
 import { MemoryNetwork } from '../transport/memory.ts';
 import { leaderOf, openPeer, type TestPeer, temporaryDirectory, until } from './cluster-for-tests.ts';
+import { maxProposalBytes } from './config.ts';
 import { ManualClock } from './manual-clock-for-tests.ts';
 import type { RaftOptions, RaftStatus } from './options.ts';
-import { maxProposalBytes } from './raft.ts';
 
 async function openThree(network: MemoryNetwork, directory: string, options: Partial<RaftOptions> = {}) {
   const peers: TestPeer[] = [];

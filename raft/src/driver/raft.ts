@@ -1,103 +1,138 @@
 // The shell around the core: it does the I/O that each Ready asks, in the order of its fields, and nothing else decides
 // anything. One loop turns at a time; what is proposed or received while the disk writes waits in the core, so the
 // next turn writes all of it at once (group commit). After a fatal error nothing leaves this peer any more.
-import { assert } from '../assert.ts';
-import { decodeConfChange } from '../core/conf-change.ts';
 import type { Message } from '../core/messages.ts';
-import { type BasicStatus, RawNode, type Ready } from '../core/raw-node.ts';
+import type { RawNode, Ready, SoftState } from '../core/raw-node.ts';
 import { ClosedError, NoLeaderError, NotLeaderError, ProposalRefusedError } from '../errors.ts';
-import { realDisk } from '../storage/disk.ts';
-import { DurableLog } from '../storage/durable-log.ts';
-import type { Recovered } from '../storage/recovery.ts';
+import type { DurableLog } from '../storage/durable-log.ts';
 import { Announcer } from './announcer.ts';
-import { coreConfig, defaults } from './config.ts';
+import { Applying } from './applying.ts';
+import { defaults, maxProposalBytes, maxWaiting } from './config.ts';
+import { FullDisk } from './full-disk.ts';
 import { Members, type Membership } from './members.ts';
-import type { Applied, ProposeOptions, RaftOptions, RaftStatus, RaftSummary, ReadIndexOptions } from './options.ts';
-import { groupsOf, Proposals, refusal } from './proposals.ts';
+import { type MetricFamily, Metrics } from './metrics.ts';
+import { makeCore, type Opened, openLog } from './opening.ts';
+import type {
+  Applied,
+  ProposeEntryOptions,
+  ProposeOptions,
+  RaftOptions,
+  RaftStatus,
+  RaftSummary,
+  ReadIndexOptions,
+} from './options.ts';
+import { checkData, OwnEntries } from './own-entries.ts';
+import { Proposals } from './proposals.ts';
 import { Reads } from './reads.ts';
+import type { LogEntry, Session } from './sessions.ts';
 import { Snapshots } from './snapshots.ts';
-
-/** One proposal's data. Larger things belong elsewhere, with their address in the log. */
-export const maxProposalBytes = 1024 * 1024;
-/** Proposals or reads that wait on one peer; beyond it they are refused. */
-export const maxWaiting = 100_000;
+import { summaryOf } from './status.ts';
+import { Ticker } from './ticker.ts';
+import { Turns } from './turns.ts';
 
 export class Raft {
   readonly #options: RaftOptions;
   readonly #core: RawNode;
   readonly #log: DurableLog;
+  readonly #applying: Applying;
+  readonly #ownEntries: OwnEntries;
   readonly #proposals = new Proposals();
   readonly #reads: Reads;
   readonly #members: Members;
   readonly #announcer: Announcer;
   readonly #snapshots: Snapshots;
-  readonly #tickMs: number;
-  #timer: unknown;
-  readonly #startedMs: number;
-  #lastTickMs: number;
-  #appliedIndex: number;
-  #appliedTerm = 0;
-  #turning: Promise<void> | undefined;
-  #isWriting = false;
-  #isMeanwhileDue = false;
+  readonly #fullDisk: FullDisk;
+  readonly #metrics: Metrics;
+  readonly #ticker: Ticker;
+  readonly #turns: Turns;
+  #leadership: SoftState = { role: 'follower', lead: 0 };
   #isClosed = false;
   #isFatal = false;
 
-  private constructor(options: RaftOptions, log: DurableLog, recovered: Recovered) {
+  private constructor(options: RaftOptions, { log, recovered, replicated }: Opened) {
     this.#options = options;
     this.#log = log;
-    this.#core = new RawNode(coreConfig(options), recovered);
+    this.#applying = new Applying(replicated, this.#proposals, recovered.snapshot?.metadata);
+    this.#core = makeCore(options, recovered, () => this.#snapshots.newest);
     this.#reads = new Reads(options.id, options.random);
-    this.#members = new Members(this.#core, options.peers, () => this.#appliedIndex);
-    this.#tickMs = options.tickMs ?? defaults.tickMs;
-    this.#appliedIndex = recovered.snapshot?.metadata.index ?? 0;
-    this.#snapshots = new Snapshots(options, this.#core, log, this.#appliedIndex);
-    this.#startedMs = options.clock.now();
-    this.#lastTickMs = this.#startedMs;
-    this.#announcer = new Announcer(this.summary());
-    if (options.log !== undefined) this.onStatus((status) => options.log?.({ type: 'status', status }));
+    this.#members = new Members(this.#core, options, () => this.#applying.index);
+    this.#snapshots = new Snapshots(
+      {
+        ...{ options, log, replicated },
+        count: (counter) => this.#metrics.count(counter),
+        guarded: (work) => this.#guarded(() => work(this.#core)),
+        onFatal: (error) => this.#fatal(error),
+      },
+      this.#core,
+      recovered.snapshot?.metadata,
+    );
+    this.#metrics = new Metrics(() => options.clock.now());
+    this.#fullDisk = new FullDisk(options, this.#core, log);
+    this.#ownEntries = new OwnEntries(
+      {
+        options,
+        core: this.#core,
+        isClosed: () => this.#isClosed,
+        isDiskFull: () => this.#fullDisk.isFull,
+        send: (messages) => this.#send(messages),
+        newKey: () => this.#reads.newName(),
+        submit: (entry, timeoutMs, kind) => this.#submit(entry, timeoutMs, kind),
+        feed: () => this.#feed(),
+      },
+      replicated,
+    );
+    this.#turns = new Turns({
+      turn: () => this.#turn(),
+      meanwhile: () => this.#meanwhile(),
+      hasWork: () => this.#hasWork(),
+      // Who was closed while it waited for a full disk has promised nothing.
+      failed: (error) => (this.#isClosed && error instanceof ClosedError) || this.#fatal(error),
+      defer: (callback) => (options.clock.defer ?? queueMicrotask)(callback),
+    });
+    this.#ticker = new Ticker(options, {
+      tick: (nowMs, lateMs) => this.#guarded(() => this.#tick(nowMs, lateMs)),
+      tickSlowly: (nowMs) => {
+        this.#guarded(() => this.#ownEntries.tickSlowly(nowMs));
+        this.#guarded(() => this.#fullDisk.tickSlowly());
+      },
+    });
+    this.#announcer = new Announcer(this, options.log);
   }
 
   /**
    * Reads the directory, restores the state machine and joins the peers. Entries that are known to be committed are
-   * applied before it returns. Throws DirectoryLockedError and LogDamagedError.
+   * applied before it returns. Throws DirectoryLockedError, LogDamagedError and UnknownKindError.
    */
   static async open(options: RaftOptions): Promise<Raft> {
-    const config = coreConfig(options);
-    assert(
-      [options.id, ...config.voters].every((id) => options.peers.some((peer) => peer.id === id)),
-      'this peer and the first voters are among the peers',
-    );
-    let onFatal = (_error: Error): void => undefined;
-    const { log, recovered } = await DurableLog.open({
-      id: options.id,
-      directory: options.directory,
-      disk: options.disk ?? realDisk,
-      ...(options.segmentBytes === undefined ? {} : { segmentBytes: options.segmentBytes }),
-      // A disk that fails while it is opened makes `open` itself fail.
-      onFatal: (error) => onFatal(error),
-    });
+    const opened = await openLog(options);
     try {
-      if (recovered.snapshot !== undefined) options.stateMachine.restore(recovered.snapshot.data);
-      const raft = new Raft(options, log, recovered);
-      onFatal = (error) => raft.#fatal(error);
-      await raft.#start();
+      const raft = new Raft(options, opened);
+      opened.watch({
+        onFatal: (error) => raft.#fatal(error),
+        onSpace: (space) => raft.#guarded(() => raft.#fullDisk.changed(space)),
+      });
+      await raft.#start(opened.clusterId);
       return raft;
     } catch (error) {
-      await log.close();
+      await opened.log.close();
       throw error;
     }
   }
 
-  async #start(): Promise<void> {
-    const { transport, clock, id, peers } = this.#options;
+  async #start(clusterId: string): Promise<void> {
+    const { transport, id, peers, log } = this.#options;
     await this.#turn();
-    transport.start({ id, peers, receive: (message) => this.#receive(message) });
-    this.#timer = clock.setInterval(() => this.#tick(), this.#tickMs);
+    transport.start({
+      ...{ id, peers, clusterId },
+      refused: (by, why) => log?.({ type: 'refused', by, why }),
+      receive: (message) => this.#receive(message),
+      receiveSnapshot: async (message, file) => (this.#isClosed ? undefined : this.#snapshots.receive(message, file)),
+    });
+    this.#ticker.start();
     // Alone there is nobody to wait for.
     const { voters } = this.#core.status().confState;
     if (voters.length === 1 && voters[0] === id) this.#core.campaign();
-    this.#wake();
+    this.#turns.wake();
   }
 
   /**
@@ -105,22 +140,32 @@ export class Raft {
    * Throws what was surely not appended as NotLeaderError, ProposalRefusedError or ClosedError, and
    * ProposalUnknownError when the proposal may yet be committed.
    */
-  propose(data: Uint8Array, { timeoutMs = defaults.timeoutMs }: ProposeOptions = {}): Promise<Applied> {
-    if (this.#isClosed) return Promise.reject(new ClosedError());
-    if (data.length === 0) return Promise.reject(new ProposalRefusedError('A proposal has at least one byte.'));
-    if (data.length > maxProposalBytes) {
-      return Promise.reject(new ProposalRefusedError(`A proposal has at most ${maxProposalBytes} bytes.`));
-    }
-    if (this.#proposals.count >= maxWaiting) {
-      return Promise.reject(new ProposalRefusedError('Too many proposals wait.'));
-    }
-    const { role, lead } = this.#core.basicStatus();
-    if (role !== 'leader') return Promise.reject(new NotLeaderError(lead || undefined));
-    return new Promise((resolve, reject) => {
-      const deadlineMs = this.#options.clock.now() + timeoutMs;
-      this.#proposals.add({ data: new Uint8Array(data), deadlineMs, resolve, reject });
-      this.#wake();
+  async propose(
+    data: Uint8Array,
+    { timeoutMs = defaults.timeoutMs, kind }: ProposeEntryOptions = {},
+  ): Promise<Applied> {
+    return this.#metrics.proposing(async () => {
+      checkData(data);
+      return this.#submit({ data: Buffer.from(data) }, timeoutMs, kind);
     });
+  }
+
+  /**
+   * A session, on any peer: each of its commands is applied once, however often it is tried. Throws SessionError
+   * (`session.unavailable`) and ClosedError.
+   */
+  async openSession({ timeoutMs = defaults.timeoutMs }: ProposeOptions = {}): Promise<Session> {
+    return this.#ownEntries.openSession(timeoutMs);
+  }
+
+  /** Throws at once what is refused; resolves when the entry is applied here. */
+  #submit(entry: LogEntry, timeoutMs: number, kind?: string): Promise<Applied> {
+    this.#demandLeadership();
+    if (this.#fullDisk.isFull) throw this.#fullDisk.refusal();
+    if (this.#proposals.count >= maxWaiting) throw new ProposalRefusedError('Too many proposals wait.');
+    if (kind !== undefined) this.#ownEntries.enable(kind);
+    this.#turns.wake();
+    return this.#proposals.add(entry, this.#deadline(timeoutMs));
   }
 
   /**
@@ -129,11 +174,10 @@ export class Raft {
    */
   readIndex({ timeoutMs = defaults.timeoutMs }: ReadIndexOptions = {}): Promise<number> {
     if (this.#isClosed) return Promise.reject(new ClosedError());
+    this.#metrics.count('reads');
     if (this.#reads.count >= maxWaiting) return Promise.reject(new NoLeaderError());
-    return new Promise((resolve, reject) => {
-      this.#reads.add({ deadlineMs: this.#options.clock.now() + timeoutMs, resolve, reject });
-      this.#wake();
-    });
+    this.#turns.wake();
+    return this.#reads.add(this.#deadline(timeoutMs));
   }
 
   /**
@@ -143,8 +187,10 @@ export class Raft {
    */
   async changeMembership(target: Membership, { timeoutMs = defaults.timeoutMs }: ProposeOptions = {}): Promise<void> {
     this.#demandLeadership();
+    if (this.#fullDisk.isFull) throw this.#fullDisk.refusal();
+    this.#ownEntries.demandOf(target);
     const changed = this.#members.change(target, this.#deadline(timeoutMs));
-    this.#wake();
+    this.#turns.wake();
     await changed;
   }
 
@@ -155,7 +201,7 @@ export class Raft {
   async transferLeadership(to?: number, { timeoutMs = defaults.timeoutMs }: ProposeOptions = {}): Promise<number> {
     this.#demandLeadership();
     const transferred = this.#members.transfer(to, this.#deadline(timeoutMs));
-    this.#wake();
+    this.#turns.wake();
     return transferred;
   }
 
@@ -176,21 +222,26 @@ export class Raft {
 
   /** `status()` without what a leader knows of the others. */
   summary(): RaftSummary {
-    const core = this.#core.basicStatus();
-    const isLeader = core.role === 'leader';
-    return {
-      id: core.id,
-      term: core.term,
-      role: core.role,
-      ...(core.lead > 0 ? { leaderId: core.lead } : {}),
-      isEstablishedLeader: isLeader && this.#appliedTerm === core.term,
-      commitIndex: core.commit,
-      appliedIndex: this.#appliedIndex,
-      firstIndex: core.firstIndex,
-      lastIndex: core.lastIndex,
+    return summaryOf(this.#core.basicStatus(), {
+      appliedIndex: this.#applying.index,
+      appliedTerm: this.#applying.term,
       snapshotIndex: this.#snapshots.index,
+      diskSpace: this.#log.space,
       membership: this.#members.confState,
-    };
+    });
+  }
+
+  /** What this peer counts and measures, as of now. */
+  metrics(): MetricFamily[] {
+    return this.#metrics.families({
+      core: this.#core.status(),
+      appliedIndex: this.#applying.index,
+      proposalsPending: this.#proposals.count,
+      readsPending: this.#reads.count,
+      sessions: this.#ownEntries.sessionCount,
+      logBytes: this.#log.bytes,
+      isDiskFull: this.#fullDisk.isFull,
+    });
   }
 
   /**
@@ -205,17 +256,20 @@ export class Raft {
   async close(): Promise<void> {
     if (this.#isClosed && !this.#isFatal) return;
     this.#stop();
-    await this.#turning;
+    this.#log.giveUp();
+    await this.#turns.settled();
     await this.#snapshots.settled();
     await this.#log.close();
   }
 
   #stop(cause?: Error): void {
     this.#isClosed = true;
-    this.#options.clock.clearInterval(this.#timer);
+    this.#ticker.stop();
     this.#proposals.close(cause);
     this.#reads.close();
+    this.#ownEntries.close();
     this.#members.close();
+    this.#snapshots.lostLeadership();
     void this.#options.transport.close();
   }
 
@@ -231,7 +285,7 @@ export class Raft {
     if (this.#isClosed) return;
     try {
       work();
-      this.#wake();
+      this.#turns.wake();
     } catch (error) {
       this.#fatal(error as Error);
     }
@@ -239,68 +293,45 @@ export class Raft {
 
   #receive(message: Message): void {
     this.#guarded(() => {
-      this.#measureTime();
-      this.#core.step(message);
+      this.#metrics.received(message);
+      this.#ticker.measure(this.#core);
+      this.#options.trace?.({ type: 'received', message });
+      if (message.type === 'MsgHello') this.#ownEntries.hear(message);
+      else if (message.type === 'MsgProp') this.#ownEntries.receiveForwarded(message);
+      else this.#core.step(message);
     });
   }
 
-  /** Before anything is answered under a lease: this process may have stood still since the last tick. */
-  #measureTime(): void {
-    this.#core.measureTime(Math.floor((this.#options.clock.now() - this.#startedMs) / this.#tickMs));
-  }
-
-  #tick(): void {
-    const now = this.#options.clock.now();
-    const lateMs = now - this.#lastTickMs - this.#tickMs;
-    this.#lastTickMs = now;
-    const electionMs = (this.#options.electionTicks ?? defaults.electionTicks) * this.#tickMs;
-    this.#guarded(() => {
-      this.#measureTime();
-      if (lateMs > electionMs / 2) {
-        // The leader's heartbeats may lie unread in the sockets; that we heard nothing is our own fault.
-        this.#core.restartElectionTimer();
-        this.#options.log?.({ type: 'stalled', lateMs });
-      }
-      this.#core.tick();
-      this.#proposals.expire(now);
-      this.#reads.tick(now);
-      this.#members.look(now);
-    });
+  #tick(nowMs: number, lateMs: number): void {
+    this.#ticker.measure(this.#core);
+    if (lateMs > 0) {
+      // The leader's heartbeats may lie unread in the sockets; that we heard nothing is our own fault.
+      this.#core.restartElectionTimer();
+      this.#metrics.count('stalls');
+      this.#options.log?.({ type: 'stalled', lateMs });
+    }
+    if (this.#fullDisk.mustNotCampaign) this.#core.restartElectionTimer();
+    this.#core.tick();
+    this.#proposals.expire(nowMs);
+    this.#reads.tick(nowMs);
+    this.#ownEntries.tick(nowMs);
+    this.#members.look(nowMs);
   }
 
   /** While the disk is busy, what does not depend on it goes on. */
   #meanwhile(): void {
-    this.#isMeanwhileDue = false;
-    if (this.#isClosed || !this.#isWriting) return;
-    try {
-      this.#feed();
-      this.#options.transport.send(this.#core.takeMessages());
-    } catch (error) {
-      this.#fatal(error as Error);
-    }
+    if (this.#isClosed) return;
+    this.#feed();
+    this.#noticeLeadership();
+    this.#send(this.#core.takeMessages());
+    for (const { context, index } of this.#core.takeReadStates()) this.#reads.confirmed(context, index);
+    this.#reads.applied(this.#applying.index);
   }
 
-  #wake(): void {
-    if (this.#isWriting && !this.#isMeanwhileDue) {
-      this.#isMeanwhileDue = true;
-      queueMicrotask(() => this.#meanwhile());
-    }
-    this.#turning ??= Promise.resolve()
-      .then(() => this.#turn())
-      .catch((error: Error) => this.#fatal(error))
-      .finally(() => {
-        this.#turning = undefined;
-        if (!this.#isClosed && this.#hasWork()) this.#wake();
-      });
-  }
-
+  /** Whether a turn can lead to anything; a read without a leader waits for one. */
   #hasWork(): boolean {
-    return this.#proposals.hasQueued || this.#reads.hasWaiting ? this.#canAsk() : this.#core.hasReady();
-  }
-
-  /** Whether feeding the core can lead to anything; a read without a leader waits for one. */
-  #canAsk(): boolean {
-    return this.#proposals.hasQueued || this.#core.basicStatus().lead > 0 || this.#core.hasReady();
+    const canAsk = this.#reads.hasWaiting && this.#core.basicStatus().lead > 0;
+    return !this.#isClosed && (canAsk || this.#proposals.hasQueued || this.#core.hasReady());
   }
 
   async #turn(): Promise<void> {
@@ -312,76 +343,56 @@ export class Raft {
   }
 
   #feed(): void {
-    for (const group of groupsOf(this.#proposals.takeQueued(), maxProposalBytes)) {
-      const answer = this.#core.propose(group.map(({ data }) => data));
-      if (answer.isAccepted) this.#proposals.appended(group, answer.index, answer.term);
-      else for (const { reject } of group) reject(refusal(answer));
-    }
-    this.#measureTime();
+    this.#proposals.append(maxProposalBytes, (entries) => this.#core.proposeEntries(entries));
+    this.#ticker.measure(this.#core);
     if (this.#reads.hasWaiting && this.#core.basicStatus().lead > 0) this.#core.readIndex(this.#reads.beginRound());
   }
 
   async #handle(ready: Ready): Promise<void> {
-    const { transport } = this.#options;
-    if (ready.softState !== undefined) this.#leadershipChanged(this.#core.basicStatus());
+    this.#options.trace?.({ type: 'ready', ready });
+    this.#noticeLeadership();
     for (const { context, index } of ready.readStates) this.#reads.confirmed(context, index);
-    transport.send(ready.messages);
-    this.#apply(ready);
-    this.#isWriting = true;
-    if (ready.snapshot !== undefined) await this.#install(ready);
-    else if (ready.mustSync) await this.#log.save(ready);
-    this.#isWriting = false;
+    this.#send(ready.messages);
+    this.#applying.apply(ready.committedEntries, this.#members);
+    if (ready.snapshot !== undefined) {
+      await this.#turns.writing(this.#applying.install(ready.snapshot, ready, this.#snapshots, this.#members));
+    } else if (ready.mustSync) await this.#turns.writing(this.#metrics.saving(this.#log.save(ready)));
+    this.#options.trace?.({ type: 'persisted', ready });
     if (!ready.mustSync && ready.hardState !== undefined) this.#log.noteCommit(ready.hardState);
     // A fatal error during the wait has stopped this peer: what it did not make durable, it must not confirm.
     if (this.#isClosed) return;
-    transport.send(ready.messagesAfterAppend);
-    this.#measureTime();
+    this.#send(ready.messagesAfterAppend);
+    this.#ticker.measure(this.#core);
     this.#core.advance();
-    this.#reads.applied(this.#appliedIndex);
+    this.#reads.applied(this.#applying.index);
     this.#members.look(this.#options.clock.now());
-    this.#announce();
+    this.#announcer.announce();
     const { confState } = this.#members;
-    const applied = { index: this.#appliedIndex, term: this.#appliedTerm, confState };
-    this.#snapshots.maybeTake(applied, (error) => this.#fatal(error));
+    this.#snapshots.maybeTake({ index: this.#applying.index, term: this.#applying.term, confState });
   }
 
-  #announce(): void {
-    this.#announcer.announce(this.summary(), () => this.status());
+  #send(messages: readonly Message[]): void {
+    if (messages.length === 0) return;
+    const { trace, transport } = this.#options;
+    this.#metrics.sent(messages);
+    if (trace !== undefined) for (const message of messages) trace({ type: 'sent', message });
+    transport.send(this.#snapshots.sendThose(messages));
   }
 
-  #leadershipChanged({ role, lead }: BasicStatus): void {
-    if (role !== 'leader') this.#proposals.lostLeadership(lead || undefined);
+  #noticeLeadership(): void {
+    const { role, lead } = this.#core.basicStatus();
+    if (role === this.#leadership.role && lead === this.#leadership.lead) return;
+    if (lead !== this.#leadership.lead) this.#metrics.count('leader_changes');
+    this.#leadership = { role, lead };
+    this.#options.trace?.({ type: 'role', role, lead, term: this.#core.basicStatus().term });
+    if (role !== 'leader') {
+      this.#proposals.lostLeadership(lead || undefined);
+      this.#snapshots.lostLeadership();
+      this.#metrics.lostLeadership();
+    }
+    this.#ownEntries.leadershipChanged(role === 'leader');
     this.#reads.retryAll();
     // Who acts as the leader must hear at once that it is none, and not after a slow disk's write.
-    this.#announce();
-  }
-
-  #apply(ready: Ready): void {
-    for (const entry of ready.committedEntries) {
-      assert(entry.index === this.#appliedIndex + 1, 'entries are applied in order');
-      const change = decodeConfChange(entry);
-      if (change !== undefined) this.#members.apply(change, entry);
-      // An entry without data is a new leader's first, or a change of membership that came too early.
-      const isCommand = change === undefined && entry.data.length > 0;
-      const result = isCommand ? this.#options.stateMachine.apply(entry) : undefined;
-      this.#appliedIndex = entry.index;
-      this.#appliedTerm = entry.term;
-      this.#proposals.applied(entry.index, entry.term, result);
-    }
-  }
-
-  async #install(ready: Ready): Promise<void> {
-    const { snapshot } = ready;
-    assert(snapshot !== undefined, 'there is a snapshot to install');
-    // An own snapshot under way is older; it must not come to lie over this one.
-    await this.#snapshots.settled();
-    await this.#log.saveSnapshot(snapshot);
-    await this.#log.save({ ...ready, reset: snapshot.metadata });
-    if (this.#isClosed) return;
-    this.#options.stateMachine.restore(snapshot.data);
-    this.#appliedIndex = snapshot.metadata.index;
-    this.#appliedTerm = snapshot.metadata.term;
-    this.#members.installed(snapshot.metadata.confState);
-    this.#snapshots.installed(snapshot);
+    this.#announcer.announce();
   }
 }

@@ -43,14 +43,22 @@ export class Reads {
     return this.#waiting.length + inRounds + this.#confirmed.reduce((sum, { readers }) => sum + readers.length, 0);
   }
 
-  add(reader: Reader): void {
-    this.#waiting.push(reader);
+  /** Resolves with the confirmed index, when that is applied. */
+  add(deadlineMs: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ deadlineMs, resolve, reject });
+    });
+  }
+
+  /** A name that was never drawn before, not even before a restart. */
+  newName(): string {
+    this.#count += 1;
+    return `${this.#incarnation}.${this.#count}`;
   }
 
   /** Makes one round of all who wait, and returns the context to ask with. */
   beginRound(): string {
-    this.#count += 1;
-    const context = `${this.#incarnation}.${this.#count}`;
+    const context = this.newName();
     this.#rounds.set(context, { readers: this.#waiting, ticks: 0 });
     this.#waiting = [];
     return context;

@@ -43,6 +43,7 @@ export function drawHabits(random: Random): Habits {
       snapshotEveryEntries: random.pick([5, 10, 20, 50, 200]),
       trailingEntries: random.pick([0, 2, 5, 20]),
       segmentBytes: random.pick([300, 1_000, 4_096, 20_000]),
+      preallocateBytes: random.pick([0, 100, 600, 5_000]),
     },
     network: {
       lossRate: random.pick([0, 0, 0.01, 0.05, 0.1]),

@@ -164,7 +164,7 @@ export class Invariants {
       () => `peer ${peer.id} applies entry ${index}, which its disk does not have`,
     );
     if (known !== undefined) return;
-    const isChange = (type ?? 'EntryNormal') !== 'EntryNormal';
+    const isChange = type === 'EntryConfChange' || type === 'EntryConfChangeV2';
     this.#committed[index] = { term, inTerm: this.#highestLeaderTerm, data, isChange };
     const holders = this.#peers.filter(({ promised }) => promised.has(index, term)).map(({ id }) => id);
     demand(this.#isQuorum(holders), () => `durability: entry ${index} is applied, and only peers ${holders} have it`);

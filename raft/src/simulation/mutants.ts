@@ -61,7 +61,7 @@ export const mutants: readonly Mutant[] = [
   {
     bug: '7a',
     name: 'a lease is measured by ticks, which stand still with the process',
-    edits: [edit('driver/raft.js', 'this.#core.measureTime(', 'void (')],
+    edits: [edit('driver/ticker.js', 'core.measureTime(', 'void (')],
   },
   {
     bug: '7b',
@@ -155,7 +155,7 @@ export const mutants: readonly Mutant[] = [
   {
     bug: '16',
     name: 'an installed snapshot leaves the log that conflicts with it on disk',
-    edits: [edit('driver/raft.js', '{ ...ready, reset: snapshot.metadata }', '{ ...ready }')],
+    edits: [edit('driver/snapshots.js', '{ ...ready, reset: metadata }', '{ ...ready }')],
   },
   {
     bug: '17',
@@ -178,27 +178,27 @@ export const mutants: readonly Mutant[] = [
     name: 'an own snapshot that is older takes the place of an installed one',
     edits: [
       edit(
-        'driver/raft.js',
-        '// An own snapshot under way is older; it must not come to lie over this one. await this.#snapshots.settled();',
+        'driver/snapshots.js',
+        '// An own snapshot under way is older; it must not come to lie over this one. await this.settled();',
         '',
       ),
       inStorage('if (index <= this.#snapshotIndex) return;', ''),
-      inStorage('this.#snapshotting.then(() => this.#saveSnapshot(snapshot))', 'this.#saveSnapshot(snapshot)'),
+      inStorage('this.#snapshotting.then(act)', 'act()'),
       edit('storage/snapshot-file.js', 'name < nameOf(index)', 'name !== nameOf(index)'),
-      edit('driver/snapshots.js', 'this.index = Math.max(this.index, index);', 'this.index = index;'),
+      edit('driver/snapshots.js', 'if (index > this.index) this.newest', 'this.newest'),
     ],
   },
   {
     bug: '20',
     name: 'a snapshot does not hold the members as of its entry',
-    edits: [edit('driver/raft.js', 'term: this.#appliedTerm, confState }', 'term: this.#appliedTerm }')],
+    edits: [edit('driver/raft.js', 'term: this.#applying.term, confState }', 'term: this.#applying.term }')],
   },
   {
     bug: '21a',
     name: 'a sync that failed is tried again',
     edits: [
       inStorage(
-        'await file.write(frame, this.#end); await file.sync();',
+        'await file.write(frame, this.#end); await syncOrFail(file);',
         'await file.write(frame, this.#end); try { await file.sync(); } catch { await file.sync(); }',
       ),
     ],
@@ -211,12 +211,14 @@ export const mutants: readonly Mutant[] = [
   {
     bug: '22a',
     name: 'a write is not synced',
-    edits: [inStorage('await file.write(frame, this.#end); await file.sync();', 'await file.write(frame, this.#end);')],
+    edits: [
+      inStorage('await file.write(frame, this.#end); await syncOrFail(file);', 'await file.write(frame, this.#end);'),
+    ],
   },
   {
     bug: '22b',
     name: 'a torn record is not cut off',
-    edits: [inRecovery('if (end < content.length) await file.truncate(end);', '')],
+    edits: [inRecovery('if (!isClean) await file.truncate(end);', '')],
   },
   {
     bug: '22c',
@@ -233,8 +235,8 @@ export const mutants: readonly Mutant[] = [
     name: 'what is written is acknowledged while it is being written',
     edits: [
       inStorage(
-        'await this.#write(mergeSaves(saves)); for',
-        'const written = this.#write(mergeSaves(saves)); for (const save of saves) save.resolve(); await written; for',
+        'await this.#whenThereIsRoom(() => this.#write(frame));',
+        'const written = this.#write(frame); for (const save of saves) save.resolve(); await written;',
       ),
     ],
   },
@@ -244,6 +246,10 @@ export const mutants: readonly Mutant[] = [
     edits: [
       inRecovery(
         "throw new LogDamagedError(path, at, 'a record before the last one does not read back as it was written');",
+        '',
+      ),
+      inRecovery(
+        "throw new LogDamagedError(path, at, 'the last record was written wholly, and has changed since');",
         '',
       ),
       inRecovery('if (hardState.commit > last) {', 'if (false) {'),

@@ -1,6 +1,6 @@
 // The network between peers: it loses, repeats, delays and reorders, and links fail in one direction or in both.
 import type { Message } from '../core/messages.ts';
-import { decodeMessage, encodeMessage, fromWire, toWire } from '../transport/wire.ts';
+import { decodeMessage, encodeMessage } from '../transport/wire.ts';
 import type { Counts } from './coverage.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
@@ -97,7 +97,7 @@ export class Network {
       this.#counts.messagesLost += 1;
       return;
     }
-    const wire = this.#habits.usesWire ? encodeMessage(toWire(message)) : undefined;
+    const wire = this.#habits.usesWire ? encodeMessage(message) : undefined;
     this.#post(link, message, wire);
     if (this.#isCalm || !this.#random.chance(repeatRate)) return;
     this.#counts.messagesRepeated += 1;
@@ -123,7 +123,7 @@ export class Network {
         return;
       }
       const decoded = wire === undefined ? undefined : decodeMessage(wire);
-      this.#deliver((decoded === undefined ? undefined : fromWire(decoded)) ?? message);
+      this.#deliver(decoded ?? message);
     };
     this.#timeline.at(atMs, arrive);
   }

@@ -10,4 +10,5 @@ export type PeerSettings = Pick<
   | 'snapshotEveryEntries'
   | 'trailingEntries'
   | 'segmentBytes'
+  | 'preallocateBytes'
 >;

@@ -256,6 +256,7 @@ class Session implements Disk {
   #handle(file: SimulatedFile): DiskFile {
     const disk = this.#disk;
     return {
+      read: (position, length) => this.#operate(0.1, () => file.cached.copy().subarray(position, position + length)),
       write: (data, position) => {
         const copy = Buffer.from(data);
         disk.watcher.notice('write');

@@ -68,7 +68,9 @@ export class SimulatedFile {
   sync(count: number): void {
     for (const change of this.#changes.splice(0, count)) {
       apply(this.#durable, change);
-      this.lastSyncedWriteAt = 'length' in change ? 0 : change.position;
+      // Zeros that are written ahead prove nothing of what lies before them.
+      if ('length' in change) this.lastSyncedWriteAt = 0;
+      else if (change.data.some((byte) => byte !== 0)) this.lastSyncedWriteAt = change.position;
     }
   }
 

@@ -14,12 +14,13 @@ export const segmentHeaderBytes = 28;
 export const maxFrameBytes = 256 * 1024 * 1024;
 
 const segmentMagic = Buffer.from('RAFTLOG1');
-const kinds = { hardState: 1, entry: 2, reset: 3, confChange: 4, confChangeV2: 5 } as const;
+const kinds = { hardState: 1, entry: 2, reset: 3, confChange: 4, confChangeV2: 5, wrapped: 6 } as const;
 /** All entries look alike; their type is their record's kind. */
 const entryKinds: Record<EntryType, number> = {
   EntryNormal: kinds.entry,
   EntryConfChange: kinds.confChange,
   EntryConfChangeV2: kinds.confChangeV2,
+  EntryWrapped: kinds.wrapped,
 };
 const entryTypes = new Map(Object.entries(entryKinds).map(([type, kind]) => [kind, type as EntryType]));
 
@@ -160,6 +161,34 @@ export function hasLaterFrame(buffer: Buffer, from: number, sequence: number): b
     // Far numbers are chance, and checking each one's checksum would take hours in a large segment.
     if (found <= sequence || found > sequence + buffer.length) continue;
     if (decodeFrame(buffer, at, found) !== undefined) return true;
+  }
+  return false;
+}
+
+const zeros = Buffer.alloc(64 * 1024);
+/** A disk writes so many bytes wholly or not at all. */
+const sectorBytes = 512;
+
+export function isZero(bytes: Buffer): boolean {
+  for (let at = 0; at < bytes.length; at += zeros.length) {
+    const piece = bytes.subarray(at, at + zeros.length);
+    if (!piece.equals(zeros.subarray(0, piece.length))) return false;
+  }
+  return true;
+}
+
+/**
+ * Whether a crash can have left this instead of a frame at `at`, where there were zeros before: then a sector of it is
+ * missing (etcd's isTornEntry), or its end is. If neither is, it was there once, and has changed.
+ */
+export function mayBeTorn(buffer: Buffer, at: number): boolean {
+  if (at + frameHeaderBytes > buffer.length) return true;
+  const end = at + frameHeaderBytes + buffer.readUInt32LE(at + 4);
+  if (end > buffer.length || buffer[end - 1] === 0) return true;
+  for (let from = at; from < end; ) {
+    const to = Math.min(end, from + sectorBytes - (from % sectorBytes));
+    if (isZero(buffer.subarray(from, to))) return true;
+    from = to;
   }
   return false;
 }

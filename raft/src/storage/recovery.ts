@@ -5,12 +5,15 @@ import { join } from 'node:path';
 import type { Entry, HardState, Snapshot, SnapshotMetadata } from '../core/messages.ts';
 import { LogDamagedError } from '../errors.ts';
 import type { Disk } from './disk.ts';
+import { removePartials } from './partial-snapshot.ts';
 import {
   decodeFrame,
   decodeSegmentHeader,
   type Frame,
   type FrameContent,
   hasLaterFrame,
+  isZero,
+  mayBeTorn,
   segmentHeaderBytes,
 } from './record.ts';
 import { readNewestSnapshot, temporarySuffix } from './snapshot-file.ts';
@@ -21,6 +24,8 @@ export interface Segment {
   readonly name: string;
   /** The largest index that it has an entry of, or a reset to; 0 when it has none. */
   maxIndex: number;
+  /** Of its file. */
+  bytes: number;
 }
 
 export interface Recovered {
@@ -34,6 +39,8 @@ export interface RecoveredDisk extends Recovered {
   readonly nextSequence: number;
   /** Where the last segment ends, in bytes. */
   readonly end: number;
+  /** Up to here the last segment has zeros after its end. */
+  readonly allocated: number;
   /** The snapshot came from a leader and the log does not know it yet: the next frame must reset it. */
   readonly mustReset: boolean;
 }
@@ -85,10 +92,12 @@ export async function recover(disk: Disk, directory: string, id: number): Promis
   const names = await disk.list(directory);
   for (const name of names) if (name.endsWith(temporarySuffix)) await disk.remove(join(directory, name));
   const snapshot = await readNewestSnapshot(disk, directory);
+  await removePartials(disk, directory, ({ index }) => index <= (snapshot?.metadata.index ?? 0));
   const replay = new Replay();
   const segments: Segment[] = [];
   let nextSequence = 0;
   let end = 0;
+  let allocated = 0;
   const segmentNames = names.filter((name) => name.endsWith(segmentSuffix)).sort();
   for (const name of segmentNames) {
     const path = join(directory, name);
@@ -99,7 +108,7 @@ export async function recover(disk: Disk, directory: string, id: number): Promis
     if (segmentName(header.sequence) !== name || (segments.length > 0 && header.sequence !== nextSequence)) {
       throw new LogDamagedError(path, 16, `it begins with frame ${header.sequence}; segments are missing or mixed`);
     }
-    const segment: Segment = { name, maxIndex: 0 };
+    const segment: Segment = { name, maxIndex: 0, bytes: content.length };
     segments.push(segment);
     const isLast = name === segmentNames.at(-1);
     const read = readSegment(content, path, header.sequence, isLast, (frame, at) => {
@@ -108,10 +117,10 @@ export async function recover(disk: Disk, directory: string, id: number): Promis
     });
     nextSequence = read.nextSequence;
     end = read.end;
-    if (isLast) await seal(disk, path, content, read);
+    if (isLast) allocated = await seal(disk, path, content, read);
   }
   await disk.syncDirectory(directory);
-  return { ...conclude(replay, snapshot, directory), segments, nextSequence, end };
+  return { ...conclude(replay, snapshot, directory), segments, nextSequence, end, allocated };
 }
 
 function readSegment(
@@ -135,14 +144,19 @@ function readSegment(
     // A segment gets its name when its first frame is durable, so that one cannot be torn.
     throw new LogDamagedError(path, at, 'the first record does not read back as it was written');
   }
-  if (at < content.length && (!isLast || hasLaterFrame(content, at + 1, sequence))) {
+  if (isZero(content.subarray(at))) return { nextSequence: sequence, lastFrameAt, end: at };
+  if (!isLast || hasLaterFrame(content, at + 1, sequence)) {
     throw new LogDamagedError(path, at, 'a record before the last one does not read back as it was written');
+  }
+  if (!mayBeTorn(content, at)) {
+    throw new LogDamagedError(path, at, 'the last record was written wholly, and has changed since');
   }
   return { nextSequence: sequence, lastFrameAt, end: at };
 }
 
 /**
- * Cuts a torn frame off, or a later crash could show it in the middle of the log. And makes durable what was read: the
+ * Cuts a torn frame off, or a later crash could show it in the middle of the log. Zeros behind the last frame were
+ * written ahead and stay; the result is up to where there are any. And makes durable what was read: the
  * former process may have died between its write and its sync, and what we build on that must not vanish. It may also
  * have died because its sync failed. Then the system still shows what it could not write, and would call a second sync
  * of it a success without writing anything; so the last frame is written again.
@@ -152,12 +166,14 @@ async function seal(
   path: string,
   content: Buffer,
   { lastFrameAt, end }: { lastFrameAt: number; end: number },
-): Promise<void> {
+): Promise<number> {
+  const isClean = isZero(content.subarray(end));
   const file = await disk.openFile(path);
   try {
-    if (end < content.length) await file.truncate(end);
+    if (!isClean) await file.truncate(end);
     await file.write(content.subarray(lastFrameAt, end), lastFrameAt);
     await file.sync();
+    return isClean ? content.length : end;
   } finally {
     await file.close();
   }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { ConfState, Snapshot, SnapshotMetadata } from '../core/messages.ts';
 import { LogDamagedError } from '../errors.ts';
-import type { Disk } from './disk.ts';
+import { crc32c } from './crc32c.ts';
+import { type Disk, type DiskFile, syncOrFail } from './disk.ts';
 
 /** Magic (8), index (8), term (8), length of all that follows (8), crc32 of all the rest (4). */
 const headerBytes = 36;
@@ -38,15 +39,64 @@ function encodeHead({ metadata, data }: Snapshot): Buffer {
   return Buffer.concat([head, membership]);
 }
 
+/** A snapshot's file while it travels. */
+export interface SnapshotSource {
+  readonly metadata: SnapshotMetadata;
+  readonly bytes: number;
+  readonly crc32c: number;
+  /** Fewer bytes than `length` only at the end. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** Bytes of a file that are read at once. */
+const pieceBytes = 1024 * 1024;
+
+/** Reads all of a file for its length and its CRC-32C. */
+export async function measureFile(file: DiskFile): Promise<{ bytes: number; crc32c: number }> {
+  let bytes = 0;
+  let checksum = 0;
+  for (;;) {
+    const piece = await file.read(bytes, pieceBytes);
+    checksum = crc32c(piece, checksum);
+    bytes += piece.length;
+    if (piece.length < pieceBytes) return { bytes, crc32c: checksum };
+  }
+}
+
+/** Opens the file of the snapshot of this index. It can be read to its end also when it is removed meanwhile. */
+export async function openSnapshot(disk: Disk, directory: string, metadata: SnapshotMetadata): Promise<SnapshotSource> {
+  const file = await disk.openFile(join(directory, nameOf(metadata.index)));
+  try {
+    const measure = await measureFile(file);
+    return { metadata, ...measure, read: (offset, length) => file.read(offset, length), close: () => file.close() };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** Makes the file at `from`, which is durable, the snapshot of this index. */
+export async function adoptSnapshot(disk: Disk, directory: string, from: string, index: number): Promise<void> {
+  await disk.rename(from, join(directory, nameOf(index)));
+  await disk.syncDirectory(directory);
+}
+
 export async function writeSnapshot(disk: Disk, directory: string, snapshot: Snapshot): Promise<void> {
   const { metadata, data } = snapshot;
   const head = encodeHead(snapshot);
 
   const path = join(directory, nameOf(metadata.index));
   const file = await disk.createFile(path + temporarySuffix);
-  await file.write(head, 0);
-  await file.write(data, head.length);
-  await file.sync();
+  try {
+    await file.write(head, 0);
+    await file.write(data, head.length);
+  } catch (error) {
+    await file.close();
+    await disk.remove(path + temporarySuffix);
+    throw error;
+  }
+  await syncOrFail(file);
   await file.close();
   await disk.rename(path + temporarySuffix, path);
   await disk.syncDirectory(directory);
@@ -64,7 +114,11 @@ export async function readNewestSnapshot(disk: Disk, directory: string): Promise
   const newest = (await disk.list(directory)).filter(isSnapshotName).sort().at(-1);
   if (newest === undefined) return undefined;
   const path = join(directory, newest);
-  const content = Buffer.from(await disk.readFile(path));
+  return decodeSnapshot(Buffer.from(await disk.readFile(path)), path);
+}
+
+/** The snapshot in the content of its file. Throws LogDamagedError. */
+export function decodeSnapshot(content: Buffer, path: string): Snapshot {
   const found = content.subarray(0, 8);
   if (content.length < headerBytes || !(found.equals(magic) || found.equals(magicWithoutMembership))) {
     throw new LogDamagedError(path, 0, 'this is not the beginning of a snapshot');

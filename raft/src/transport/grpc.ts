@@ -1,19 +1,41 @@
 // Peers over gRPC. The caller owns the server (it may serve other services on the same port), the credentials of both
 // directions, and the decision who is a peer; this file only moves messages.
-import { type ChannelCredentials, Metadata, type Server, type ServerReadableStream, status } from '@grpc/grpc-js';
-import type { Message } from '../core/messages.ts';
 import {
-  type DeliverRequest,
-  type DeliverResponse,
-  type RaftServiceServer,
-  RaftServiceService,
-} from '../generated/raft/v1/raft.ts';
-import { maxMessageBytes, PeerStream, peerKey } from './peer-stream.ts';
+  type ChannelCredentials,
+  Metadata,
+  type Server,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  status,
+} from '@grpc/grpc-js';
+import type { Message } from '../core/messages.ts';
+import { type DeliverResponse, RaftServiceClient, RaftServiceService } from '../generated/raft/v1/raft.ts';
+import type { SnapshotSource } from '../storage/snapshot-file.ts';
+import { channelDefaults, clusterKey, PeerStream, peerKey, senderMetadata } from './peer-stream.ts';
+import { receiveSnapshot, type ServerCall, sendSnapshot } from './snapshot-call.ts';
 import type { Transport, TransportStart } from './transport.ts';
-import { decodeMessage, fromWire } from './wire.ts';
+import { type Batch, decodeBatch, encodeBatch } from './wire.ts';
+
+const service = {
+  ...RaftServiceService,
+  deliver: { ...RaftServiceService.deliver, requestSerialize: encodeBatch, requestDeserialize: decodeBatch },
+};
 
 /** A peer's call, as grpc-js shows it: `getAuthContext()` has the certificate, `metadata` what the caller says of itself. */
-export type PeerCall = ServerReadableStream<unknown, unknown>;
+export type PeerCall = ServerReadableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>;
+
+type DeliverCallback = (error: { code: number; details: string } | null, value?: DeliverResponse) => void;
+
+interface Refusal {
+  readonly code: status;
+  readonly details: string;
+}
+
+const notRunning: Refusal = { code: status.UNAVAILABLE, details: 'This peer is not running.' };
+
+function senderOf(call: PeerCall): number {
+  return Number(call.metadata.get(peerKey)[0]);
+}
 
 export interface GrpcTransportOptions {
   /** With which this peer dials the others. */
@@ -28,7 +50,7 @@ export interface GrpcTransportOptions {
 export class GrpcTransport implements Transport {
   readonly #options: GrpcTransportOptions;
   readonly #streams = new Map<number, PeerStream>();
-  readonly #calls = new Set<ServerReadableStream<DeliverRequest, DeliverResponse>>();
+  readonly #calls = new Set<PeerCall>();
   #started: TransportStart | undefined;
   #isClosed = false;
 
@@ -38,20 +60,37 @@ export class GrpcTransport implements Transport {
 
   /** Adds the peers' service to the caller's server. What arrives before `Raft.open` is refused. */
   addTo(server: Server): void {
-    const implementation: RaftServiceServer = { deliver: (call, callback) => this.#deliver(call, callback) };
-    server.addService(RaftServiceService, implementation);
+    server.addService(service, {
+      deliver: (call: ServerReadableStream<Batch, DeliverResponse>, callback: DeliverCallback) =>
+        this.#deliver(call, callback),
+      sendSnapshot: (call: ServerCall) => this.#receiveSnapshot(call),
+    });
   }
 
   start(options: TransportStart): void {
     this.#started = options;
     for (const peer of options.peers) {
       if (peer.id === options.id) continue;
-      this.#streams.set(peer.id, new PeerStream(options.id, peer, this.#options.credentials));
+      this.#streams.set(peer.id, new PeerStream(options, peer, this.#options.credentials));
     }
   }
 
   send(messages: readonly Message[]): void {
     for (const message of messages) this.#streams.get(message.to)?.send(message);
+  }
+
+  async sendSnapshot(message: Message, source: SnapshotSource, signal: AbortSignal): Promise<void> {
+    const started = this.#started;
+    const peer = started?.peers.find(({ id }) => id === message.to);
+    if (started === undefined || peer === undefined || this.#isClosed)
+      throw new Error(`Peer ${message.to} is not known, or this one is closed.`);
+    const options = { ...channelDefaults, ...peer.channelOptions, 'grpc.use_local_subchannel_pool': 1 };
+    const client = new RaftServiceClient(peer.address, this.#options.credentials, options);
+    try {
+      await sendSnapshot(client, senderMetadata(started), message, source, signal);
+    } finally {
+      client.close();
+    }
   }
 
   /** Ends the streams of both directions. The server stays the caller's. */
@@ -61,31 +100,51 @@ export class GrpcTransport implements Transport {
     for (const call of this.#calls) call.destroy();
   }
 
-  #deliver(
-    call: ServerReadableStream<DeliverRequest, DeliverResponse>,
-    callback: (error: { code: number; details: string } | null, value?: DeliverResponse) => void,
-  ): void {
-    const refuse = (code: number, details: string) => callback({ code, details });
+  /** Why this call is not let in; undefined when it is. */
+  #refusal(call: PeerCall): Refusal | undefined {
     const started = this.#started;
-    if (started === undefined || this.#isClosed) {
-      refuse(status.UNAVAILABLE, 'This peer is not running.');
-      return;
-    }
-    const from = Number(call.metadata.get(peerKey)[0]);
+    if (started === undefined || this.#isClosed) return notRunning;
+    const from = senderOf(call);
     const isPeer = from !== started.id && started.peers.some((peer) => peer.id === from);
     if (!isPeer || !this.#options.authorize(call, from)) {
-      refuse(status.PERMISSION_DENIED, 'This caller is not a peer.');
+      return { code: status.PERMISSION_DENIED, details: 'This caller is not a peer.' };
+    }
+    const [claimed = ''] = call.metadata.get(clusterKey);
+    const { clusterId = '' } = started;
+    if (claimed === clusterId) return undefined;
+    const name = (id: string) => (id === '' ? 'a cluster without a name' : `the cluster ${id}`);
+    const details =
+      `This peer belongs to ${name(clusterId)}, and the caller to ${name(String(claimed))}. After a recovery, a peer of ` +
+      'before must be removed with its directory, and be added anew under another id.';
+    return { code: status.FAILED_PRECONDITION, details };
+  }
+
+  #receiveSnapshot(call: ServerCall): void {
+    const refused = this.#refusal(call);
+    const started = this.#started;
+    if (refused !== undefined || started === undefined) {
+      call.emit('error', refused ?? notRunning);
       return;
     }
+    this.#calls.add(call);
+    call.on('error', () => this.#calls.delete(call));
+    call.on('close', () => this.#calls.delete(call));
+    void receiveSnapshot(call, senderOf(call), started);
+  }
 
+  #deliver(call: ServerReadableStream<Batch, DeliverResponse>, callback: DeliverCallback): void {
+    const refused = this.#refusal(call);
+    const started = this.#started;
+    if (refused !== undefined || started === undefined) {
+      callback(refused ?? notRunning);
+      return;
+    }
+    const from = senderOf(call);
     this.#calls.add(call);
     // The sender's pauses begin anew when it sees that it was let in.
     call.sendMetadata(new Metadata());
-    const assembler = new Assembler();
-    call.on('data', (request: DeliverRequest) => {
-      const messages = assembler.take(request);
-      if (messages === undefined) call.destroy(new Error('A message does not decode.'));
-      for (const message of messages ?? []) {
+    call.on('data', ({ messages }: Batch) => {
+      for (const message of messages) {
         // Who was let in as one peer must not speak as another.
         if (message.from === from && !this.#isClosed) started.receive(message);
       }
@@ -93,29 +152,5 @@ export class GrpcTransport implements Transport {
     call.on('error', () => this.#calls.delete(call));
     call.on('close', () => this.#calls.delete(call));
     call.on('end', () => callback(null, {}));
-  }
-}
-
-/** Puts chunks together again. What is too large is dropped whole. */
-class Assembler {
-  #chunks: Buffer[] = [];
-  #bytes = 0;
-
-  /** The messages that are complete; undefined when one does not decode. */
-  take(request: DeliverRequest): Message[] | undefined {
-    const wires = [...request.messages];
-    if (request.chunk.length > 0) {
-      this.#bytes += request.chunk.length;
-      if (this.#bytes <= maxMessageBytes) this.#chunks.push(request.chunk);
-      else this.#chunks = [];
-    }
-    if (request.lastChunk) {
-      const wire = this.#bytes <= maxMessageBytes ? decodeMessage(Buffer.concat(this.#chunks)) : undefined;
-      if (wire === undefined && this.#chunks.length > 0) return undefined;
-      if (wire !== undefined) wires.push(wire);
-      this.#chunks = [];
-      this.#bytes = 0;
-    }
-    return wires.map(fromWire).filter((message) => message !== undefined);
   }
 }

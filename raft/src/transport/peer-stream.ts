@@ -1,64 +1,82 @@
 // The sending half towards one peer: a bounded queue, a stream that is opened again with growing pauses, and batches
 // as large as the stream takes them. What does not fit is dropped from the old end, for a late message
 // is worth less than a new one and Raft sends again what mattered.
-import type { ChannelCredentials, ClientWritableStream } from '@grpc/grpc-js';
-import { Metadata } from '@grpc/grpc-js';
+import {
+  type ChannelCredentials,
+  Client,
+  type ClientWritableStream,
+  Metadata,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
 import type { Message } from '../core/messages.ts';
 import { payloadBytes } from '../core/messages.ts';
-import { type DeliverRequest, RaftServiceClient } from '../generated/raft/v1/raft.ts';
-import type { PeerAddress } from './transport.ts';
-import { encodeMessage, toWire } from './wire.ts';
+import { RaftServiceService } from '../generated/raft/v1/raft.ts';
+import type { PeerAddress, TransportStart } from './transport.ts';
+import { type Batch, encodeBatch } from './wire.ts';
 
 /** Messages that wait for one peer; older ones are dropped. */
 export const maxQueuedMessages = 4096;
 /** Bytes of data that wait for one peer; older messages are dropped. */
 export const maxQueuedBytes = 128 * 1024 * 1024;
-/** A batch is closed when it has this many bytes of data; larger messages travel in chunks of this size. */
+/** A batch is closed when it has this many bytes of data. */
 export const batchBytes = 1024 * 1024;
-/** A message, so also a snapshot, may be this large at most; a larger one is never delivered. */
-export const maxMessageBytes = 64 * 1024 * 1024;
 /** The metadata key in which the sender names itself. */
 export const peerKey = 'raft-peer';
+/** The metadata key in which the sender names its cluster, if that has a name. */
+export const clusterKey = 'raft-cluster';
 
 const firstPauseMs = 50;
 const longestPauseMs = 2_000;
-const channelDefaults = {
+export const channelDefaults = {
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.min_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': longestPauseMs,
   // A peer whose machine vanished answers nothing, not even a reset.
   'grpc.keepalive_time_ms': 5_000,
   'grpc.keepalive_timeout_ms': 3_000,
+  // What it counts of each message costs more than it tells; the server's owner has it on the other end.
+  'grpc.enable_channelz': 0,
 } as const;
 
-type Stream = ClientWritableStream<DeliverRequest>;
+type Stream = ClientWritableStream<Batch>;
 
 interface Queued {
   readonly message: Message;
   readonly bytes: number;
 }
 
+/** What names the sender of a call, and its cluster. */
+export function senderMetadata({ id, clusterId = '' }: Pick<TransportStart, 'id' | 'clusterId'>): Metadata {
+  const metadata = new Metadata();
+  metadata.set(peerKey, String(id));
+  if (clusterId !== '') metadata.set(clusterKey, clusterId);
+  return metadata;
+}
+
 export class PeerStream {
-  readonly #client: RaftServiceClient;
-  readonly #id: number;
+  readonly #client: Client;
+  readonly #to: number;
+  readonly #started: TransportStart;
   #queue: Queued[] = [];
   #queuedBytes = 0;
-  #chunks: DeliverRequest[] = [];
   #stream: Stream | undefined;
   #isWritable = false;
   #isScheduled = false;
   #pauseMs = firstPauseMs;
   #pause: NodeJS.Timeout | undefined;
   #isClosed = false;
+  #lastRefusal = '';
 
-  constructor(id: number, peer: PeerAddress, credentials: ChannelCredentials) {
-    this.#id = id;
-    this.#client = new RaftServiceClient(peer.address, credentials, { ...channelDefaults, ...peer.channelOptions });
+  constructor(started: TransportStart, peer: PeerAddress, credentials: ChannelCredentials) {
+    this.#to = peer.id;
+    this.#started = started;
+    this.#client = new Client(peer.address, credentials, { ...channelDefaults, ...peer.channelOptions });
   }
 
   send(message: Message): void {
     if (this.#isClosed) return;
-    const bytes = payloadBytes(message.entries) + (message.snapshot?.data.length ?? 0);
+    const bytes = payloadBytes(message.entries);
     this.#queue.push({ message, bytes });
     this.#queuedBytes += bytes;
     while (this.#queue.length > maxQueuedMessages || (this.#queuedBytes > maxQueuedBytes && this.#queue.length > 1)) {
@@ -73,14 +91,13 @@ export class PeerStream {
     this.#stream?.cancel();
     this.#client.close();
     this.#queue = [];
-    this.#chunks = [];
   }
 
-  /** All messages of one turn of the event loop become one batch. */
+  /** What is sent in one go becomes one batch. Whoever waits in this process for what was sent before comes first. */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    setImmediate(() => {
+    process.nextTick(() => {
       this.#isScheduled = false;
       this.#flush();
     });
@@ -89,40 +106,30 @@ export class PeerStream {
   #flush(): void {
     if (this.#isClosed || this.#pause !== undefined) return;
     const stream = this.#stream ?? this.#connect();
-    while (this.#isWritable && (this.#queue.length > 0 || this.#chunks.length > 0)) {
-      const messages = this.#takeBatch();
-      const chunk = messages.length === 0 ? this.#chunks.shift() : undefined;
-      // Between two chunks go whole messages, so that a snapshot does not hold up heartbeats.
-      const next = this.#chunks.length > 0 && messages.length > 0 ? this.#chunks.shift() : chunk;
-      if (messages.length === 0 && next === undefined) continue;
-      this.#isWritable = stream.write({
-        messages,
-        chunk: next?.chunk ?? Buffer.alloc(0),
-        lastChunk: next?.lastChunk ?? false,
-      });
-    }
+    while (this.#isWritable && this.#queue.length > 0) this.#isWritable = stream.write({ messages: this.#takeBatch() });
   }
 
-  #takeBatch(): DeliverRequest['messages'] {
-    const batch: DeliverRequest['messages'] = [];
+  #takeBatch(): readonly Message[] {
+    const batch: Message[] = [];
     for (let bytes = 0; bytes < batchBytes; ) {
       const next = this.#queue[0];
       if (next === undefined) break;
-      const isLarge = next.bytes > batchBytes / 2;
-      if (isLarge && this.#chunks.length > 0) break;
       this.#queue.shift();
       this.#queuedBytes -= next.bytes;
-      if (isLarge) this.#chunks = cutIntoChunks(next.message);
-      else batch.push(toWire(next.message));
-      bytes += isLarge ? 0 : next.bytes;
+      batch.push(next.message);
+      bytes += next.bytes;
     }
     return batch;
   }
 
   #connect(): Stream {
-    const metadata = new Metadata();
-    metadata.set(peerKey, String(this.#id));
-    const stream = this.#client.deliver(metadata, () => this.#lost(stream));
+    const { path, responseDeserialize } = RaftServiceService.deliver;
+    const ended = (error: ServiceError | null): void => {
+      if (error !== null) this.#refused(error);
+      this.#lost(stream);
+    };
+    const metadata = senderMetadata(this.#started);
+    const stream = this.#client.makeClientStreamRequest(path, encodeBatch, responseDeserialize, metadata, ended);
     // The callback tells of every end; without a listener an error event would end the process.
     stream.on('error', () => undefined);
     stream.on('metadata', () => {
@@ -138,12 +145,17 @@ export class PeerStream {
     return stream;
   }
 
+  /** Told once, until the reason is another. */
+  #refused({ code, details }: ServiceError): void {
+    const isRefusal = code === status.FAILED_PRECONDITION || code === status.PERMISSION_DENIED;
+    if (isRefusal && details !== this.#lastRefusal) this.#started.refused?.(this.#to, details);
+    if (isRefusal) this.#lastRefusal = details;
+  }
+
   #lost(stream: Stream): void {
     if (this.#stream !== stream || this.#isClosed) return;
     this.#stream = undefined;
     this.#isWritable = false;
-    // The receiver forgot the chunks it had.
-    this.#chunks = [];
     this.#pause = setTimeout(() => {
       this.#pause = undefined;
       if (this.#queue.length > 0) this.#schedule();
@@ -151,15 +163,4 @@ export class PeerStream {
     this.#pause.unref();
     this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
   }
-}
-
-function cutIntoChunks(message: Message): DeliverRequest[] {
-  const bytes = encodeMessage(toWire(message));
-  if (bytes.length > maxMessageBytes) return [];
-  const chunks: DeliverRequest[] = [];
-  for (let at = 0; at < bytes.length; at += batchBytes) {
-    const end = Math.min(at + batchBytes, bytes.length);
-    chunks.push({ messages: [], chunk: bytes.subarray(at, end), lastChunk: end === bytes.length });
-  }
-  return chunks;
 }

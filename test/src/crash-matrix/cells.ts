@@ -103,12 +103,16 @@ export function ordered(kills: readonly Kill[], operations: readonly string[]): 
   return rounds;
 }
 
-/** Kills that can be made in one run: of one operation, each at another step and of another process, in their order. */
+/** So often may a process of a kind die in one run: oftener, and its supervisor gives it up. */
+const DEATHS_IN_A_RUN = 2;
+
+/** Kills that can be made in one run: of one operation, each at another step, in their order. */
 export function together(kills: readonly Kill[], size: number): (readonly [Kill, ...Kill[]])[] {
   const groups: [Kill, ...Kill[]][] = [];
   for (const kill of kills) {
     const group = groups.find((other) => {
-      const isOther = other.every(({ step, victim }) => step !== kill.step && victim !== kill.victim);
+      const deaths = other.filter(({ victim }) => victim === kill.victim).length;
+      const isOther = deaths < DEATHS_IN_A_RUN && other.every(({ step }) => step !== kill.step);
       return other.length < size && other[0].operation === kill.operation && isOther;
     });
     if (group === undefined) groups.push([kill]);

@@ -2,11 +2,11 @@
 // process that it starts. It is ended by its pid.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from '../free-ports.ts';
 import { FOLDER_VARIABLE, HOME_VARIABLE } from './control.ts';
 import { readFederation } from './victims.ts';
 import { waitUntil } from './waiting.ts';
@@ -15,8 +15,6 @@ const START_LIMIT_MS = 180_000;
 const READY_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 60_000;
 const PROBE_LIMIT_MS = 2_000;
-const FIRST_PORT = 20_000;
-const PORT_RANGE = 8_000;
 const PEERS = 3;
 /** A process that dies five times within this time of its start is given up by the supervisor. */
 const SETTLED_MS = 10_500;
@@ -33,13 +31,13 @@ export class FederationUnderTest {
   readonly #lives = new Map<string, { pid: number; since: number; short: number }>();
   #said = '';
 
-  private constructor(folder: string, portBase: number) {
+  private constructor(folder: string, portBase: number, options: readonly string[]) {
     this.home = join(folder, 'home');
     this.control = join(folder, 'control');
     for (const made of [this.home, this.control]) mkdirSync(made);
     // The database's user must be able to pass through.
     for (const opened of [folder, this.home]) chmodSync(opened, 0o755);
-    this.#child = spawn(process.execPath, [supervisor, '--port-base', String(portBase)], {
+    this.#child = spawn(process.execPath, [supervisor, '--port-base', String(portBase), ...options], {
       env: {
         ...process.env,
         ARGOSY_HOME: this.home,
@@ -61,9 +59,10 @@ export class FederationUnderTest {
     }
   }
 
-  /** @throws Error when it does not get ready; it is stopped then. */
-  static async start(): Promise<FederationUnderTest> {
-    const federation = new FederationUnderTest(mkdtempSync(join(tmpdir(), 'crash-matrix-')), await freePorts());
+  /** `options` are those of `npm start`. @throws Error when it does not get ready; it is stopped then. */
+  static async start(options: readonly string[] = []): Promise<FederationUnderTest> {
+    const folder = mkdtempSync(join(tmpdir(), 'argosy-under-test-'));
+    const federation = new FederationUnderTest(folder, await freePorts(PEERS), options);
     try {
       await waitUntil('the federation is ready', START_LIMIT_MS, () => {
         if (federation.hasEnded) throw new Error(`The federation ended: ${federation.#said}`);
@@ -139,21 +138,4 @@ async function isServing(url: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/** The first of as many ports in a row as there are peers. */
-async function freePorts(): Promise<number> {
-  for (;;) {
-    const first = FIRST_PORT + Math.floor(Math.random() * PORT_RANGE);
-    const free = await Promise.all(Array.from({ length: PEERS }, (_, index) => isFree(first + index)));
-    if (free.every(Boolean)) return first;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }

@@ -11,7 +11,8 @@ Kills every process at every step of every operation, and sees that the operatio
   --seed S            which ones (default: drawn, and printed)
   --cell NAME         only this cell (create/seed/executor) or this kill of it (create/seed/executor/executed/2)
   --operations A,B    only these operations (default: all)
-  --together N        up to N kills in one run of an operation (default 1); what fails is repeated one by one
+  --together N        up to N kills in one run of an operation (default 1); what fails is repeated in halves
+  --record FILE       write into FILE which kills ended well, and leave out those that stand there: a long run goes on
   --keep              keep the state of a federation in which a cell failed`;
 const SEEDS = 1_000_000;
 
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     cell: { type: 'string' },
     operations: { type: 'string' },
     together: { type: 'string', default: '1' },
+    record: { type: 'string' },
     keep: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -39,6 +41,7 @@ const results = await runMatrix({
   cell: values.cell,
   operations: chosenOperations(),
   say,
+  record: values.record,
   keepsFailed: values.keep,
 });
 const failed = results.filter(({ outcome }) => outcome === 'failed').length;

@@ -1,4 +1,5 @@
 // The whole matrix, a sample of it or one cell: a federation, its kills, and the table.
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { cellOf, type Kill, nameOf, ordered, sampleOf, together } from './cells.ts';
 import { PROCESSES } from './control.ts';
 import { FederationUnderTest } from './local-federation.ts';
@@ -11,12 +12,14 @@ export interface MatrixOptions {
   /** Undefined: all kills. */
   readonly sample: number | undefined;
   readonly seed: number;
-  /** So many kills may be made in one run of an operation; when that run fails, they are made one by one. */
+  /** So many kills may be made in one run of an operation; when that run fails, they are made in halves. */
   readonly together: number;
   /** Only what begins with this. */
   readonly cell: string | undefined;
   readonly operations: readonly string[];
   readonly say: (line: string) => void;
+  /** A file of the names of kills that ended well, a line each. They are not made again; those made now are added. */
+  readonly record?: string | undefined;
   /** Keeps the state of a federation in which a cell failed. */
   readonly keepsFailed: boolean;
   /** No kill but the first is begun later than this. */
@@ -38,16 +41,21 @@ export async function runMatrix(options: MatrixOptions): Promise<Result[]> {
     const kills = sample === undefined ? meant : sampleOf(meant, sample, seed);
     const names = chosen.map(({ name }) => name);
     say(`${kills.length} kills of ${all.length}${sample === undefined ? '' : `, seed ${seed}`}`);
-    const queue = together(ordered(kills, names), options.together);
+    const known = new Set(options.record === undefined ? [] : readRecord(options.record));
+    results.push(...kills.filter((kill) => known.has(nameOf(kill))).map(recorded));
+    if (results.length > 0) say(`${results.length} of them ended well before`);
+    const open = kills.filter((kill) => !known.has(nameOf(kill)));
+    const queue = together(ordered(open, names), options.together);
     for (let group = queue.shift(); group !== undefined; group = queue.shift()) {
       const isLate = options.limitMs !== undefined && performance.now() - begin > options.limitMs;
       if (isLate && results.length > 0) break;
       const found = await session.kill(group);
       const isFailed = found.some(({ outcome }) => outcome === 'failed');
       for (const { outcome, seconds, name, reason } of found) {
+        if (outcome === 'ok' && options.record !== undefined) appendFileSync(options.record, `${name}\n`);
         say(`${outcome.padEnd(6)} ${seconds.toFixed(1).padStart(5)} s  ${name}  ${reason}`);
       }
-      if (isFailed && group.length > 1) queue.unshift(...group.map((kill): [Kill] => [kill]));
+      if (isFailed && group.length > 1) queue.unshift(...halves(group));
       else results.push(...found);
       if (!isFailed) continue;
       // What a failed cell left would be the next one's trouble.
@@ -79,6 +87,20 @@ async function newSession(say: (line: string) => void) {
     await federation.stop();
     throw error;
   }
+}
+
+/** What failed together is found out about in smaller parts. */
+function halves(group: readonly [Kill, ...Kill[]]): (readonly [Kill, ...Kill[]])[] {
+  const middle = Math.ceil(group.length / 2);
+  return [group.slice(0, middle), group.slice(middle)].filter((half): half is [Kill, ...Kill[]] => half.length > 0);
+}
+
+function readRecord(file: string): string[] {
+  return existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+}
+
+function recorded(kill: Kill): Result {
+  return { kill, name: nameOf(kill), cell: cellOf(kill), outcome: 'ok', reason: '', seconds: 0 };
 }
 
 function isWithin(cell: string, kill: Kill): boolean {

@@ -58,6 +58,11 @@ export interface Accepted {
   readonly credentials?: Credentials;
 }
 
+interface Told {
+  readonly kind: string;
+  readonly operation_id: string | null;
+}
+
 export interface Answer {
   readonly status: number;
   readonly body: unknown;
@@ -79,6 +84,23 @@ export class Tenant {
   async operation(id: string): Promise<OperationView> {
     const { body } = await this.ask('GET', `/v2/operations/${id}`);
     return (body as { operation: OperationView }).operation;
+  }
+
+  /** Listens to the events of one peer until the operation has ended. @throws Error when that is not in time */
+  async untilEnded(operationId: string, limitMs: number): Promise<void> {
+    const { peers } = readFederation(this.#home);
+    const answer = await fetch(`${peers[0]?.rest}/v2/events?after=0`, {
+      headers: { 'x-auth-token': await this.token(), accept: 'text/event-stream' },
+      signal: AbortSignal.timeout(limitMs),
+    });
+    let rest = '';
+    for await (const chunk of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      const events = lines.filter((line) => line.startsWith('data: ')).map((line) => JSON.parse(line.slice(6)) as Told);
+      if (events.some(({ kind, operation_id: of }) => kind === 'operation.ended' && of === operationId)) return;
+    }
+    throw new Error(`The stream of events ended before operation ${operationId}.`);
   }
 
   /** Asks for a change until it is accepted. Undefined: what shall be deleted is gone already. */
@@ -121,12 +143,18 @@ export class Tenant {
     return answer;
   }
 
+  /** What it asks with. */
+  async token(): Promise<string> {
+    this.#token ??= await logIn(this.#home);
+    return this.#token;
+  }
+
   async #request(base: string, method: string, path: string, { body, key }: { body?: unknown; key?: string }) {
-    this.#token ??= await this.#logIn();
+    const token = await this.token();
     const answer = await fetch(`${base}${path}`, {
       method,
       headers: {
-        'x-auth-token': this.#token,
+        'x-auth-token': token,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...(key === undefined ? {} : { 'idempotency-key': key }),
       },
@@ -136,27 +164,28 @@ export class Tenant {
     const text = await answer.text();
     return { status: answer.status, body: text === '' ? undefined : (JSON.parse(text) as unknown) };
   }
+}
 
-  async #logIn(): Promise<string> {
-    const script = readFileSync(join(this.#home, 'openrc'), 'utf8');
-    const password = /^\s*demo\) OS_USERNAME=demo OS_PASSWORD=(\S+)/m.exec(script)?.[1] ?? '';
-    const domain = { name: 'Default' };
-    const auth = {
-      identity: { methods: ['password'], password: { user: { name: 'demo', domain, password } } },
-      scope: { project: { name: 'demo', domain } },
-    };
-    for (const { identity } of readFederation(this.#home).regions) {
-      const answer = await fetch(`${identity}/auth/tokens`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ auth }),
-      }).catch(() => undefined);
-      const token = answer?.headers.get('x-subject-token') ?? undefined;
-      await answer?.arrayBuffer();
-      if (token !== undefined) return token;
-    }
-    throw new Error('No Keystone lets the tenant in.');
+/** A token of the user `demo`, from any region's Keystone. @throws Error when none lets it in */
+export async function logIn(home: string): Promise<string> {
+  const script = readFileSync(join(home, 'openrc'), 'utf8');
+  const password = /^\s*demo\) OS_USERNAME=demo OS_PASSWORD=(\S+)/m.exec(script)?.[1] ?? '';
+  const domain = { name: 'Default' };
+  const auth = {
+    identity: { methods: ['password'], password: { user: { name: 'demo', domain, password } } },
+    scope: { project: { name: 'demo', domain } },
+  };
+  for (const { identity } of readFederation(home).regions) {
+    const answer = await fetch(`${identity}/auth/tokens`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ auth }),
+    }).catch(() => undefined);
+    const token = answer?.headers.get('x-subject-token') ?? undefined;
+    await answer?.arrayBuffer();
+    if (token !== undefined) return token;
   }
+  throw new Error('No Keystone lets the tenant in.');
 }
 
 /** An operation that has just ended may not be known as such on the peer that is asked. */

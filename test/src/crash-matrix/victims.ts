@@ -6,7 +6,12 @@ import type { Place, ProcessKind } from './control.ts';
 export interface FederationFile {
   readonly slot: number;
   readonly pid: number;
-  readonly peers: readonly { readonly id: number; readonly rest: string; readonly pid: number | null }[];
+  readonly peers: readonly {
+    readonly id: number;
+    readonly rest: string;
+    readonly grpc: string;
+    readonly pid: number | null;
+  }[];
   readonly regions: readonly {
     readonly name: string;
     readonly admin: string;

@@ -1,0 +1,43 @@
+// `gateway recover`: when a majority of the peers is lost for ever, the federation is rebuilt from one that is left. It
+// works on that peer's directory alone, while the peer does not run. What of the log the peer does not have is lost; so
+// that nothing of it comes back by other ways, every cluster elects anew in a far higher epoch, and every region is to
+// be heard of before anything is placed in it.
+import { recover } from 'raft-ts';
+import type { GatewayConfig } from './config.ts';
+import { ANNOUNCED_KINDS, decodeEntry, encodeEntry } from './state/entries.ts';
+import { Federation } from './state/federation.ts';
+
+/** The lost peers can have raised an epoch more than once that this one has not heard of; hardly so often. */
+const EPOCHS_AHEAD = 100;
+
+export interface GatewayRecovery {
+  /** What every peer of the federation has in its configuration from now on, as `clusterId`. */
+  readonly clusterId: string;
+  readonly lastIndex: number;
+  readonly commitIndex: number;
+  /** By id, those that elect anew. */
+  readonly clusters: readonly string[];
+}
+
+/**
+ * @param clusterId not used before in this federation
+ * @param at the present time, RFC 3339
+ * @throws DirectoryLockedError while the peer runs, LogDamagedError
+ */
+export async function recoverGateway(config: GatewayConfig, clusterId: string, at: string): Promise<GatewayRecovery> {
+  const federation = new Federation();
+  const { lastIndex, commitIndex } = await recover({
+    id: config.peer.id,
+    directory: config.dataDirectory,
+    clusterId,
+    kinds: ANNOUNCED_KINDS,
+    stateMachine: {
+      apply: ({ data }) => federation.apply(decodeEntry(data)),
+      snapshot: () => federation.snapshot(),
+      restore: (data) => federation.restore(data),
+    },
+    entries: [encodeEntry({ at, kind: 'federation.recovered', epochs: EPOCHS_AHEAD })],
+  });
+  const clusters = federation.clusters().filter(({ epoch }) => epoch > 0);
+  return { clusterId, lastIndex, commitIndex, clusters: clusters.map(({ id }) => id) };
+}

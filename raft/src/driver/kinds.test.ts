@@ -1,0 +1,62 @@
+import test from 'ava';
+import { KindNotAnnouncedError, ProposalRefusedError, UnknownKindError } from '../errors.ts';
+import { MemoryNetwork } from '../transport/memory.ts';
+import { leaderOf, openPeer, type TestPeer, temporaryDirectory, until } from './cluster-for-tests.ts';
+
+const addresses = [1, 2, 3, 4].map((id) => ({ id, address: '' }));
+
+test('a new kind of entry is refused until the last member announced it, and stays enabled', async (t) => {
+  const [network, directory] = [new MemoryNetwork(), await temporaryDirectory()];
+  const open = (id: number, kinds: string[]): Promise<TestPeer> => {
+    const place = { directory: `${directory}/${id}`, transport: network.transport() };
+    return openPeer(id, { ...place, peers: addresses, voters: [1, 2, 3], kinds, snapshotEveryEntries: 10 });
+  };
+  const peers = [await open(1, ['new']), await open(2, ['new']), await open(3, [])];
+  const old = peers[2] as TestPeer;
+  const leader = async () => {
+    const found = await leaderOf(peers);
+    if (found === old) await old.raft.transferLeadership();
+    return leaderOf(peers.filter((peer) => peer !== old));
+  };
+  const propose = async () => (await leader()).raft.propose(Buffer.from('new'), { kind: 'new' });
+  const announced = async () => {
+    // Those who can have said so; who cannot stays.
+    let lacking: readonly number[] = [];
+    for (; lacking.join() !== '3'; await new Promise((resolve) => setTimeout(resolve, 20))) {
+      const error = await t.throwsAsync(propose(), { instanceOf: KindNotAnnouncedError });
+      lacking = error?.peers ?? [];
+      if (!lacking.includes(3)) break;
+    }
+    return lacking;
+  };
+
+  t.deepEqual(await announced(), [3]);
+  await t.throwsAsync((await leader()).raft.propose(Buffer.from('x'), { kind: 'other' }), {
+    instanceOf: ProposalRefusedError,
+  });
+  t.deepEqual((await leader()).journal.commands, []);
+
+  await old.raft.close();
+  peers[2] = await open(3, ['new']);
+  for (let isDone = false; !isDone; await new Promise((resolve) => setTimeout(resolve, 20))) {
+    isDone = await propose().then(
+      () => true,
+      (error) => {
+        if (!(error instanceof KindNotAnnouncedError)) throw error;
+        return false;
+      },
+    );
+  }
+
+  // From now on nobody who cannot apply it becomes a member, or comes back; and who is away is in nobody's way.
+  const fourth = await open(4, []);
+  const { raft } = await leader();
+  await t.throwsAsync(raft.changeMembership({ voters: [1, 2, 3, 4] }), { instanceOf: KindNotAnnouncedError });
+  for (let at = 0; at < 20; at += 1) await (await leader()).raft.propose(Buffer.from(`${at}`));
+  const third = peers[2] as TestPeer;
+  await until(() => third.raft.status().snapshotIndex > 0, 'the third took a snapshot');
+  await third.raft.close();
+  await t.throwsAsync(open(3, []), { instanceOf: UnknownKindError });
+  await t.notThrowsAsync((await leaderOf(peers)).raft.propose(Buffer.from('new'), { kind: 'new' }));
+  for (const peer of [...peers, fourth]) await peer.raft.close();
+});

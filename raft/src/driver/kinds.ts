@@ -1,0 +1,92 @@
+// New kinds of entries in a cluster that is upgraded peer by peer. Each peer says again and again which kinds it can
+// apply; the first proposal of a kind is preceded by an entry that enables it, which the leader makes only when every
+// member has said so. Enabled is for ever, so that a member that is gone, or a new leader that has not heard of it yet,
+// stands in nobody's way; and who cannot apply what is enabled does not become a member.
+import type { ConfState, Entry, Message } from '../core/messages.ts';
+import { makeMessage } from '../core/messages.ts';
+import { KindNotAnnouncedError, ProposalRefusedError } from '../errors.ts';
+import { encodeWrapped } from './wrapped.ts';
+
+/** The driver's own. */
+export const sessionsKind = 'raft.sessions';
+/** Kinds of one peer. */
+export const maxKinds = 1_000;
+
+export function ownKinds(kinds: readonly string[] = []): ReadonlySet<string> {
+  return new Set([sessionsKind, ...kinds]);
+}
+
+export class Kinds {
+  readonly #id: number;
+  readonly #own: ReadonlySet<string>;
+  readonly #enabled: ReadonlySet<string>;
+  readonly #announced = new Map<number, ReadonlySet<string>>();
+  /** Those whose enabling is on its way, in this term. */
+  readonly #enabling = new Set<string>();
+
+  constructor(id: number, own: ReadonlySet<string>, enabled: ReadonlySet<string>) {
+    this.#id = id;
+    this.#own = own;
+    this.#enabled = enabled;
+  }
+
+  /** What tells the others. */
+  hello(to: number): Message {
+    return makeMessage('MsgHello', to, { from: this.#id, context: JSON.stringify([...this.#own]) });
+  }
+
+  heard({ from, context }: Message): void {
+    const kinds = parseKinds(context);
+    if (kinds !== undefined) this.#announced.set(from, new Set(kinds));
+  }
+
+  /** Whether every member can apply it, as far as this peer's log says. */
+  isEnabled(kind: string): boolean {
+    return this.#enabled.has(kind);
+  }
+
+  /**
+   * What must be proposed before the first entry of this kind; undefined when nothing.
+   * Throws KindNotAnnouncedError, and ProposalRefusedError for a kind that this peer cannot apply itself.
+   */
+  prepare(kind: string, members: ConfState): Pick<Entry, 'type' | 'data'> | undefined {
+    if (this.#enabled.has(kind) || this.#enabling.has(kind)) return undefined;
+    if (!this.#own.has(kind)) throw new ProposalRefusedError(`This peer cannot apply entries of the kind ${kind}.`);
+    const lacking = allOf(members).filter((id) => id !== this.#id && this.#announced.get(id)?.has(kind) !== true);
+    if (lacking.length > 0) throw new KindNotAnnouncedError(kind, lacking);
+    this.#enabling.add(kind);
+    return encodeWrapped({ type: 'kinds-enable', kinds: [kind] });
+  }
+
+  /** Enabling it came to nothing, or is done. */
+  settled(kind: string): void {
+    this.#enabling.delete(kind);
+  }
+
+  lostLeadership(): void {
+    this.#enabling.clear();
+  }
+
+  /** Throws KindNotAnnouncedError when one of these, not yet a member, cannot apply what is enabled. */
+  demandOf(newcomers: readonly number[]): void {
+    for (const kind of [...this.#enabled, ...this.#enabling]) {
+      const lacking = newcomers.filter((id) => id !== this.#id && this.#announced.get(id)?.has(kind) !== true);
+      if (lacking.length > 0) throw new KindNotAnnouncedError(kind, lacking);
+    }
+  }
+}
+
+export function allOf({ voters, votersOutgoing, learners, learnersNext }: ConfState): number[] {
+  return [...new Set([...voters, ...votersOutgoing, ...learners, ...learnersNext])].sort((a, b) => a - b);
+}
+
+/** Undefined for what no peer of any version says. */
+function parseKinds(context: string): string[] | undefined {
+  try {
+    const kinds: unknown = JSON.parse(context);
+    const isList = Array.isArray(kinds) && kinds.length <= maxKinds && kinds.every((kind) => typeof kind === 'string');
+    return isList ? kinds : undefined;
+  } catch {
+    return undefined;
+  }
+}
