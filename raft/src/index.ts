@@ -52,6 +52,7 @@ export type {
   RaftEvent,
   RaftOptions,
   RaftStatus,
+  RaftSummary,
   RaftTraceEvent,
   ReadIndexOptions,
   StateMachine,

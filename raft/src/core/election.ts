@@ -89,6 +89,9 @@ export function countVote(raft: RaftCore, message: Message): void {
     campaign(raft, '');
     return;
   }
+  // The others' votes may be enough, and still this peer must not lead before its own is on its disk: after a restart
+  // it would not know the term, could win it a second time, and put other entries in the places of its first ones.
+  if (raft.votes.get(raft.id) !== true) return;
   raft.becomeLeader();
   broadcastAppend(raft);
 }

@@ -1,43 +1,11 @@
-// Bugs that other implementations of Raft had, named by where they were reported. Each would be seen here.
+// Bugs that other implementations of Raft had, named by where they were reported. Each would be seen here. More are in
+// `known-log-bugs.test.ts`; `raft/known-bugs.md` has all of them, also those that nothing here can have.
 import test from 'ava';
-import { type Entry, type Message, type MessageContent, type MessageType, makeMessage } from './messages.ts';
-import type { CoreConfig } from './raft.ts';
-import { seeded, testLimits, World } from './world-for-tests.ts';
-
-const plain = { preVote: false, checkQuorum: false };
-
-function world(voterCount: number, overrides: Partial<CoreConfig> = plain): World {
-  return new World(voterCount, seeded(1), overrides);
-}
-
-function entries(...terms: number[]): Entry[] {
-  return terms.map((term, at) => ({ index: at + 1, term, data: Buffer.from(`${at + 1}`) }));
-}
-
-function withDisk(place: World, id: number, term: number, log: Entry[]): void {
-  const { disk } = place.peer(id);
-  disk.hardState = { term, vote: 0, commit: 0 };
-  disk.entries = log;
-  place.restart(id);
-}
-
-/** Speaks to a peer as another one and returns what it answers. */
-function say(place: World, type: MessageType, to: number, content: MessageContent): Message[] {
-  place.network = [];
-  place.deliver(makeMessage(type, to, content));
-  place.settle(to);
-  return place.network.splice(0);
-}
-
-const without =
-  (...ids: number[]) =>
-  ({ from, to }: Message) =>
-    !ids.includes(from) && !ids.includes(to);
+import { type Message, makeMessage } from './messages.ts';
+import { add, entries, learn, plain, remove, say, withDisk, without, world } from './scenarios-for-tests.ts';
+import { testLimits } from './world-for-tests.ts';
 
 const joint = { transition: 'auto' } as const;
-const add = (nodeId: number) => ({ type: 'AddNode', nodeId }) as const;
-const learn = (nodeId: number) => ({ type: 'AddLearnerNode', nodeId }) as const;
-const remove = (nodeId: number) => ({ type: 'RemoveNode', nodeId }) as const;
 
 test('etcd#7625: who has not applied a committed change of membership does not campaign', (t) => {
   const place = world(3);
@@ -257,6 +225,26 @@ test('etcd#10563: removing the leader of two leaves a cluster of one that works'
   place.run();
 
   t.is(place.peer(2).node.status().commit, place.peer(2).node.status().lastIndex);
+});
+
+test('etcd#10563: a leader that is being removed leaves nobody with more of the log than who remains', (t) => {
+  const place = world(3, { ...plain, stepDownOnRemoval: true });
+  place.elect(1);
+  place.change(1, { transition: 'joint-implicit', changes: [remove(1), remove(3)] });
+  const acknowledgesLeaving = ({ from, type, index }: Message) => from === 2 && type === 'MsgAppResp' && index >= 3;
+  place.run((message) => !acknowledgesLeaving(message));
+  t.deepEqual(place.peer(1).node.status().confState.votersOutgoing, [1, 2, 3]);
+
+  // Peer 2 has the entry that leaves it the only voter. What came after that one would be at peers 1 and 3 alone.
+  place.propose(1, 'after that');
+  place.run((message) => message.to !== 2);
+  place.deliver(makeMessage('MsgAppResp', 1, { from: 2, term: 1, index: 3 }));
+  place.run((message) => message.to !== 2);
+  place.crash(1);
+  place.ticks(60);
+
+  t.deepEqual(place.confState.voters, [2]);
+  t.is(place.leaders()[0]?.id, 2);
 });
 
 test('openraft#1808: the membership is that of the snapshot that was installed', (t) => {

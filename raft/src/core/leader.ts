@@ -12,7 +12,7 @@ import { continueTransfer, receiveTransfer } from './transfer.ts';
 export function stepLeader(raft: RaftCore, message: Message): StepRefusal | undefined {
   switch (message.type) {
     case 'MsgBeat':
-      if (raft.config.readOnly === 'lease-based') raft.readOnly.open(raft.ticks);
+      if (raft.config.readOnly === 'lease-based') raft.readOnly.open(raft.ageTicks);
       broadcastHeartbeat(raft);
       return undefined;
     case 'MsgCheckQuorum':

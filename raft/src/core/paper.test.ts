@@ -1,34 +1,8 @@
 // One test per claim of the paper and of the thesis (the sections are in the titles). Peers talk through `World`, or a
 // single peer is spoken to by hand.
 import test from 'ava';
-import { type Entry, type Message, type MessageContent, type MessageType, makeMessage } from './messages.ts';
-import { seeded, World } from './world-for-tests.ts';
-
-const plain = { preVote: false, checkQuorum: false };
-
-function world(voterCount: number, overrides = {}): World {
-  return new World(voterCount, seeded(1), overrides);
-}
-
-function entries(...terms: number[]): Entry[] {
-  return terms.map((term, at) => ({ index: at + 1, term, data: Buffer.from(`${at + 1}`) }));
-}
-
-/** Starts a peer from this disk. */
-function withDisk(place: World, id: number, term: number, log: Entry[]): void {
-  const { disk } = place.peer(id);
-  disk.hardState = { term, vote: 0, commit: 0 };
-  disk.entries = log;
-  place.restart(id);
-}
-
-/** Speaks to a peer as another one and returns what it answers. */
-function say(place: World, type: MessageType, to: number, content: MessageContent): Message[] {
-  place.network = [];
-  place.deliver(makeMessage(type, to, content));
-  place.settle(to);
-  return place.network.splice(0);
-}
+import { type Message, makeMessage } from './messages.ts';
+import { entries, plain, say, withDisk, world } from './scenarios-for-tests.ts';
 
 test('§5.1: a peer that hears of a later term follows it, a leader included', (t) => {
   const place = world(3, plain);
@@ -182,7 +156,7 @@ test('§5.4.1: a candidate whose log is behind gets no vote', (t) => {
   );
 });
 
-test('§5.4.2: figure 8: an entry of an earlier term is not committed by counting', (t) => {
+test('§5.4.2: figure 8 (logcabin#44): an entry of an earlier term is not committed by counting', (t) => {
   // (c) of the figure: peer 1 leads term 4 and has copied its entry of term 2 to a majority, but none of term 4.
   const place = world(5, plain);
   withDisk(place, 1, 3, entries(1, 2));
@@ -272,7 +246,7 @@ test('§8: a read asked at a follower is confirmed by the leader', (t) => {
 });
 
 test('thesis §9.6: with pre-vote, a peer that was cut off does not disturb the leader when it comes back', (t) => {
-  const place = world(3);
+  const place = world(3, {});
   place.elect(1);
   const term = place.peer(1).node.status().term;
 
@@ -286,7 +260,7 @@ test('thesis §9.6: with pre-vote, a peer that was cut off does not disturb the 
 });
 
 test('thesis §6.2: with check-quorum, a leader that no majority answers steps down', (t) => {
-  const place = world(3);
+  const place = world(3, {});
   place.elect(1);
 
   place.ticks(25, ({ to, from }) => to !== 1 && from !== 1);
@@ -307,7 +281,7 @@ test('thesis §4.2.3: who hears its leader neither votes nor enters the later te
 });
 
 test('thesis §10.2.1: a leader counts itself only when its own disk has the entry, also when it is alone', (t) => {
-  const place = world(1);
+  const place = world(1, {});
   place.elect(1);
   place.propose(1, 'a');
 

@@ -12,7 +12,7 @@ type Content = Pick<Entry, 'type' | 'data'>;
 export function propose(raft: RaftCore, proposed: readonly Content[]): StepRefusal | undefined {
   assert(proposed.length > 0, 'a proposal has entries');
   // Who was removed while it leads accepts nothing new; nor does who is handing over, or it would never be done.
-  if (!raft.progress.has(raft.id) || raft.leadTransferee !== none) return 'proposal-dropped';
+  if (!raft.progress.has(raft.id) || raft.leadTransferee !== none || isLeaving(raft)) return 'proposal-dropped';
   const pendingBefore = raft.pendingConfIndex;
   const entries = proposed.map((entry, at) => checked(raft, entry, raft.log.lastIndex + at + 1));
   if (!raft.appendEntries(entries)) {
@@ -23,12 +23,21 @@ export function propose(raft: RaftCore, proposed: readonly Content[]): StepRefus
   return undefined;
 }
 
+/**
+ * Whether this leader is not among the next voters, and the log may hold already what leaves the joint configuration.
+ * Whoever applies that and does not vote any more can never be elected; if others had more of the log than the next
+ * voters, these would get no votes from them, and nobody could ever lead. So nothing comes after it.
+ */
+export function isLeaving({ configuration, id, pendingConfIndex, log }: RaftCore): boolean {
+  return isJoint(configuration) && !configuration.incoming.has(id) && pendingConfIndex > log.applied;
+}
+
 function checked(raft: RaftCore, entry: Content, index: number): Content {
   const change = decodeConfChange(entry);
   if (change === undefined) return entry;
-  const isLeaving = asV2(change).changes.length === 0;
+  const leaves = asV2(change).changes.length === 0;
   const isPending = raft.pendingConfIndex > raft.log.applied;
-  const isOutOfOrder = isPending || isJoint(raft.configuration) !== isLeaving;
+  const isOutOfOrder = isPending || isJoint(raft.configuration) !== leaves;
   if (isOutOfOrder && raft.config.disableConfChangeValidation !== true) return { data: new Uint8Array(0) };
   raft.pendingConfIndex = index;
   return entry;

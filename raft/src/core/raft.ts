@@ -58,8 +58,10 @@ export class RaftCore {
   readStates: ReadState[] = [];
   messages: Message[] = [];
   messagesAfterAppend: Message[] = [];
-  /** Ticks since the start; the measure of leases. */
+  /** Ticks that came since the start. */
   ticks = 0;
+  /** Ticks' time that passed since the start, if the caller measures it. */
+  measuredTicks: number | undefined;
   electionElapsed = 0;
   heartbeatElapsed = 0;
   randomizedElectionTicks: number;
@@ -103,6 +105,11 @@ export class RaftCore {
 
   get confState(): ConfState {
     return this.#confState;
+  }
+
+  /** The measure of leases. */
+  get ageTicks(): number {
+    return this.measuredTicks ?? this.ticks;
   }
 
   newProgress(): NewProgress {

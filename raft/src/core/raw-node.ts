@@ -19,6 +19,7 @@ import {
   type ReadState,
   type Snapshot,
 } from './messages.ts';
+import { isLeaving } from './proposing.ts';
 import { type CoreConfig, type CoreRecovery, RaftCore, type StepRefusal } from './raft.ts';
 import {
   type Ready,
@@ -40,7 +41,7 @@ export type Refusal = StepRefusal | 'local-message' | 'peer-not-found';
 
 export type ProposeResult =
   | { readonly isAccepted: true; readonly index: number; readonly term: number }
-  /** `forwarded`: it was sent to the leader, and whether it is appended there is not known. The others surely are not. */
+  /** `transferring`: another is to lead, soon. `forwarded`: it was sent to the leader, and whether it is appended there is not known. The others surely are not. */
   | {
       readonly isAccepted: false;
       readonly reason: 'not-leader' | 'too-much-uncommitted' | 'transferring' | 'forwarded';
@@ -62,6 +63,14 @@ export class RawNode {
 
   tick(): void {
     tick(this.#raft);
+  }
+
+  /**
+   * How many ticks' time has passed since the start. For a caller whose ticks come late or get lost, as a process's do
+   * that stands still: then leases are measured by this, and not by the ticks that came.
+   */
+  measureTime(ticks: number): void {
+    this.#raft.measuredTicks = ticks;
   }
 
   /** Takes a message from another peer, or from this peer's own storage. */
@@ -99,8 +108,7 @@ export class RawNode {
         ? { isAccepted: true, index, term: raft.term }
         : { isAccepted: false, reason: 'forwarded', lead };
     }
-    const isTransferring = raft.leadTransferee !== none;
-    const reason = isTransferring ? 'transferring' : 'too-much-uncommitted';
+    const reason = isLeaving(raft) || raft.leadTransferee !== none ? 'transferring' : 'too-much-uncommitted';
     return { isAccepted: false, reason: role === 'leader' && raft.progress.has(raft.id) ? reason : 'not-leader', lead };
   }
 

@@ -13,7 +13,7 @@ export function receiveReadIndex(raft: RaftCore, message: Message): void {
     answerRead(raft, message, raft.log.committed);
     return;
   }
-  raft.readOnly.add(message, raft.log.committed, raft.ticks);
+  raft.readOnly.add(message, raft.log.committed, raft.ageTicks);
   broadcastHeartbeat(raft);
 }
 
@@ -31,7 +31,7 @@ function isAlone({ configuration, id }: RaftCore): boolean {
 function holdsLease(raft: RaftCore): boolean {
   if (raft.config.readOnly !== 'lease-based' || raft.hasHandedOver) return false;
   const leaseTicks = Math.floor(raft.config.electionTicks * 0.9) - 1;
-  return raft.ticks - raft.readOnly.leaseStart < leaseTicks;
+  return raft.ageTicks - raft.readOnly.leaseStart < leaseTicks;
 }
 
 export function acknowledgeRead(raft: RaftCore, message: Message): void {

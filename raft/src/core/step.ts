@@ -55,9 +55,9 @@ function acceptLaterTerm(raft: RaftCore, message: Message): boolean {
   return true;
 }
 
-function isInLease({ config, lead, ticks, term, electionElapsed }: RaftCore): boolean {
+function isInLease({ config, lead, ageTicks, term, electionElapsed }: RaftCore): boolean {
   // A peer that has just started does not know whether it promised a leader to wait.
-  const mayHavePromised = config.readOnly === 'lease-based' && term > 0 && ticks < config.electionTicks;
+  const mayHavePromised = config.readOnly === 'lease-based' && term > 0 && ageTicks < config.electionTicks;
   return config.checkQuorum && (lead !== none || mayHavePromised) && electionElapsed < config.electionTicks;
 }
 

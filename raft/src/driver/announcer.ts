@@ -1,12 +1,20 @@
-import type { RaftOptions, RaftStatus } from './options.ts';
+import type { RaftOptions, RaftStatus, RaftSummary } from './options.ts';
+
+/** Who is watched. */
+export interface Announced {
+  summary(): RaftSummary;
+  status(): RaftStatus;
+}
 
 /** Tells those who listen when what they act upon has changed; indexes alone are no news. */
 export class Announcer {
   readonly #listeners = new Set<(status: RaftStatus) => void>();
-  #last: RaftStatus;
+  readonly #peer: Announced;
+  #last: RaftSummary;
 
-  constructor(first: RaftStatus, log: RaftOptions['log']) {
-    this.#last = first;
+  constructor(peer: Announced, log: RaftOptions['log']) {
+    this.#peer = peer;
+    this.#last = peer.summary();
     if (log !== undefined) this.add((status) => log({ type: 'status', status }));
   }
 
@@ -15,7 +23,8 @@ export class Announcer {
     return () => this.#listeners.delete(listener);
   }
 
-  announce(now: RaftStatus): void {
+  announce(): void {
+    const now = this.#peer.summary();
     const before = this.#last;
     const isSame =
       now.term === before.term &&
@@ -24,6 +33,8 @@ export class Announcer {
       now.isEstablishedLeader === before.isEstablishedLeader;
     if (isSame) return;
     this.#last = now;
-    for (const listener of this.#listeners) listener(now);
+    if (this.#listeners.size === 0) return;
+    const whole = this.#peer.status();
+    for (const listener of this.#listeners) listener(whole);
   }
 }

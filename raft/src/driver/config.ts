@@ -57,6 +57,7 @@ export function coreConfig(options: RaftOptions, snapshotSource: () => Snapshot 
     snapshotRetryTicks: electionTicks * snapshotRetryElections,
     preVote: true,
     checkQuorum: true,
+    readOnly: options.leaseReads === true ? 'lease-based' : 'safe',
     // Its callers are to know whether a proposal was appended.
     disableProposalForwarding: true,
     stepDownOnRemoval: true,

@@ -5,6 +5,7 @@ import type { ConfState, Entry } from '../core/messages.ts';
 import type { CoreStatus, RawNode } from '../core/raw-node.ts';
 import { ProposalRefusedError, ProposalUnknownError } from '../errors.ts';
 import type { PeerAddress } from '../transport/transport.ts';
+import type { RaftOptions } from './options.ts';
 import { refusal } from './proposals.ts';
 import { Waits } from './waits.ts';
 
@@ -30,16 +31,11 @@ export class Members {
   /** Changes that were applied while somebody waits for one, as `index/term`. */
   readonly #applied = new Set<string>();
 
-  constructor(
-    core: RawNode,
-    peers: readonly PeerAddress[],
-    appliedIndex: () => number,
-    changed: (membership: ConfState) => void,
-  ) {
+  constructor(core: RawNode, { peers, trace }: RaftOptions, appliedIndex: () => number) {
     this.#core = core;
     this.#peers = peers;
     this.#appliedIndex = appliedIndex;
-    this.#changed = changed;
+    this.#changed = (membership) => trace?.({ type: 'membership', membership });
     this.confState = core.status().confState;
   }
 

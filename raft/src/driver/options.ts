@@ -79,6 +79,12 @@ export interface RaftOptions {
   readonly heartbeatTicks?: number;
   /** Default 10. The timeout is drawn anew each time from [electionTicks, 2 * electionTicks). */
   readonly electionTicks?: number;
+  /**
+   * Default false: a majority confirms each linearizable read. True: the leader answers alone for a little less than an
+   * election timeout after a majority answered it. That trusts all peers' clocks to run equally fast within a tenth,
+   * also while their processes stand still; the same on every peer.
+   */
+  readonly leaseReads?: boolean;
   /** Default 10,000. */
   readonly snapshotEveryEntries?: number;
   /** Default 1,000. Entries kept in memory behind a snapshot, for peers that are only a little behind. */
@@ -101,7 +107,8 @@ export interface RaftOptions {
   readonly onFatal: (error: Error) => void;
 }
 
-export interface RaftStatus {
+/** What a peer says of itself; cheap to ask. */
+export interface RaftSummary {
   readonly id: number;
   readonly term: number;
   readonly role: Role;
@@ -118,6 +125,9 @@ export interface RaftStatus {
   readonly diskSpace: DiskSpace;
   /** Who takes part, as of the last applied entry. */
   readonly membership: ConfState;
+}
+
+export interface RaftStatus extends RaftSummary {
   /** Only on the leader: what it knows of each peer, by id. */
   readonly peers?: ReadonlyMap<number, PeerProgress>;
 }

@@ -6,7 +6,7 @@ import type { ProposeResult } from '../core/raw-node.ts';
 import { ClosedError, NotLeaderError, ProposalRefusedError, ProposalUnknownError } from '../errors.ts';
 import type { Applied } from './options.ts';
 
-export interface Proposal {
+interface Proposal {
   readonly entry: Pick<Entry, 'type' | 'data'>;
   readonly deadlineMs: number;
   readonly resolve: (applied: Applied) => void;
@@ -30,17 +30,29 @@ export class Proposals {
     return this.#queue.length + this.#appended.size;
   }
 
-  add(proposal: Proposal): void {
-    this.#queue.push(proposal);
+  /** Resolves when it is applied. */
+  add(entry: Proposal['entry'], deadlineMs: number): Promise<Applied> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ entry, deadlineMs, resolve, reject });
+    });
   }
 
-  takeQueued(): Proposal[] {
+  /** Gives what is queued to the log, in groups of at most so many bytes. */
+  append(maxBytes: number, propose: (entries: Proposal['entry'][]) => ProposeResult): void {
+    for (const group of groupsOf(this.#takeQueued(), maxBytes)) {
+      const answer = propose(group.map(({ entry }) => entry));
+      if (answer.isAccepted) this.#appendedFrom(answer.index, answer.term, group);
+      else for (const { reject } of group) reject(refusal(answer));
+    }
+  }
+
+  #takeQueued(): Proposal[] {
     const queued = this.#queue;
     this.#queue = [];
     return queued;
   }
 
-  appended(proposals: readonly Proposal[], firstIndex: number, term: number): void {
+  #appendedFrom(firstIndex: number, term: number, proposals: readonly Proposal[]): void {
     proposals.forEach((proposal, at) => {
       this.#appended.set(firstIndex + at, { term, proposal });
     });
@@ -56,7 +68,7 @@ export class Proposals {
 
   /** This peer does not lead in `term`: what it appended before is in others' hands. */
   lostLeadership(leaderId: number | undefined): void {
-    for (const proposal of this.takeQueued()) proposal.reject(new NotLeaderError(leaderId));
+    for (const proposal of this.#takeQueued()) proposal.reject(new NotLeaderError(leaderId));
     this.#rejectAppended('leadership was lost');
   }
 
@@ -72,7 +84,7 @@ export class Proposals {
   }
 
   close(cause?: Error): void {
-    for (const proposal of this.takeQueued()) proposal.reject(new ClosedError());
+    for (const proposal of this.#takeQueued()) proposal.reject(new ClosedError());
     this.#rejectAppended('this peer was closed', cause);
   }
 
@@ -85,7 +97,7 @@ export class Proposals {
 }
 
 /** Together no group has more than `maxBytes`, unless its only member has. */
-export function groupsOf(proposals: readonly Proposal[], maxBytes: number): Proposal[][] {
+function groupsOf(proposals: readonly Proposal[], maxBytes: number): Proposal[][] {
   const groups: Proposal[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const proposal of proposals) {

@@ -9,9 +9,9 @@ import {
 } from '../errors.ts';
 import { type Disk, realDisk } from '../storage/disk.ts';
 import { MemoryNetwork } from '../transport/memory.ts';
-import type { Clock } from './clock.ts';
 import { leaderOf, openPeer, type TestPeer, temporaryDirectory, until } from './cluster-for-tests.ts';
 import { maxProposalBytes } from './config.ts';
+import { ManualClock } from './manual-clock-for-tests.ts';
 import type { RaftOptions, RaftStatus } from './options.ts';
 
 async function openThree(network: MemoryNetwork, directory: string, options: Partial<RaftOptions> = {}) {
@@ -62,31 +62,6 @@ test('a cluster of one leads, commits, and has everything after a restart', asyn
   t.deepEqual(after.journal.commands, ['a']);
   await after.raft.close();
 });
-
-/** Time that passes when the test says so. */
-class ManualClock implements Clock {
-  #nowMs = 0;
-  #callback: (() => void) | undefined;
-
-  now(): number {
-    return this.#nowMs;
-  }
-
-  setInterval(callback: () => void): unknown {
-    this.#callback = callback;
-    return undefined;
-  }
-
-  clearInterval(): void {
-    this.#callback = undefined;
-  }
-
-  /** One call of the interval, after so long. */
-  tick(ms: number): void {
-    this.#nowMs += ms;
-    this.#callback?.();
-  }
-}
 
 test('a follower whose process stood still waits a whole election timeout before it campaigns', async (t) => {
   const clock = new ManualClock();

@@ -18,14 +18,15 @@ import type {
   ProposeOptions,
   RaftOptions,
   RaftStatus,
+  RaftSummary,
   ReadIndexOptions,
 } from './options.ts';
 import { checkData, OwnEntries } from './own-entries.ts';
-import { groupsOf, Proposals, refusal } from './proposals.ts';
+import { Proposals } from './proposals.ts';
 import { Reads } from './reads.ts';
 import type { LogEntry, Session } from './sessions.ts';
 import { Snapshots } from './snapshots.ts';
-import { statusOf } from './status.ts';
+import { summaryOf } from './status.ts';
 import { Ticker } from './ticker.ts';
 import { Turns } from './turns.ts';
 
@@ -54,12 +55,7 @@ export class Raft {
     this.#applying = new Applying(replicated, this.#proposals, recovered.snapshot?.metadata);
     this.#core = makeCore(options, recovered, () => this.#snapshots.newest);
     this.#reads = new Reads(options.id, options.random);
-    this.#members = new Members(
-      this.#core,
-      options.peers,
-      () => this.#applying.index,
-      (membership) => options.trace?.({ type: 'membership', membership }),
-    );
+    this.#members = new Members(this.#core, options, () => this.#applying.index);
     this.#snapshots = new Snapshots(
       {
         ...{ options, log, replicated },
@@ -99,7 +95,7 @@ export class Raft {
         this.#guarded(() => this.#fullDisk.tickSlowly());
       },
     });
-    this.#announcer = new Announcer(this.status(), options.log);
+    this.#announcer = new Announcer(this, options.log);
   }
 
   /**
@@ -167,10 +163,8 @@ export class Raft {
     if (this.#fullDisk.isFull) throw this.#fullDisk.refusal();
     if (this.#proposals.count >= maxWaiting) throw new ProposalRefusedError('Too many proposals wait.');
     if (kind !== undefined) this.#ownEntries.enable(kind);
-    return new Promise((resolve, reject) => {
-      this.#proposals.add({ entry, deadlineMs: this.#deadline(timeoutMs), resolve, reject });
-      this.#turns.wake();
-    });
+    this.#turns.wake();
+    return this.#proposals.add(entry, this.#deadline(timeoutMs));
   }
 
   /**
@@ -181,10 +175,8 @@ export class Raft {
     if (this.#isClosed) return Promise.reject(new ClosedError());
     this.#metrics.count('reads');
     if (this.#reads.count >= maxWaiting) return Promise.reject(new NoLeaderError());
-    return new Promise((resolve, reject) => {
-      this.#reads.add({ deadlineMs: this.#options.clock.now() + timeoutMs, resolve, reject });
-      this.#turns.wake();
-    });
+    this.#turns.wake();
+    return this.#reads.add(this.#deadline(timeoutMs));
   }
 
   /**
@@ -223,7 +215,13 @@ export class Raft {
   }
 
   status(): RaftStatus {
-    return statusOf(this.#core.status(), {
+    const summary = this.summary();
+    return summary.role === 'leader' ? { ...summary, peers: this.#core.status().progress } : summary;
+  }
+
+  /** `status()` without what a leader knows of the others. */
+  summary(): RaftSummary {
+    return summaryOf(this.#core.basicStatus(), {
       appliedIndex: this.#applying.index,
       appliedTerm: this.#applying.term,
       snapshotIndex: this.#snapshots.index,
@@ -295,6 +293,7 @@ export class Raft {
   #receive(message: Message): void {
     this.#guarded(() => {
       this.#metrics.received(message);
+      this.#ticker.measure(this.#core);
       this.#options.trace?.({ type: 'received', message });
       if (message.type === 'MsgHello') this.#ownEntries.hear(message);
       else if (message.type === 'MsgProp') this.#ownEntries.receiveForwarded(message);
@@ -303,6 +302,7 @@ export class Raft {
   }
 
   #tick(nowMs: number, lateMs: number): void {
+    this.#ticker.measure(this.#core);
     if (lateMs > 0) {
       // The leader's heartbeats may lie unread in the sockets; that we heard nothing is our own fault.
       this.#core.restartElectionTimer();
@@ -329,9 +329,8 @@ export class Raft {
 
   /** Whether a turn can lead to anything; a read without a leader waits for one. */
   #hasWork(): boolean {
-    if (this.#isClosed) return false;
-    if (this.#proposals.hasQueued || this.#core.hasReady()) return true;
-    return this.#reads.hasWaiting && this.#core.basicStatus().lead > 0;
+    const canAsk = this.#reads.hasWaiting && this.#core.basicStatus().lead > 0;
+    return !this.#isClosed && (canAsk || this.#proposals.hasQueued || this.#core.hasReady());
   }
 
   async #turn(): Promise<void> {
@@ -343,11 +342,8 @@ export class Raft {
   }
 
   #feed(): void {
-    for (const group of groupsOf(this.#proposals.takeQueued(), maxProposalBytes)) {
-      const answer = this.#core.proposeEntries(group.map(({ entry }) => entry));
-      if (answer.isAccepted) this.#proposals.appended(group, answer.index, answer.term);
-      else for (const { reject } of group) reject(refusal(answer));
-    }
+    this.#proposals.append(maxProposalBytes, (entries) => this.#core.proposeEntries(entries));
+    this.#ticker.measure(this.#core);
     if (this.#reads.hasWaiting && this.#core.basicStatus().lead > 0) this.#core.readIndex(this.#reads.beginRound());
   }
 
@@ -365,10 +361,11 @@ export class Raft {
     // A fatal error during the wait has stopped this peer: what it did not make durable, it must not confirm.
     if (this.#isClosed) return;
     this.#send(ready.messagesAfterAppend);
+    this.#ticker.measure(this.#core);
     this.#core.advance();
     this.#reads.applied(this.#applying.index);
     this.#members.look(this.#options.clock.now());
-    this.#announcer.announce(this.status());
+    this.#announcer.announce();
     const { confState } = this.#members;
     this.#snapshots.maybeTake({ index: this.#applying.index, term: this.#applying.term, confState });
   }
@@ -395,6 +392,6 @@ export class Raft {
     this.#ownEntries.leadershipChanged(role === 'leader');
     this.#reads.retryAll();
     // Who acts as the leader must hear at once that it is none, and not after a slow disk's write.
-    this.#announcer.announce(this.status());
+    this.#announcer.announce();
   }
 }

@@ -43,8 +43,11 @@ export class Reads {
     return this.#waiting.length + inRounds + this.#confirmed.reduce((sum, { readers }) => sum + readers.length, 0);
   }
 
-  add(reader: Reader): void {
-    this.#waiting.push(reader);
+  /** Resolves with the confirmed index, when that is applied. */
+  add(deadlineMs: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ deadlineMs, resolve, reject });
+    });
   }
 
   /** A name that was never drawn before, not even before a restart. */

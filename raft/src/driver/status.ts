@@ -1,7 +1,7 @@
 import type { ConfState } from '../core/messages.ts';
-import type { CoreStatus } from '../core/raw-node.ts';
+import type { BasicStatus } from '../core/raw-node.ts';
 import type { DiskSpace } from '../storage/log-options.ts';
-import type { RaftStatus } from './options.ts';
+import type { RaftSummary } from './options.ts';
 
 /** What the driver knows beside the core. */
 export interface DriverStatus {
@@ -13,19 +13,17 @@ export interface DriverStatus {
   readonly membership: ConfState;
 }
 
-export function statusOf(core: CoreStatus, driver: DriverStatus): RaftStatus {
+export function summaryOf(core: BasicStatus, driver: DriverStatus): RaftSummary {
   const { appliedTerm, ...rest } = driver;
-  const isLeader = core.role === 'leader';
   return {
     id: core.id,
     term: core.term,
     role: core.role,
     ...(core.lead > 0 ? { leaderId: core.lead } : {}),
-    isEstablishedLeader: isLeader && appliedTerm === core.term,
+    isEstablishedLeader: core.role === 'leader' && appliedTerm === core.term,
     commitIndex: core.commit,
     firstIndex: core.firstIndex,
     lastIndex: core.lastIndex,
     ...rest,
-    ...(isLeader ? { peers: core.progress } : {}),
   };
 }

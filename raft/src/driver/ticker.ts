@@ -1,5 +1,6 @@
 // Time, as the driver lives it: ticks, and once in an election timeout what need not happen more often. A tick that
 // comes much too late says that this process stood still.
+import type { RawNode } from '../core/raw-node.ts';
 import { defaults } from './config.ts';
 import type { RaftOptions } from './options.ts';
 
@@ -15,6 +16,7 @@ export class Ticker {
   readonly #tickMs: number;
   readonly #electionTicks: number;
   #timer: unknown;
+  readonly #startedMs: number;
   #lastMs: number;
   #ticks = 0;
 
@@ -23,7 +25,8 @@ export class Ticker {
     this.#host = host;
     this.#tickMs = options.tickMs ?? defaults.tickMs;
     this.#electionTicks = options.electionTicks ?? defaults.electionTicks;
-    this.#lastMs = options.clock.now();
+    this.#startedMs = options.clock.now();
+    this.#lastMs = this.#startedMs;
   }
 
   start(): void {
@@ -32,6 +35,11 @@ export class Ticker {
 
   stop(): void {
     this.#options.clock.clearInterval(this.#timer);
+  }
+
+  /** Before anything is answered under a lease: this process may have stood still since the last tick. */
+  measure(core: RawNode): void {
+    core.measureTime(Math.floor((this.#options.clock.now() - this.#startedMs) / this.#tickMs));
   }
 
   #tick(): void {

@@ -35,7 +35,8 @@ export class Client {
     this.#giveUp();
   }
 
-  #again(meanMs: number): void {
+  #again(usualMs: number): void {
+    const meanMs = this.#world.lured === undefined ? usualMs : usualMs / 3;
     this.#world.timeline.after(meanMs * this.#random.between(0.1, 1.9), () => {
       if (!this.#isStopped) this.#ask();
     });
@@ -45,7 +46,7 @@ export class Client {
     const { readShare, casShare, keyCount } = this.#world.habits;
     const key = `k${this.#random.below(keyCount)}`;
     const kind = this.#random.next();
-    if (kind < readShare) this.#read(key);
+    if (this.#isLured || kind < readShare) this.#read(key);
     else if (kind < readShare + casShare) {
       const from = this.#seen.get(key);
       this.#change(key, { type: 'cas', key, from: from ?? null, to: this.#world.nextValue() });
@@ -55,10 +56,17 @@ export class Client {
     }
   }
 
+  /** Whether it reads from the peer that clients are lured to. The others then write, elsewhere. */
+  get #isLured(): boolean {
+    return this.#world.lured !== undefined && this.#id % 2 === 1;
+  }
+
   #peer(isRead: boolean): PeerOfWorld {
-    const { peers } = this.#world;
+    const { peers, lured } = this.#world;
+    if (lured !== undefined && this.#isLured) return lured;
     const leader = peers.find(({ id }) => id === this.#leaderId);
-    return leader === undefined || this.#random.chance(isRead ? 0.5 : 0.1) ? this.#random.pick(peers) : leader;
+    const isBold = leader === undefined || leader === lured || this.#random.chance(isRead ? 0.5 : 0.1);
+    return isBold ? this.#random.pick(peers) : leader;
   }
 
   /** Ends the question once, by an answer, by an error or by time, and goes on. */
@@ -84,6 +92,10 @@ export class Client {
     return end;
   }
 
+  #patienceMs(): number {
+    return patienceMs * (this.#isLured ? 0.1 : this.#random.pick([0.1, 0.5]));
+  }
+
   #read(key: string): void {
     const world = this.#world;
     const peer = this.#peer(true);
@@ -91,12 +103,12 @@ export class Client {
     const end = this.#question({ type: 'read', key });
     const isThere = peer.deliver(() => {
       const { raft, machine } = peer;
-      raft?.readIndex({ timeoutMs: patienceMs / 2 }).then(
+      raft?.readIndex({ timeoutMs: this.#patienceMs() }).then(
         () => {
           const value = machine?.values.get(key);
           this.#seen.set(key, value);
           world.counts.linearizableReads += 1;
-          world.guard(() => world.invariants.read(peer, since, raft.status().appliedIndex));
+          world.guard(() => world.invariants.read(peer, since, raft.summary().appliedIndex));
           end({ type: 'read', value });
         },
         (error: Error) => this.#failed(error, end),
@@ -113,7 +125,7 @@ export class Client {
         : { type: 'cas', key, from: command.from ?? undefined, to: command.to };
     const end = this.#question(input);
     const isThere = peer.deliver(() => {
-      peer.raft?.propose(encodeCommand(command), { timeoutMs: patienceMs / 2 }).then(
+      peer.raft?.propose(encodeCommand(command), { timeoutMs: this.#patienceMs() }).then(
         (applied) => this.#applied(key, command, applied, end),
         (error: Error) => this.#failed(error, end),
       );

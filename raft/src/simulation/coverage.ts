@@ -20,6 +20,8 @@ const counters = [
   'partitions',
   'clogs',
   'pauses',
+  'membershipChanges',
+  'transfers',
   'messages',
   'messagesLost',
   'messagesRepeated',

@@ -29,12 +29,17 @@ export interface Habits {
 export function drawHabits(random: Random): Habits {
   const peerCount = random.pick([1, 3, 3, 3, 3, 3, 5, 5, 5, 7]);
   const isQuick = random.chance(0.7);
+  const leaseReads = random.chance(0.5);
+  // Leases trust clocks to run equally fast within a tenth.
+  const drift = leaseReads ? [0.96, 1.04] : [0.8, 1.25];
+  const clockRate = () => (random.chance(0.5) ? 1 : random.between(drift[0] ?? 1, drift[1] ?? 1));
   return {
     peerCount,
     settings: {
-      tickMs: random.pick([30, 50, 100]),
-      heartbeatTicks: random.pick([1, 1, 2]),
+      tickMs: random.pick([50, 100, 100]),
+      heartbeatTicks: random.pick([1, 2, 2]),
       electionTicks: random.pick([5, 8, 10]),
+      leaseReads,
       snapshotEveryEntries: random.pick([5, 10, 20, 50, 200]),
       trailingEntries: random.pick([0, 2, 5, 20]),
       segmentBytes: random.pick([300, 1_000, 4_096, 20_000]),
@@ -53,10 +58,10 @@ export function drawHabits(random: Random): Habits {
       writeMs: random.pick([0.02, 0.1, 1]),
       syncMs: random.pick([0.1, 1, 5, 20]),
     })),
-    clockRates: Array.from({ length: peerCount }, () => (random.chance(0.5) ? 1 : random.between(0.8, 1.25))),
-    clientCount: random.pick([2, 4, 6]),
+    clockRates: Array.from({ length: peerCount }, clockRate),
+    clientCount: random.pick([2, 3, 5]),
     keyCount: random.pick([1, 2, 4]),
-    thinkMs: isQuick ? random.pick([50, 100, 200]) : 500,
+    thinkMs: isQuick ? random.pick([100, 200, 400]) : 800,
     readShare: random.between(0.2, 0.6),
     casShare: random.between(0, 0.4),
     paddingBytes: random.pick([0, 0, 200, 3_000]),

@@ -1,7 +1,7 @@
 // What must hold in every history (figure 3 of the paper, and what the package promises beyond it). Everything is
 // judged from outside: from what peers send, write, apply and say of themselves.
-import type { Message } from '../core/messages.ts';
-import type { CommittedEntry, RaftStatus } from '../driver/options.ts';
+import type { ConfState, Entry, Message } from '../core/messages.ts';
+import type { CommittedEntry, RaftSummary } from '../driver/options.ts';
 import type { FrameContent } from '../storage/record.ts';
 import type { PromisedLog } from './promised-log.ts';
 
@@ -16,6 +16,14 @@ export interface WatchedPeer {
   /** Of the present process. */
   lastCommit: number;
   lastApplied: number;
+  /** What its process says of itself; undefined when there is none. */
+  readonly summary: RaftSummary | undefined;
+  /** As it was before the present event. */
+  lastMembership: ConfState | undefined;
+}
+
+function isMajority(voters: readonly number[], holders: readonly number[]): boolean {
+  return voters.length === 0 || voters.filter((id) => holders.includes(id)).length * 2 > voters.length;
 }
 
 interface Committed {
@@ -23,6 +31,7 @@ interface Committed {
   /** It was committed in this term or before. */
   readonly inTerm: number;
   readonly data: Uint8Array;
+  readonly isChange: boolean;
 }
 
 function demand(condition: boolean, what: () => string): asserts condition {
@@ -61,6 +70,14 @@ export class Invariants {
       this.#matches(peer.id, entry.index, entry.term, entry.data, previous);
       previous = entry.term;
     }
+    const last = entries.at(-1);
+    if (reset !== undefined || last === undefined) return;
+    // What the frame cuts off was never committed.
+    for (let index = last.index + 1; index <= peer.promised.lastIndex; index += 1) {
+      const committed = this.#committed[index];
+      const isLost = committed !== undefined && peer.promised.entry(index)?.term === committed.term;
+      demand(!isLost, () => `durability: peer ${peer.id} cuts off entry ${index}, which is committed`);
+    }
   }
 
   #matches(peer: number, index: number, term: number, data: Uint8Array, previousTerm: number | undefined): void {
@@ -78,6 +95,7 @@ export class Invariants {
   /** What leaves a peer is a promise, and its disk must be able to keep it. */
   sends(peer: WatchedPeer, message: Message): void {
     const { promised, id } = peer;
+    if (message.type === 'MsgVote' || message.type === 'MsgPreVote') this.#campaigns(peer);
     if (message.type === 'MsgVoteResp' && !message.reject) {
       const { term, vote } = promised.hardState;
       const isKept = term > message.term || (term === message.term && vote === message.to);
@@ -87,7 +105,9 @@ export class Invariants {
       this.#votes.set(key, given);
       demand(given === message.to, () => `peer ${id} votes for ${given} and for ${message.to} in term ${message.term}`);
     }
-    if (message.type === 'MsgAppResp' && !message.reject) {
+    // One of a term that has ended was given when the entry was in the log, and the votes since have heeded it, also if
+    // another has taken its place before it was durable.
+    if (message.type === 'MsgAppResp' && !message.reject && message.term >= promised.hardState.term) {
       demand(message.index <= promised.lastIndex, () => {
         return `peer ${id} acknowledges entry ${message.index}, but its disk ends at ${promised.lastIndex}`;
       });
@@ -107,10 +127,19 @@ export class Invariants {
     }
   }
 
+  /** Who knows that the members have changed counts no votes of those before. */
+  #campaigns({ id, summary }: WatchedPeer): void {
+    if (summary === undefined || !['candidate', 'pre-candidate'].includes(summary.role)) return;
+    for (let index = summary.appliedIndex + 1; index <= summary.commitIndex; index += 1) {
+      const isChange = this.#committed[index]?.isChange === true;
+      demand(!isChange, () => `peer ${id} campaigns among the members of before entry ${index}`);
+    }
+  }
+
   /** The state machine of a peer was given this entry. */
   applied(peer: WatchedPeer, entry: CommittedEntry, chain: number): void {
     this.#passesOver(peer, entry.index - 1);
-    this.#commits(peer, entry.index, entry.term, entry.data);
+    this.#commits(peer, entry);
     this.#chain(peer, entry.index, chain);
     peer.lastApplied = entry.index;
   }
@@ -126,7 +155,7 @@ export class Invariants {
     demand((known ?? chain) === chain, () => `state machine safety: peer ${peer.id} has another state at ${index}`);
   }
 
-  #commits(peer: WatchedPeer, index: number, term: number, data: Uint8Array): void {
+  #commits(peer: WatchedPeer, { index, term, data, type }: Entry): void {
     const known = this.#committed[index];
     const isSame = known === undefined || (known.term === term && Buffer.compare(known.data, data) === 0);
     demand(isSame, () => `state machine safety: peer ${peer.id} applies another entry ${index} (term ${term})`);
@@ -135,11 +164,22 @@ export class Invariants {
       () => `peer ${peer.id} applies entry ${index}, which its disk does not have`,
     );
     if (known !== undefined) return;
-    this.#committed[index] = { term, inTerm: this.#highestLeaderTerm, data };
-    const holders = this.#peers.filter(({ promised }) => promised.has(index, term));
-    demand(holders.length * 2 > this.#peers.length, () => {
-      return `durability: entry ${index} is applied, and only the disks of ${holders.map(({ id }) => id)} have it`;
+    const isChange = type === 'EntryConfChange' || type === 'EntryConfChangeV2';
+    this.#committed[index] = { term, inTerm: this.#highestLeaderTerm, data, isChange };
+    const holders = this.#peers.filter(({ promised }) => promised.has(index, term)).map(({ id }) => id);
+    demand(this.#isQuorum(holders), () => `durability: entry ${index} is applied, and only peers ${holders} have it`);
+  }
+
+  /** Whether these are a majority of any membership in use: who asks may not have applied the one that decided. */
+  #isQuorum(ids: readonly number[]): boolean {
+    const memberships = this.#peers.flatMap(({ summary, lastMembership }) => {
+      return [summary?.membership, lastMembership].filter((one) => one !== undefined);
     });
+    const isStarting = memberships.length === 0 && ids.length > 0;
+    return (
+      isStarting ||
+      memberships.some(({ voters, votersOutgoing }) => isMajority(voters, ids) && isMajority(votersOutgoing, ids))
+    );
   }
 
   /** What the state machine was not given says nothing to it. */
@@ -151,28 +191,38 @@ export class Invariants {
       demand(entry !== undefined, () => `peer ${peer.id} applies entry ${index}, which its disk does not have`);
       const isSilent = entry.data.length === 0 || (entry.type ?? 'EntryNormal') !== 'EntryNormal';
       demand(isSilent, () => `peer ${peer.id} passes over entry ${index} without applying it`);
-      this.#commits(peer, index, entry.term, entry.data);
+      this.#commits(peer, entry);
       peer.lastApplied = index;
     }
   }
 
   /** What a peer says of itself, after each event that touched it. */
-  check(peer: WatchedPeer, status: RaftStatus): void {
+  check(peer: WatchedPeer, status: RaftSummary): void {
     const { id } = peer;
     demand(status.commitIndex >= peer.lastCommit, () => `the commit index of peer ${id} went back`);
     demand(status.appliedIndex <= status.commitIndex, () => `peer ${id} applied what is not committed`);
     this.#passesOver(peer, status.appliedIndex);
     if (status.role === 'leader') this.#checkLeader(peer, status);
     peer.lastCommit = status.commitIndex;
+    peer.lastMembership = status.membership;
   }
 
-  #checkLeader(peer: WatchedPeer, status: RaftStatus): void {
+  #checkLeader(peer: WatchedPeer, status: RaftSummary): void {
     const { id } = peer;
     const { term, commitIndex } = status;
     const known = this.#leaders.get(term);
     demand((known ?? id) === id, () => `election safety: peers ${known} and ${id} lead in term ${term}`);
     if (known === undefined) {
       this.#leaders.set(term, id);
+      const voters = this.#peers.filter((voter) => voter.id === id || this.#votes.get(term * 64 + voter.id) === id);
+      demand(this.#isQuorum(voters.map((voter) => voter.id)), () => {
+        return `election safety: peer ${id} leads in term ${term} by the votes of ${voters.map((voter) => voter.id)}`;
+      });
+      // Otherwise it could lead a second time in this term, with another log.
+      demand(
+        peer.promised.hardState.term >= term,
+        () => `peer ${id} leads in term ${term}, which its disk does not have`,
+      );
       const isLatest = term > this.#highestLeaderTerm;
       this.#highestLeaderTerm = Math.max(this.#highestLeaderTerm, term);
       // A leader's own disk may still be writing what it won with, so its log is judged by what it says and sends.

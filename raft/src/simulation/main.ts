@@ -2,15 +2,17 @@
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { huntMutants } from './hunt.ts';
 import { runSeed } from './run-seed.ts';
 import { simulate } from './simulate.ts';
 
 const usage = `npm run raft:simulate -- [options]
-  --seeds N     how many worlds to live through (default 100)
-  --from N      the first seed (default 1), to resume a range
-  --seed S      one seed alone
-  --trace       with --seed: everything that happens, line by line
+  --seeds N     how many worlds to live through (default 100, or 1 with --seed)
+  --seed S      the first seed (default 1); to go on with a range, the one that it was ended at
+  --trace       of the first seed alone: everything that happens, line by line
   --workers N   processes (default 1)
+  --mutants     puts known bugs into the code, one at a time, and says which seed finds each (default 200 seeds)
+  --only BUGS   with --mutants: the numbers of some, with commas between
 `;
 
 function wholeNumber(text: string, name: string): number {
@@ -24,11 +26,12 @@ export async function main(args: readonly string[], print: (line: string) => voi
   const { values } = parseArgs({
     args: [...args],
     options: {
-      seeds: { type: 'string', default: '100' },
-      from: { type: 'string', default: '1' },
+      seeds: { type: 'string' },
       seed: { type: 'string' },
       trace: { type: 'boolean', default: false },
       workers: { type: 'string', default: '1' },
+      mutants: { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -36,17 +39,27 @@ export async function main(args: readonly string[], print: (line: string) => voi
     print(usage);
     return 0;
   }
-  if (values.seed !== undefined && values.trace) {
-    const result = await runSeed(wholeNumber(values.seed, 'seed'), (line) => process.stdout.write(line));
-    print(`trace ${result.trace}: ${result.violation ?? 'no violation'}`);
-    return result.violation === undefined ? 0 : 1;
+  const from = wholeNumber(values.seed ?? '1', 'seed');
+  if (values.trace) return trace(from, print);
+  const workers = wholeNumber(values.workers, 'workers');
+  const nowMs = () => performance.now();
+  if (values.mutants) {
+    const seeds = wholeNumber(values.seeds ?? '200', 'seeds');
+    return (await huntMutants({ from, seeds, workers, only: values.only, print, nowMs })) === 0 ? 0 : 1;
   }
-  const violations = await simulate({
-    from: wholeNumber(values.seed ?? values.from, values.seed === undefined ? 'from' : 'seed'),
-    seeds: values.seed === undefined ? wholeNumber(values.seeds, 'seeds') : 1,
-    workers: wholeNumber(values.workers, 'workers'),
-    print,
-    nowMs: () => performance.now(),
-  });
-  return violations === 0 ? 0 : 1;
+  const seeds = wholeNumber(values.seeds ?? (values.seed === undefined ? '100' : '1'), 'seeds');
+  const stop = new AbortController();
+  const onSignal = () => stop.abort();
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  try {
+    return (await simulate({ from, seeds, workers, print, nowMs, signal: stop.signal })) === 0 ? 0 : 1;
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}
+
+async function trace(seed: number, print: (line: string) => void): Promise<number> {
+  const result = await runSeed(seed, (line) => process.stdout.write(line));
+  print(`trace ${result.trace}: ${result.violation ?? 'no violation'}`);
+  return result.violation === undefined ? 0 : 1;
 }

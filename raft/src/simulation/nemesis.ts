@@ -8,15 +8,25 @@ interface Trap {
   /** Undefined for whoever does it first. */
   readonly victim: number | undefined;
   readonly spring: (peer: PeerOfWorld) => void;
-  readonly isDemanded?: boolean;
 }
+
+const patienceMs = 3_000;
 
 type Fault = (world: Surroundings, nemesis: Nemesis, random: Random) => void;
 
 const noticed = [
   ...['write', 'sync', 'rename', 'remove', 'sync-names', 'truncate'],
   ...['sent MsgVoteResp', 'sent MsgVote', 'sent MsgApp', 'sent MsgAppResp', 'sent MsgSnap', 'sent MsgReadIndexResp'],
-  ...['got MsgSnap', 'got MsgApp', 'got MsgAppResp', 'got MsgVote', 'got MsgVoteResp', 'leads'],
+  ...[
+    'sent MsgTimeoutNow',
+    'got MsgTimeoutNow',
+    'got MsgSnap',
+    'got MsgApp',
+    'got MsgAppResp',
+    'got MsgVote',
+    'got MsgVoteResp',
+    'leads',
+  ],
 ];
 
 function strike(random: Random, peer: PeerOfWorld): void {
@@ -57,6 +67,45 @@ function partition(world: Surroundings, random: Random): void {
   world.timeline.after(healsAfterMs, () => network.healCuts());
 }
 
+/** Nothing that this peer says arrives for a while. */
+function cutOutward({ network, peers, timeline }: Surroundings, peer: PeerOfWorld, ms: number): void {
+  for (const { id } of peers) if (id !== peer.id) network.cut(peer.id, id);
+  timeline.after(ms, () => {
+    for (const { id } of peers) network.heal(peer.id, id);
+  });
+}
+
+/** Nothing that is said to this peer arrives for a while. */
+function cutInward({ network, peers, timeline }: Surroundings, peer: PeerOfWorld, ms: number): void {
+  for (const { id } of peers) if (id !== peer.id) network.cut(id, peer.id);
+  timeline.after(ms, () => {
+    for (const { id } of peers) network.heal(id, peer.id);
+  });
+}
+
+/** Somebody writes slowly, and the leader is gone before that is done. */
+function interrupt(world: Surroundings, random: Random): void {
+  const leader = world.leader();
+  const slow = random.pick(world.peers);
+  const { writeMs, syncMs } = slow.disk.habits;
+  slow.disk.slowness = (world.electionMs * random.between(1, 4)) / (writeMs + syncMs);
+  world.timeline.after(world.electionMs * random.between(0.1, 1), () => {
+    slow.disk.slowness = 1;
+    if (leader !== undefined && leader !== slow) strike(random, leader);
+  });
+}
+
+function changeMembers(world: Surroundings, random: Random): void {
+  const all = world.peers.map(({ id }) => id);
+  const ids = random.sample(all, all.length);
+  const fewest = random.chance(0.3) ? 1 : Math.ceil(ids.length / 2);
+  const voterCount = fewest + random.below(ids.length - fewest + 1);
+  const learners = ids.slice(voterCount).filter(() => random.chance(0.5));
+  world.askLeader('membershipChanges', ({ raft }) =>
+    raft?.changeMembership({ voters: ids.slice(0, voterCount), learners }, { timeoutMs: patienceMs }),
+  );
+}
+
 const faults: Readonly<Record<string, Fault>> = {
   partition: (world, _nemesis, random) => partition(world, random),
   clog(world, _nemesis, random) {
@@ -74,8 +123,25 @@ const faults: Readonly<Record<string, Fault>> = {
       peer.pause(random.pick([50, 500, 2_000, 6_000]) * random.next());
     }
   },
+  /** The leader stands still, and when it goes on it hears of nothing that happened meanwhile. */
+  sleep(world, _nemesis, random) {
+    const leader = world.leader();
+    if (leader === undefined) return;
+    world.counts.pauses += 1;
+    const ms = world.electionMs * random.between(1, 4);
+    leader.pause(ms);
+    world.lure(leader, ms * 2);
+    cutInward(world, leader, ms + world.electionMs * random.between(0.2, 1));
+  },
   kill: (world, _nemesis, random) => victim(world, random).kill(),
-  power: (world, _nemesis, random) => victim(world, random).losePower(),
+  power(world, nemesis, random) {
+    if (random.chance(0.4)) victim(world, random).losePower();
+    // When something is being written there is something to lose.
+    else
+      nemesis.layOwn(random.pick(['write', 'sync', 'sync', 'rename', 'sync-names']), (peer) => {
+        world.timeline.after(random.pick([0.001, 0.1, 2]) * random.next(), () => peer.losePower());
+      });
+  },
   outage(world, _nemesis, random) {
     const share = random.pick([0.5, 0.8, 1]);
     for (const peer of world.peers) if (random.chance(share)) peer.losePower();
@@ -100,6 +166,74 @@ const faults: Readonly<Record<string, Fault>> = {
       peer.disk.slowness = 1;
     });
   },
+  /** Who writes its snapshot slowly falls behind, and is sent another meanwhile. */
+  lag(world, nemesis, random) {
+    const ms = random.between(300, 3_000);
+    nemesis.layOwn('saves its state', (peer) => {
+      const { writeMs, syncMs } = peer.disk.habits;
+      world.counts.slowDisks += 1;
+      peer.disk.slowness = (ms * random.between(0.5, 2)) / (writeMs + syncMs);
+      cutInward(world, peer, ms);
+      cutOutward(world, peer, ms);
+      world.timeline.after(ms, () => {
+        peer.disk.slowness = 1;
+      });
+    });
+  },
+  /** Answers come so late that the leader is none any more, and does not know it. */
+  echo(world, nemesis, random) {
+    const leader = world.leader();
+    if (leader === undefined) return;
+    const { network, peers, timeline, electionMs } = world;
+    world.counts.clogs += 1;
+    world.lure(leader, electionMs * 3);
+    for (const { id } of peers) network.hold(id, leader.id);
+    const release = () => {
+      for (const { id } of peers) network.release(id, leader.id);
+    };
+    timeline.after(electionMs * random.between(0.1, 0.6), () => {
+      cutOutward(world, leader, electionMs * random.between(1.5, 3));
+      // It steps down later, for it counts no time while it stands still.
+      if (random.chance(0.8)) leader.pause(electionMs * random.between(0.5, 1.5));
+    });
+    nemesis.layOwn('leads', () => timeline.after(electionMs * random.between(0.2, 1), release));
+    timeline.after(electionMs * 3, release);
+  },
+  /** An election is interrupted, and its votes are counted late or never; the old leader may wake up meanwhile. */
+  election(world, nemesis, random) {
+    const leader = world.leader();
+    if (leader !== undefined) {
+      if (random.chance(0.5)) leader.pause(world.electionMs * random.between(1, 3));
+      else cutOutward(world, leader, world.electionMs * random.between(1, 3));
+    }
+    const isClogged = random.chance(0.6);
+    const ms = world.electionMs * random.between(0.5, 4);
+    nemesis.layOwn(random.pick(['sent MsgVote', 'sent MsgVote', 'sent MsgVoteResp', 'got MsgVote']), (peer) => {
+      if (!isClogged) cutOutward(world, peer, ms);
+      else for (const { id } of world.peers) world.network.clog(peer.id, id, ms * random.next());
+    });
+  },
+  members(world, nemesis, random) {
+    if (random.chance(0.5)) nemesis.lay(random.pick(noticed));
+    const kind = random.next();
+    if (kind < 0.35) interrupt(world, random);
+    else if (kind < 0.6) {
+      // The leader goes in the midst of it, and the next one is asked for another change at once.
+      const delayMs = world.electionMs * random.pick([0, 0.01, 0.1]) * random.next();
+      nemesis.layOwn('sent MsgApp', (peer) => {
+        world.timeline.after(delayMs, () => strike(random, peer));
+      });
+      nemesis.layOwn('leads', () => changeMembers(world, random));
+    }
+    changeMembers(world, random);
+  },
+  transfer(world, nemesis, random) {
+    // The old leader does not hear that it is none any more.
+    if (random.chance(0.5))
+      nemesis.layOwn('sent MsgTimeoutNow', (peer) => cutInward(world, peer, world.electionMs * random.between(0.5, 2)));
+    const to = random.chance(0.5) ? undefined : random.pick(world.peers).id;
+    world.askLeader('transfers', ({ raft }) => raft?.transferLeadership(to, { timeoutMs: patienceMs }));
+  },
   rot(world, nemesis, random) {
     const peer = random.pick(world.peers);
     // As long as the disks of a majority are sound, nothing may be lost.
@@ -112,19 +246,27 @@ const faults: Readonly<Record<string, Fault>> = {
   },
 };
 
+/** Faults of many parts, which must come more often to come whole. */
+const rich = ['members', 'election', 'echo', 'lag'];
+
 export class Nemesis {
   readonly #world: Surroundings;
   readonly #random: Random;
   readonly #shares: readonly (readonly [string, number])[];
   #traps: Trap[] = [];
   #isActive = true;
+  #isLossDemanded = false;
   faultCount = 0;
 
   constructor(world: Surroundings) {
     this.#world = world;
     this.#random = world.random.fork();
-    const names = Object.keys(faults).filter(() => this.#random.chance(0.6));
-    this.#shares = (names.length < 3 ? Object.keys(faults) : names).map((name) => [name, 4 ** this.#random.next()]);
+    const changesMembers = this.#random.chance(0.4);
+    // Where the members change, a minority of all disks may be a majority of theirs, so none of them may rot.
+    const possible = Object.keys(faults).filter((name) => name !== (changesMembers ? 'rot' : 'members'));
+    const names = possible.filter((name) => name === 'members' || this.#random.chance(0.5));
+    const weight = (name: string) => (rich.includes(name) ? 2 : 1) * 4 ** this.#random.next();
+    this.#shares = (names.length < 3 ? possible : names).map((name) => [name, weight(name)]);
   }
 
   get rottenCount(): number {
@@ -139,17 +281,28 @@ export class Nemesis {
     });
   }
 
+  /** One more thing goes wrong, so that the faults do not always end in a cluster that is almost well. */
+  lastBlow(): void {
+    this.#traps = [];
+    if (this.#random.chance(0.4)) this.#strike('election');
+    else this.#fault();
+  }
+
   #fault(): void {
     const total = this.#shares.reduce((sum, [, share]) => sum + share, 0);
     let at = this.#random.between(0, total);
     for (const [name, share] of this.#shares) {
       at -= share;
       if (at > 0) continue;
-      this.faultCount += 1;
-      this.#world.trace(`fault: ${name}`);
-      faults[name]?.(this.#world, this, this.#random);
+      this.#strike(name);
       return;
     }
+  }
+
+  #strike(name: string): void {
+    this.faultCount += 1;
+    this.#world.trace(`fault: ${name}`);
+    faults[name]?.(this.#world, this, this.#random);
   }
 
   /** Strikes the next peer that does this, a little later. */
@@ -164,18 +317,22 @@ export class Nemesis {
     this.#traps.push({ on, victim: wanted, spring });
   }
 
+  /** Does this to the next peer that does that. */
+  layOwn(on: string, spring: (peer: PeerOfWorld) => void): void {
+    this.#traps.push({ on, victim: undefined, spring });
+  }
+
   /** Lays a trap that makes a peer lose power while it waits for a sync. */
   demandUnsyncedLoss(): void {
-    // Other traps may wait for what never happens in this world.
-    if (this.#traps.some(({ isDemanded }) => isDemanded)) return;
+    if (this.#isLossDemanded) return;
+    this.#isLossDemanded = true;
     this.faultCount += 1;
-    const spring = (peer: PeerOfWorld) => {
-      // What a peer writes while it starts is there already, so nothing of it can be lost.
-      if (peer.raft === undefined) this.#traps.push(trap);
-      else this.#world.timeline.after(0.001, () => peer.losePower());
-    };
-    const trap: Trap = { on: 'sync', victim: undefined, spring, isDemanded: true };
-    this.#traps.push(trap);
+    this.layOwn('sync', (peer) => {
+      this.#isLossDemanded = false;
+      // Who starts writes again what is there, and would lose nothing.
+      if (peer.state === 'up') this.#world.timeline.after(0.001, () => peer.losePower('nothing'));
+      else this.demandUnsyncedLoss();
+    });
   }
 
   notice(what: string, peer: PeerOfWorld): void {

@@ -16,6 +16,9 @@ export interface NetworkHabits {
   readonly usesWire: boolean;
 }
 
+/** Between two messages that were held back. */
+const releaseMs = 0.5;
+
 export class Network {
   readonly #timeline: Timeline;
   readonly #random: Random;
@@ -25,6 +28,8 @@ export class Network {
   readonly #cut = new Set<string>();
   readonly #cloggedUntilMs = new Map<string, number>();
   readonly #lastArrivalMs = new Map<string, number>();
+  /** What has arrived on links that are held, in order. */
+  readonly #held = new Map<string, (() => void)[]>();
   #isCalm = false;
 
   constructor(
@@ -50,6 +55,25 @@ export class Network {
     this.#cloggedUntilMs.set(`${from}>${to}`, this.#timeline.nowMs + ms);
   }
 
+  /** Nothing arrives until `release`, and then all of it does, one by one. */
+  hold(from: number, to: number): void {
+    const link = `${from}>${to}`;
+    if (!this.#held.has(link)) this.#held.set(link, []);
+  }
+
+  release(from: number, to: number): void {
+    const link = `${from}>${to}`;
+    const held = this.#held.get(link) ?? [];
+    this.#held.delete(link);
+    held.forEach((arrive, at) => {
+      this.#timeline.after(at * releaseMs, arrive);
+    });
+  }
+
+  heal(from: number, to: number): void {
+    this.#cut.delete(`${from}>${to}`);
+  }
+
   healCuts(): void {
     this.#cut.clear();
   }
@@ -58,6 +82,10 @@ export class Network {
   calm(): void {
     this.healCuts();
     this.#cloggedUntilMs.clear();
+    for (const link of [...this.#held.keys()]) {
+      const [from, to] = link.split('>').map(Number);
+      this.release(from ?? 0, to ?? 0);
+    }
     this.#isCalm = true;
   }
 
@@ -84,13 +112,19 @@ export class Network {
       atMs = Math.max(atMs, this.#lastArrivalMs.get(link) ?? 0);
       this.#lastArrivalMs.set(link, atMs);
     }
-    this.#timeline.at(atMs, () => {
+    const arrive = () => {
+      const held = this.#held.get(link);
+      if (held !== undefined) {
+        held.push(arrive);
+        return;
+      }
       if (this.#cut.has(link)) {
         this.#counts.messagesLost += 1;
         return;
       }
       const decoded = wire === undefined ? undefined : decodeMessage(wire);
       this.#deliver(decoded ?? message);
-    });
+    };
+    this.#timeline.at(atMs, arrive);
   }
 }

@@ -6,6 +6,7 @@ export type PeerSettings = Pick<
   | 'tickMs'
   | 'heartbeatTicks'
   | 'electionTicks'
+  | 'leaseReads'
   | 'snapshotEveryEntries'
   | 'trailingEntries'
   | 'segmentBytes'

@@ -15,6 +15,7 @@ export interface CommandResult {
 export interface MachineWatcher {
   applied(entry: CommittedEntry, chain: number): void;
   restored(index: number, chain: number): void;
+  copied(): void;
 }
 
 export function encodeCommand(command: Command): Buffer {
@@ -47,6 +48,7 @@ export class RegisterMachine implements StateMachine {
   }
 
   snapshot(): Uint8Array {
+    this.#watcher.copied();
     return Buffer.from(JSON.stringify({ index: this.#index, chain: this.#chain, values: [...this.values] }));
   }
 

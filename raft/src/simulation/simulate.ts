@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { addCounts, type Counts, describeCounts, noCounts } from './coverage.ts';
 import { runSeed, type SeedResult } from './run-seed.ts';
+import { breathe } from './timeline.ts';
 
 export interface SimulateOptions {
   readonly from: number;
@@ -11,6 +12,8 @@ export interface SimulateOptions {
   readonly print: (line: string) => void;
   /** Elapsed time of this machine, in milliseconds; it tells the speed and nothing else. */
   readonly nowMs: () => number;
+  /** Ends the run early, with what was seen so far. */
+  readonly signal: AbortSignal;
 }
 
 /** Seeds that a worker is given at a time. */
@@ -40,6 +43,12 @@ class Report {
     }
   }
 
+  /** The range ends early, before this seed. */
+  interrupted(next: number): void {
+    const { from, seeds, print } = this.#options;
+    print(`interrupted; the rest: npm run raft:simulate -- --seed ${next} --seeds ${from + seeds - next}`);
+  }
+
   finish(): void {
     const seconds = (this.#options.nowMs() - this.#startedAtMs) / 1000;
     const speed = this.counts.simulatedSeconds / seconds;
@@ -52,16 +61,23 @@ class Report {
 
 /** Returns how many seeds showed a violation. */
 export async function simulate(options: SimulateOptions): Promise<number> {
+  const { from, seeds, workers, signal } = options;
   const report = new Report(options);
-  if (options.workers > 1) await inWorkers(options, report);
+  let next = from;
+  if (workers > 1) next = await inWorkers(options, report);
   else {
-    for (let seed = options.from; seed < options.from + options.seeds; seed += 1) report.add(await runSeed(seed));
+    for (; next < from + seeds && !signal.aborted; next += 1) {
+      report.add(await runSeed(next));
+      await breathe();
+    }
   }
+  if (next < from + seeds) report.interrupted(next);
   report.finish();
   return report.violations;
 }
 
-async function inWorkers({ from, seeds, workers }: SimulateOptions, report: Report): Promise<void> {
+/** Returns the first seed that was not lived through. */
+async function inWorkers({ from, seeds, workers, signal }: SimulateOptions, report: Report): Promise<number> {
   const end = from + seeds;
   let next = from;
   const one = () =>
@@ -69,7 +85,7 @@ async function inWorkers({ from, seeds, workers }: SimulateOptions, report: Repo
       const child = fork(fileURLToPath(new URL('./worker.js', import.meta.url)), { serialization: 'advanced' });
       let left = 0;
       const feed = () => {
-        const count = Math.min(batchSeeds, end - next);
+        const count = signal.aborted ? 0 : Math.min(batchSeeds, end - next);
         if (count <= 0) {
           child.disconnect();
           return;
@@ -88,4 +104,5 @@ async function inWorkers({ from, seeds, workers }: SimulateOptions, report: Repo
       feed();
     });
   await Promise.all(Array.from({ length: workers }, one));
+  return next;
 }

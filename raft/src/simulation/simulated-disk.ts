@@ -5,7 +5,7 @@ import { basename } from 'node:path';
 import type { DirectoryLock } from '../storage/directory-lock.ts';
 import type { Disk, DiskFile } from '../storage/disk.ts';
 import type { Random } from './random.ts';
-import { lossModes, SimulatedFile } from './simulated-file.ts';
+import { type LossMode, lossModes, SimulatedFile } from './simulated-file.ts';
 import type { Timeline } from './timeline.ts';
 
 type NameChange =
@@ -27,6 +27,9 @@ export interface DiskWatcher {
   failed(what: 'sync' | 'full'): void;
   notice(what: string): void;
 }
+
+/** Longer no operation takes, on the slowest disk. */
+const longestMs = 10_000;
 
 interface Underway {
   readonly effect: (share: number) => void;
@@ -69,7 +72,9 @@ export class SimulatedDisk {
     const underway: Underway = { effect };
     this.#underway.add(underway);
     return new Promise((resolve, reject) => {
-      this.#timeline.after(ms * this.slowness * this.#random.between(0.5, 1.5), () => {
+      // Most operations take about as long as usual; some take many times as long, and others overtake them.
+      const luck = this.#random.chance(0.05) ? this.#random.between(2, 20) : this.#random.between(0.5, 1.5);
+      this.#timeline.after(Math.min(ms * this.slowness * luck, longestMs), () => {
         if (!this.#underway.delete(underway) || !isAlive()) return;
         try {
           const result = effect(1);
@@ -83,10 +88,6 @@ export class SimulatedDisk {
 
   get habits(): DiskHabits {
     return this.#habits;
-  }
-
-  get isBusy(): boolean {
-    return this.#underway.size > 0;
   }
 
   get names(): readonly string[] {
@@ -144,8 +145,7 @@ export class SimulatedDisk {
   }
 
   /** The power fails after the process died. Returns whether anything that was not synced is lost. */
-  losePower(): boolean {
-    const mode = this.#random.pick(lossModes);
+  losePower(mode: LossMode = this.#random.pick(lossModes)): boolean {
     let isLost = false;
     const names = new Map(this.#durableNames);
     for (const change of this.#nameChanges) {

@@ -76,11 +76,11 @@ export class SimulatedFile {
 
   /**
    * A sync that failed: some of it may be on the disk, and the cache forgets what is not. A later sync will succeed and
-   * write nothing.
+   * write nothing. Only lengths are no content: the file system keeps them until they are durable.
    */
   failSync(random: Random, sectorBytes: number): void {
     this.#persistPart(random, random.pick(lossModes), sectorBytes);
-    this.#changes = [];
+    this.#changes = this.#changes.filter((change) => 'length' in change);
   }
 
   /** Returns whether anything was lost. */

@@ -1,8 +1,8 @@
 // One peer: a disk that lasts, and processes that come and go on it. The process is the real driver with the real log;
 // what it gets of time, network and disk goes through here, so that it can be stopped, paused and killed anywhere.
-import type { Message } from '../core/messages.ts';
+import type { ConfState, Message } from '../core/messages.ts';
 import type { Clock } from '../driver/clock.ts';
-import type { RaftOptions } from '../driver/options.ts';
+import type { RaftOptions, RaftSummary } from '../driver/options.ts';
 import { Raft } from '../driver/raft.ts';
 import { LogDamagedError, StorageFailedError } from '../errors.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -10,10 +10,8 @@ import { Violation } from './invariants.ts';
 import { frameIn, PromisedLog, readPromises, snapshotIn } from './promised-log.ts';
 import { RegisterMachine } from './register-machine.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
-import type { SimulatedFile } from './simulated-file.ts';
-import type { PeerOfWorld, Surroundings } from './surroundings.ts';
-
-export type PeerState = 'down' | 'starting' | 'up' | 'closing' | 'out';
+import type { LossMode, SimulatedFile } from './simulated-file.ts';
+import type { PeerOfWorld, PeerState, Surroundings } from './surroundings.ts';
 
 interface UnsyncedFrame {
   readonly file: SimulatedFile;
@@ -29,6 +27,7 @@ export class SimulatedPeer implements PeerOfWorld {
   #owed = this.promised;
   lastCommit = 0;
   lastApplied = 0;
+  lastMembership: ConfState | undefined;
   state: PeerState = 'down';
   raft: Raft | undefined;
   machine: RegisterMachine | undefined;
@@ -74,8 +73,8 @@ export class SimulatedPeer implements PeerOfWorld {
     return this.#world.timeline.nowMs < this.#pausedUntilMs;
   }
 
-  get isUnsynced(): boolean {
-    return this.#unsynced.length > 0 || this.disk.isBusy;
+  get summary(): RaftSummary | undefined {
+    return this.raft?.summary();
   }
 
   /** Runs this in the process, if it is still there, and when it does not stand still. */
@@ -124,6 +123,7 @@ export class SimulatedPeer implements PeerOfWorld {
       restored: (index, chain) => {
         if (isAlive()) this.#world.guard(() => this.#world.invariants.restored(this, index, chain));
       },
+      copied: () => this.#world.notice('saves its state', this),
     });
     Raft.open(this.#options(process, this.machine)).then(
       (raft) => isAlive() && this.#opened(raft),
@@ -203,7 +203,7 @@ export class SimulatedPeer implements PeerOfWorld {
   #opened(raft: Raft): void {
     this.raft = raft;
     this.state = 'up';
-    const status = raft.status();
+    const status = raft.summary();
     this.#world.trace(`${this.id} opened in term ${status.term} with entry ${status.lastIndex}`);
     this.#world.guard(() => {
       const found = this.promised;
@@ -267,7 +267,7 @@ export class SimulatedPeer implements PeerOfWorld {
     this.#world.restartLater(this);
   }
 
-  losePower(): void {
+  losePower(mode?: LossMode): void {
     if (this.state === 'out') return;
     const { counts } = this.#world;
     if (this.state !== 'down') {
@@ -276,7 +276,7 @@ export class SimulatedPeer implements PeerOfWorld {
       this.#world.restartLater(this);
     }
     counts.powerLosses += 1;
-    const isLost = this.disk.losePower();
+    const isLost = this.disk.losePower(mode);
     if (isLost) counts.unsyncedLosses += 1;
     this.#world.trace(`${this.id} loses power${isLost ? ' and what was not synced' : ''}`);
   }

@@ -2,8 +2,9 @@ import test from 'ava';
 import { addCounts, noCounts } from './coverage.ts';
 import { main } from './main.ts';
 import { runSeed } from './run-seed.ts';
+import { simulate } from './simulate.ts';
 
-const seeds = 16;
+const seeds = 12;
 
 test(`in ${seeds} worlds of faults nothing is lost or contradicted, and each gets on when they end`, async (t) => {
   const total = noCounts();
@@ -24,6 +25,8 @@ test(`in ${seeds} worlds of faults nothing is lost or contradicted, and each get
     'fsyncErrors',
     'fullDisks',
     'snapshotsInstalled',
+    'membershipChanges',
+    'transfers',
   ] as const) {
     t.true(total[name] > 0, name);
   }
@@ -41,6 +44,26 @@ test('the same seed lives the same history, to the byte', async (t) => {
   t.is(first.join(''), second.join(''));
   t.is(again.trace, trace);
   t.not((await runSeed(9)).trace, trace);
+});
+
+test('the simulator finds bugs that others had, each in a few worlds, and says when it finds one not', async (t) => {
+  const lines: string[] = [];
+  const status = await main(['--mutants', '--seeds', '3', '--only', '1,8a,22a,24'], (line) => lines.push(line));
+  t.is(status, 0, lines.join('\n'));
+  t.is(lines.at(-1), '4 of 4 mutants found, each in at most 3 seeds');
+  t.regex(lines[1] ?? '', /^1 +\d+ +\d+\.\d {2}entries of earlier terms/);
+
+  t.is(await main(['--mutants', '--seeds', '1', '--only', '19'], (line) => lines.push(line)), 1);
+  t.regex(lines.at(-2) ?? '', /^19 +none /);
+});
+
+test('a range that is interrupted says how to go on with it', async (t) => {
+  const lines: string[] = [];
+  const stop = new AbortController();
+  const print = (line: string) => lines.push(line);
+  stop.abort();
+  t.is(await simulate({ from: 5, seeds: 10, workers: 1, print, nowMs: () => 1, signal: stop.signal }), 0);
+  t.regex(lines[0] ?? '', /--seed 5 --seeds 10$/);
 });
 
 test('the command tells of one seed its trace, and of a wrong option what is wrong', async (t) => {

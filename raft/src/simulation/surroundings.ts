@@ -9,20 +9,24 @@ import type { Network } from './network.ts';
 import type { Random } from './random.ts';
 import type { RegisterMachine } from './register-machine.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
+import type { LossMode } from './simulated-file.ts';
 import type { Timeline } from './timeline.ts';
+
+export type PeerState = 'down' | 'starting' | 'up' | 'closing' | 'out';
 
 /** A peer as the others see it. */
 export interface PeerOfWorld extends WatchedPeer {
   readonly disk: SimulatedDisk;
   readonly raft: Raft | undefined;
   readonly machine: RegisterMachine | undefined;
+  readonly state: PeerState;
   isRotten: boolean;
   /** Does something in the peer's process; false when there is none. */
   deliver(act: () => void): boolean;
   /** Ends the process; what it wrote stays. */
   kill(): void;
-  /** Ends the process, and loses what was not synced. */
-  losePower(): void;
+  /** Ends the process, and of what was not synced loses so much; by default that is left to chance. */
+  losePower(mode?: LossMode): void;
   pause(ms: number): void;
   /** Closes the driver in good order. */
   close(): void;
@@ -48,5 +52,16 @@ export interface Surroundings {
   touched(peer: PeerOfWorld): void;
   notice(what: string, peer: PeerOfWorld): void;
   leader(): PeerOfWorld | undefined;
+  /** The shortest time after which a peer that hears no leader asks for an election. */
+  readonly electionMs: number;
+  /** Asks the leader, if there is one, for something that it may refuse; what it does counts when it is done. */
+  askLeader(
+    counter: 'membershipChanges' | 'transfers',
+    ask: (leader: PeerOfWorld) => Promise<unknown> | undefined,
+  ): void;
+  /** For a while clients read from this peer, and write to others. */
+  lure(peer: PeerOfWorld, ms: number): void;
+  /** Whom clients read from, if they are lured to anybody. */
+  readonly lured: PeerOfWorld | undefined;
   restartLater(peer: PeerOfWorld): void;
 }

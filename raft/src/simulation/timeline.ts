@@ -1,5 +1,6 @@
 // Simulated time: a queue of events, ordered by time and then by who asked first. Between two events every promise that
 // can go on has gone on, so what happens depends on the queue alone. No clock of this machine is read.
+import process from 'node:process';
 
 export interface Scheduled {
   readonly atMs: number;
@@ -85,8 +86,15 @@ function isBefore(a: Scheduled, b: Scheduled): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.sequence < b.sequence);
 }
 
-/** The engine runs every promise's continuation before it comes to the next immediate. */
+/** The engine comes to the next tick when no promise has a continuation left to run. */
 function promisesSettled(): Promise<void> {
+  return new Promise((resolve) => {
+    process.nextTick(resolve);
+  });
+}
+
+/** Lets this process do what has nothing to do with the simulation, such as talking to its parent. */
+export function breathe(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
   });

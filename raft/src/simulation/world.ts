@@ -1,15 +1,17 @@
 // One seed's world: a whole cluster, its clients and whoever makes things go wrong, on one timeline. First everything
 // may fail, and nothing may be lost or contradicted; then all faults end, and the cluster must get on.
 import type { RegisterOperation } from '../checker/register.ts';
+import { ClosedError, NotLeaderError, ProposalRefusedError, ProposalUnknownError } from '../errors.ts';
 import { Client } from './client.ts';
+import { Convalescence } from './convalescence.ts';
 import { type Counts, noCounts } from './coverage.ts';
 import { drawHabits, type Habits } from './habits.ts';
 import { Invariants, Violation } from './invariants.ts';
 import { Nemesis } from './nemesis.ts';
 import { Network } from './network.ts';
 import { Random } from './random.ts';
-import { encodeCommand } from './register-machine.ts';
 import { SimulatedPeer } from './simulated-peer.ts';
+import type { PeerOfWorld } from './surroundings.ts';
 import { Timeline } from './timeline.ts';
 import { Trace } from './trace.ts';
 
@@ -22,6 +24,7 @@ const shortestMs = 60_000;
 /** After the faults have ended, the cluster must be well within this. */
 const healingMs = 90_000;
 const leastFaults = 3;
+const expectedRefusals = [NotLeaderError, ProposalRefusedError, ProposalUnknownError, ClosedError];
 
 export class World {
   readonly seed: number;
@@ -38,6 +41,7 @@ export class World {
   readonly #nemesis: Nemesis;
   readonly #clients: readonly Client[];
   readonly #touched = new Set<SimulatedPeer>();
+  #lure: { peer: PeerOfWorld | undefined; untilMs: number } = { peer: undefined, untilMs: 0 };
   #isHealing = false;
   #values = 0;
   #moments = 0;
@@ -72,6 +76,11 @@ export class World {
   /** Ends the trace. */
   finishTrace(): string {
     return this.#trace.finish();
+  }
+
+  get electionMs(): number {
+    const { tickMs = 1, electionTicks = 1 } = this.habits.settings;
+    return tickMs * electionTicks;
   }
 
   /** A value that was never written before. */
@@ -114,7 +123,33 @@ export class World {
   }
 
   leader(): SimulatedPeer | undefined {
-    return this.peers.find((peer) => peer.raft?.status().role === 'leader');
+    return this.peers.find((peer) => peer.raft?.summary().role === 'leader');
+  }
+
+  askLeader(
+    counter: 'membershipChanges' | 'transfers',
+    ask: (leader: SimulatedPeer) => Promise<unknown> | undefined,
+  ): void {
+    const leader = this.leader();
+    leader?.deliver(() => {
+      ask(leader)?.then(
+        () => {
+          this.trace(`${leader.id} has done what it was asked: ${counter}`);
+          this.counts[counter] += 1;
+        },
+        (error: Error) => {
+          if (!expectedRefusals.some((refusal) => error instanceof refusal)) this.violated(error);
+        },
+      );
+    });
+  }
+
+  lure(peer: PeerOfWorld, ms: number): void {
+    this.#lure = { peer, untilMs: this.timeline.nowMs + ms };
+  }
+
+  get lured(): PeerOfWorld | undefined {
+    return this.timeline.nowMs < this.#lure.untilMs ? this.#lure.peer : undefined;
   }
 
   restartLater(peer: SimulatedPeer): void {
@@ -134,6 +169,8 @@ export class World {
       if (!isSeen) this.#nemesis.demandUnsyncedLoss();
       await this.#live(this.timeline.nowMs + 500);
     }
+    this.#nemesis.lastBlow();
+    await this.#live(this.timeline.nowMs + this.electionMs * this.random.between(0.5, 4));
     await this.#heal();
     this.counts.simulatedSeconds = this.timeline.nowMs / 1000;
     this.counts.elections = this.invariants.leaderCount;
@@ -149,9 +186,9 @@ export class World {
       const { raft } = peer;
       if (raft === undefined) continue;
       const before = this.invariants.leaderCount;
-      this.guard(() => this.invariants.check(peer, raft.status()));
+      this.guard(() => this.invariants.check(peer, raft.summary()));
       if (this.invariants.leaderCount > before) {
-        this.trace(`${peer.id} leads in term ${raft.status().term}`);
+        this.trace(`${peer.id} leads in term ${raft.summary().term}`);
         this.notice('leads', peer);
       }
     }
@@ -171,11 +208,11 @@ export class World {
       peer.start();
     }
     const deadlineMs = this.timeline.nowMs + healingMs;
-    const isWell = this.#askForProgress();
-    while (this.violation === undefined && (!isWell() || this.timeline.nowMs < shortestMs)) {
+    const recovery = new Convalescence(this);
+    while (this.violation === undefined && (!recovery.isWell() || this.timeline.nowMs < shortestMs)) {
       if (this.timeline.nowMs >= deadlineMs) {
         const states = this.peers.map(({ id, state, raft }) => {
-          const { role, term, commitIndex, appliedIndex, lastIndex } = raft?.status() ?? {};
+          const { role, term, commitIndex, appliedIndex, lastIndex } = raft?.summary() ?? {};
           return `${id} ${state} ${role} t${term} c${commitIndex} a${appliedIndex} l${lastIndex}`;
         });
         this.violated(new Violation(`no progress in ${healingMs} ms after all faults ended: ${states.join('; ')}`));
@@ -184,42 +221,5 @@ export class World {
       await this.#live(this.timeline.nowMs + 200);
     }
     for (const client of this.#clients) client.stop();
-  }
-
-  /** Progress: the leader takes a command, every peer applies it, and every peer answers a read. */
-  #askForProgress(): () => boolean {
-    let target: number | undefined;
-    let isAsking = false;
-    const readers = new Set<number>();
-    const answered = new Set<number>();
-    return () => {
-      const living = this.peers.filter(({ state }) => state !== 'out');
-      if (living.some(({ state }) => state !== 'up')) return false;
-      const leader = living.find(({ raft }) => raft?.status().isEstablishedLeader);
-      if (target === undefined) {
-        if (leader === undefined || isAsking) return false;
-        isAsking = true;
-        const command = encodeCommand({ type: 'write', key: 'last', value: this.nextValue() });
-        leader.raft?.propose(command).then(
-          ({ index }) => {
-            target = index;
-          },
-          () => {
-            isAsking = false;
-          },
-        );
-        return false;
-      }
-      const reached = target;
-      for (const { id, raft } of living) {
-        if (raft === undefined || readers.has(id)) continue;
-        readers.add(id);
-        raft.readIndex().then(
-          () => answered.add(id),
-          () => readers.delete(id),
-        );
-      }
-      return living.every(({ id, raft }) => answered.has(id) && (raft?.status().appliedIndex ?? 0) >= reached);
-    };
   }
 }
