@@ -282,6 +282,8 @@ export class DurableLog {
         for (const save of saves) save.resolve();
       } catch (error) {
         const failure = error instanceof ClosedError ? error : this.#poison(error);
+        // What asked for room while the write was under way asks nobody any more.
+        this.#isRetryDue = false;
         for (const save of saves) save.reject(failure);
       }
     }
