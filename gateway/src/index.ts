@@ -1,4 +1,5 @@
 export { type GatewayConfig, readConfig } from './config.ts';
+export { chooseDatabaseUser, type DatabaseUser } from './local/database-user.ts';
 export { GatewayPeer, type PeerOptions } from './peer.ts';
 export { type PlacementRequest, place } from './placement/place.ts';
 export { plan } from './planning/cluster.ts';

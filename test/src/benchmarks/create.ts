@@ -1,11 +1,12 @@
 // A cluster of three from the request to ACTIVE, beside the same made by hand on the same machine by somebody who knows
 // how, with a template and the fewest steps. Both take turns, so that what else the machine does falls on both.
 import { spawn } from 'node:child_process';
-import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type EngineEntry, enginesFile, prepareEngine } from '@argosy/images';
+import { chooseDatabaseUser, type DatabaseUser } from '@argosy/gateway';
+import { type EngineEntry, prepareEngine } from '@argosy/images';
 import { FederationUnderTest } from '../crash-matrix/local-federation.ts';
 import { type ClusterView, Tenant } from '../crash-matrix/tenant.ts';
 import { freePorts } from '../free-ports.ts';
@@ -16,8 +17,6 @@ const ROUNDS = 7;
 const MOST_TIMES = 2;
 const MEMBERS = 3;
 const ACTIVE_LIMIT_MS = 120_000;
-/** Whom databases run as when this runs as root. */
-const USER = 'postgres';
 
 const script = fileURLToPath(new URL('../../by-hand/postgresql.sh', import.meta.url));
 
@@ -79,27 +78,26 @@ class ByHand {
   readonly #folder: string;
   readonly #engine: EngineEntry;
   readonly #port: number;
+  readonly #user: DatabaseUser | undefined;
 
-  private constructor(folder: string, engine: EngineEntry, port: number) {
+  private constructor(folder: string, engine: EngineEntry, port: number, user: DatabaseUser | undefined) {
     this.#folder = folder;
     this.#engine = engine;
     this.#port = port;
+    this.#user = user;
   }
 
   static async prepare(): Promise<ByHand> {
     const isRoot = process.getuid?.() === 0;
     const directory = join(tmpdir(), `argosy-engines-${userInfo().uid}`);
     const request = { datastore: 'postgresql', version: '15', directory };
-    await prepareEngine(request, { isRoot, progress: () => undefined });
-    const engines = JSON.parse(readFileSync(enginesFile(directory), 'utf8')) as Record<
-      string,
-      Record<string, EngineEntry>
-    >;
+    const engines = await prepareEngine(request, { isRoot, progress: () => undefined });
     const engine = engines.postgresql?.['15'];
     if (engine === undefined) throw new Error('There is no PostgreSQL 15.');
     const folder = mkdtempSync(join(tmpdir(), 'by-hand-'));
-    if (isRoot) chownSync(folder, ...idsOf(USER));
-    const byHand = new ByHand(folder, engine, await freePorts(MEMBERS));
+    const user = chooseDatabaseUser(process.getuid?.() ?? 0);
+    if (user !== undefined) chownSync(folder, user.uid, user.gids[0] ?? user.uid);
+    const byHand = new ByHand(folder, engine, await freePorts(MEMBERS), user);
     await byHand.run('template');
     return byHand;
   }
@@ -115,12 +113,12 @@ class ByHand {
   async run(action: 'template' | 'create' | 'destroy'): Promise<void> {
     const { bin, libraryPath } = this.#engine;
     const args = [script, action, this.#folder, bin, String(this.#port)];
-    const ids = process.getuid?.() === 0 ? idsOf(USER) : undefined;
+    const user = this.#user;
     const child = spawn('/bin/sh', args, {
       cwd: this.#folder,
       env: { ...process.env, ...(libraryPath === null ? {} : { LD_LIBRARY_PATH: libraryPath }) },
       stdio: ['ignore', 'ignore', 'pipe'],
-      ...(ids === undefined ? {} : { uid: ids[0], gid: ids[1] }),
+      ...(user === undefined ? {} : { uid: user.uid, gid: user.gids[0] }),
     });
     let complaint = '';
     child.stderr.on('data', (chunk: Buffer) => {
@@ -133,13 +131,4 @@ class ByHand {
   async end(): Promise<void> {
     await this.run('destroy').finally(() => rmSync(this.#folder, { recursive: true, force: true }));
   }
-}
-
-function idsOf(user: string): [number, number] {
-  const fields = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .map((line) => line.split(':'))
-    .find(([name]) => name === user);
-  if (fields === undefined) throw new Error(`There is no user ${user}.`);
-  return [Number(fields[2]), Number(fields[3])];
 }
