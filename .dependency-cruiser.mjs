@@ -77,7 +77,7 @@ export default {
       from: { path: '^([^/]+)/' },
       to: {
         path: `^${anyOf(packages)}/`,
-        pathNot: ['^$1/', '/src/index\\.ts$', '^datastores/src/drivers\\.ts$'],
+        pathNot: ['^$1/', '/src/index\\.ts$', '^datastores/src/drivers\\.ts$', '^proto/src/introspection\\.ts$'],
       },
     },
     {

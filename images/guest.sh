@@ -1,9 +1,10 @@
 #!/bin/sh
 # Stands for a guest's init: starts the agent again when it dies, until it ends by itself with 0. A SIGTERM is the
 # guest's shutdown: it is passed on to the agent, which stops the database first.
-# Usage: guest.sh [MAIN.js]; the agent's environment is passed through. ARGOSY_NODE names another node program.
+# Usage: guest.sh [MAIN.js]; the agent is bundled, or MAIN.js. Its environment is passed through. ARGOSY_NODE names another
+# node program.
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 1
-main=${1:-$here/dist/agent/main.js}
+main=${1:-$here/dist/bundle/agent/lib/agent.cjs}
 node=${ARGOSY_NODE:-node}
 agent=
 stopping=

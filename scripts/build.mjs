@@ -1,7 +1,8 @@
-// Generates, then compiles what is out of date.
+// Generates, compiles what is out of date, and bundles the agent.
 import { execFileSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundleAgent } from './bundle.mjs';
 import { generate } from './generate.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -12,6 +13,7 @@ export function build() {
     cwd: root,
     stdio: 'inherit',
   });
+  bundleAgent();
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) build();

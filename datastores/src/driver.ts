@@ -50,6 +50,8 @@ export interface Engine {
   readonly bin: string;
   /** Where the loader finds their libraries, when that is not where the system has them. */
   readonly libraryPath: string | null;
+  /** An archive of what a new database is made of; without it, it is made each time. */
+  readonly template?: string | undefined;
 }
 
 /** Who runs the database: undefined ids when that is ourselves. */

@@ -22,6 +22,7 @@ export {
   type Upstream,
 } from './driver.ts';
 export { ensureFolder, readIfThere, removeDurably, syncFolder, writeDurably } from './durable-files.ts';
+export { initdbArguments } from './postgresql/template.ts';
 export { systemProcesses } from './processes.ts';
 
 export const drivers: Readonly<Record<string, (options: DriverOptions) => Driver>> = {

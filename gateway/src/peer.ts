@@ -5,18 +5,17 @@ import type { Server as HttpServer } from 'node:http';
 import { datastores } from '@argosy/datastores';
 import {
   accessControl,
-  addIntrospection,
   type Clock,
   type Credentials,
   callerIdentity,
   channelCredentials,
   channelOptions,
   type HeardMember,
-  INTROSPECTION_METHODS,
   PeerServiceService,
   serverCredentials,
   serverName,
 } from '@argosy/proto';
+import { addIntrospection, INTROSPECTION_METHODS } from '@argosy/proto/introspection';
 import * as grpc from '@grpc/grpc-js';
 import {
   GrpcTransport,

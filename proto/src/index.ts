@@ -71,7 +71,6 @@ export { QuotaServiceService } from './generated/argosy/v2/quotas.ts';
 export { RegionServiceService } from './generated/argosy/v2/regions.ts';
 export { BadRequest, ErrorInfo, RequestInfo, RetryInfo } from './generated/google/rpc/error_details.ts';
 export { Status as RpcStatus } from './generated/google/rpc/status.ts';
-export { addIntrospection, type Health, INTROSPECTION_METHODS } from './introspection.ts';
 export { watchLifeline } from './lifeline.ts';
 export { AGENT_PORT } from './ports.ts';
 export {

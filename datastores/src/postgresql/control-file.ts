@@ -1,6 +1,9 @@
-// What a data directory says of itself while no server runs, by pg_controldata.
+// What a data directory says of itself while no server runs, by pg_controldata; and its name, which is written anew.
+import crc32c from 'crc-32/crc32c.js';
 
 export interface ControlFile {
+  /** What all copies of a database share, and no two databases. */
+  readonly systemIdentifier: bigint;
   /** The newest timeline that the directory has records of, as far as a stopped server wrote it down. */
   readonly timeline: number;
   /** The primary's setting as its log told it: a standby must not have less. */
@@ -9,11 +12,41 @@ export interface ControlFile {
 
 /** @throws Error when the text is not pg_controldata's. */
 export function readControlFile(text: string): ControlFile {
-  const field = (name: string): number => {
+  const field = (name: string): string => {
     const match = new RegExp(`^${name}:\\s+(\\d+)$`, 'm').exec(text);
-    if (match === null) throw new Error(`pg_controldata did not tell "${name}".`);
-    return Number(match[1]);
+    if (match?.[1] === undefined) throw new Error(`pg_controldata did not tell "${name}".`);
+    return match[1];
   };
-  const timeline = Math.max(field("Latest checkpoint's TimeLineID"), field("Min recovery ending loc's timeline"));
-  return { timeline, maxConnections: field('max_connections setting') };
+  const timelines = ["Latest checkpoint's TimeLineID", "Min recovery ending loc's timeline"];
+  return {
+    systemIdentifier: BigInt(field('Database system identifier')),
+    timeline: Math.max(...timelines.map((name) => Number(field(name)))),
+    maxConnections: Number(field('max_connections setting')),
+  };
+}
+
+/** ControlFileData ends with its checksum; PG_CONTROL_MAX_SAFE_SIZE is a disk's sector. */
+const MAX_SAFE_SIZE = 512;
+const IDENTIFIER_BYTES = 8;
+const CRC_BYTES = 4;
+
+/**
+ * The bytes of `global/pg_control` with another system identifier: it stands first in ControlFileData, and a CRC-32C of
+ * all before it last (PostgreSQL's `src/include/catalog/pg_control.h`). Where the structure ends differs between versions,
+ * so that is found by the checksum being right.
+ * @throws Error when no checksum in them is right
+ */
+export function withSystemIdentifier(control: Buffer, identifier: bigint): Buffer {
+  const changed = Buffer.from(control);
+  for (let end = IDENTIFIER_BYTES; end + CRC_BYTES <= Math.min(MAX_SAFE_SIZE, control.length); end += CRC_BYTES) {
+    if (checksum(control.subarray(0, end)) !== control.readUInt32LE(end)) continue;
+    changed.writeBigUInt64LE(identifier, 0);
+    changed.writeUInt32LE(checksum(changed.subarray(0, end)), end);
+    return changed;
+  }
+  throw new Error('The control file has no checksum that is right.');
+}
+
+function checksum(bytes: Buffer): number {
+  return crc32c.buf(bytes) >>> 0;
 }

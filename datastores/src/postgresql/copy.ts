@@ -3,46 +3,35 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Position } from '../definition.ts';
-import { DriverError, type DriverOptions, type Upstream } from '../driver.ts';
+import type { Upstream } from '../driver.ts';
 import { readIfThere, writeDurably } from '../durable-files.ts';
-import { AGENT_ROLE, conninfo, slotName } from './config.ts';
-import type { Layout } from './layout.ts';
-import type { PostgresServer } from './server.ts';
+import { conninfo, slotName } from './config.ts';
+import { runTool } from './programs.ts';
+import { type DataPlace, makeEmptyDatabase } from './template.ts';
 
-const INITDB_MS = 120_000;
 /** A copy of a large database over a wide-area network. */
 const COPY_MS = 24 * 3_600_000;
 const SYNC_MS = 3_600_000;
-const COMPLAINT_CHARACTERS = 300;
-
-export interface CopyContext {
-  readonly options: DriverOptions;
-  readonly layout: Layout;
-  readonly server: PostgresServer;
-}
 
 /** Empties the data directory; whoever still writes into it is ended first. */
-export async function empty({ layout, server }: CopyContext): Promise<void> {
+export async function empty({ layout, server }: DataPlace): Promise<void> {
   await server.clear();
   for (const name of await readdir(layout.data)) await rm(join(layout.data, name), { recursive: true, force: true });
 }
 
-export async function initialiseData(context: CopyContext): Promise<void> {
-  const { layout } = context;
-  await run(context, INITDB_MS, 'initdb', [
-    ...['--pgdata', layout.data, '--username', AGENT_ROLE, '--data-checksums', '--encoding', 'UTF8'],
-    ...['--locale', 'C.UTF-8', '--auth-local', 'peer', '--auth-host', 'reject', '--no-instructions', '--no-sync'],
-  ]);
+export async function initialiseData(context: DataPlace): Promise<void> {
+  await makeEmptyDatabase(context);
   await finish(context);
 }
 
 /** Copies the primary's data and answers where the copy ends. */
-export async function copyData(context: CopyContext, source: Upstream): Promise<Position> {
-  const { layout, options } = context;
-  await run(context, COPY_MS, 'pg_basebackup', [
+export async function copyData(context: DataPlace, source: Upstream): Promise<Position> {
+  const { layout, options, server } = context;
+  const copying = [
     ...['--pgdata', layout.data, '--wal-method', 'stream', '--checkpoint', 'fast', '--no-sync', '--no-password'],
     ...['--slot', slotName(options.memberId), '--dbname', conninfo(source, layout, 'argosy copy')],
-  ]);
+  ];
+  await runTool(options, server.program('pg_basebackup', ...copying), COPY_MS);
   const manifest = (await readIfThere(join(layout.data, 'backup_manifest'))) ?? '';
   await finish(context);
   return readManifestEnd(manifest);
@@ -58,7 +47,7 @@ export function readManifestEnd(manifest: string): Position {
   return { epoch: Number(range[1]), value: range[2] ?? '' };
 }
 
-async function finish(context: CopyContext): Promise<void> {
+async function finish(context: DataPlace): Promise<void> {
   const { layout, options, server } = context;
   await writeDurably(layout.autoConfigFile, '', { mode: 0o600, owner: options.owner });
   await server.putAtRest();
@@ -69,18 +58,7 @@ async function finish(context: CopyContext): Promise<void> {
  * Everything to disk by one syncfs(2) of the volume (`sync --file-system`, GNU coreutils): since Linux 5.8 it tells of
  * every failed write. A thousand fsyncs, one for each file, take ten times as long.
  */
-async function sync({ options, layout }: CopyContext): Promise<void> {
+async function sync({ options, layout }: DataPlace): Promise<void> {
   const program = { path: 'sync', arguments: ['--file-system', layout.data], folder: layout.data, environment: {} };
-  expectSuccess('sync', await options.processes.run(program, SYNC_MS));
-}
-
-async function run(context: CopyContext, timeoutMs: number, name: string, args: readonly string[]): Promise<void> {
-  expectSuccess(name, await context.options.processes.run(context.server.program(name, ...args), timeoutMs));
-}
-
-/** @throws DriverError `unavailable` with the end of what the program complained of */
-function expectSuccess(name: string, result: { readonly code: number | null; readonly stderr: string }): void {
-  if (result.code === 0) return;
-  const complaint = result.stderr.trim().slice(-COMPLAINT_CHARACTERS);
-  throw new DriverError('unavailable', `${name} ended with ${result.code ?? 'a signal'}: ${complaint}`);
+  await runTool(options, program, SYNC_MS);
 }

@@ -11,7 +11,7 @@ import {
   streamName,
   synchronousStandbyNames,
 } from './config.ts';
-import { readControlFile } from './control-file.ts';
+import { readControlFile, withSystemIdentifier } from './control-file.ts';
 import { readManifestEnd } from './copy.ts';
 import { postgresql } from './definition.ts';
 import { layoutOf } from './layout.ts';
@@ -209,11 +209,25 @@ test('a voter counts once, in this epoch and by this rule, and only with what it
 
 test('the newest timeline of a data directory may stand in either place of its control file', (t) => {
   const text = (checkpoint: number, recovery: number) =>
-    `Latest checkpoint's TimeLineID:       ${checkpoint}\nMin recovery ending loc's timeline:   ${recovery}\nmax_connections setting:              64\n`;
+    `Database system identifier:           7654321\nLatest checkpoint's TimeLineID:       ${checkpoint}\nMin recovery ending loc's timeline:   ${recovery}\nmax_connections setting:              64\n`;
   t.is(readControlFile(text(1, 4)).timeline, 4);
   t.is(readControlFile(text(4, 0)).timeline, 4);
   t.is(readControlFile(text(4, 0)).maxConnections, 64);
+  t.is(readControlFile(text(4, 0)).systemIdentifier, 7654321n);
   t.throws(() => readControlFile('nothing'), { message: /did not tell/ });
+});
+
+test('a control file gets another identifier and a checksum that fits, and a damaged one is refused', (t) => {
+  // RFC 3720 B.4: CRC-32C of 32 zeros is 0x8a9136aa, here of what stands before offset 32.
+  const zeros = Buffer.alloc(8192);
+  zeros.writeUInt32LE(0x8a9136aa, 32);
+  const changed = withSystemIdentifier(zeros, 0x0102030405060708n);
+  t.is(changed.readBigUInt64LE(0), 0x0102030405060708n);
+  t.deepEqual(withSystemIdentifier(changed, 0n), zeros);
+  t.true(changed.subarray(36).equals(zeros.subarray(36)));
+
+  changed[3] = 0;
+  t.throws(() => withSystemIdentifier(changed, 1n), { message: /no checksum that is right/ });
 });
 
 test('a copy ends where its manifest says', (t) => {

@@ -1,4 +1,4 @@
-import { INTROSPECTION_METHODS } from '@argosy/proto';
+import { INTROSPECTION_METHODS } from '@argosy/proto/introspection';
 import { fromBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import * as grpc from '@grpc/grpc-js';

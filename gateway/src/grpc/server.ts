@@ -1,7 +1,7 @@
 // The gRPC shell around the routes: the clients' API, health and reflection on a listener of its own. What is done with
 // a request is the same as for HTTP (rest/answering.ts); here it is only put into gRPC's words.
 import { type AddressInfo, createServer as createListener, type Server as Listener } from 'node:net';
-import { addIntrospection, type Health } from '@argosy/proto';
+import { addIntrospection, type Health } from '@argosy/proto/introspection';
 import * as grpc from '@grpc/grpc-js';
 import { type AnsweringOptions, answerRequest } from '../rest/answering.ts';
 import { MAX_BODY_BYTES } from '../rest/bodies.ts';

@@ -1,5 +1,6 @@
 // A cluster of three real members on this machine, and what happens to it. The tests are one story: each begins where
 // the one before it ended.
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,8 +9,10 @@ import { type MemberReport, MemberRole } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import test from 'ava';
 import pg from 'pg';
+import { enginesSchema } from '../engines/engines.ts';
 import { type Federation, newFederation } from '../testing/federation.ts';
 import { Guest } from '../testing/guest.ts';
+import { engines } from '../testing/place.ts';
 import { pause } from '../testing/waiting.ts';
 
 const PASSWORD = 'correct horse battery';
@@ -76,6 +79,13 @@ test.serial('three members become a cluster, and a client commits by its quorum'
   t.true(report.open);
   const copy = await second.report((seen) => seen.up && seen.role === MemberRole.REPLICA);
   t.is(copy.position?.epoch, 1);
+
+  // Clusters come out of one archive; what would let their members copy each other is a cluster's own.
+  const identifiers = await Promise.all(
+    guests.map(async ({ volume }) => (await readFile(join(volume, 'data/global/pg_control'))).readBigUInt64LE()),
+  );
+  t.is(new Set(identifiers).size, 1);
+  t.not(identifiers[0], await identifierOfTemplate());
 });
 
 test.serial('a client comes in by TLS with a password, and not as one of ours', async (t) => {
@@ -212,3 +222,9 @@ test.serial('a new password is a new generation of the admin user', async (t) =>
   t.deepEqual(rows, [{ rolcreaterole: false, rolcreatedb: true, rolsuper: false }]);
   await client.end();
 });
+
+async function identifierOfTemplate(): Promise<bigint> {
+  const list = enginesSchema.parse(JSON.parse(await readFile(await engines(), 'utf8')));
+  const template = list.postgresql?.['15']?.template ?? '';
+  return execFileSync('tar', ['--extract', '--to-stdout', '--file', template, './global/pg_control']).readBigUInt64LE();
+}

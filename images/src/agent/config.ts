@@ -4,7 +4,7 @@ import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { type DatabaseOwner, type Engine, readIfThere } from '@argosy/datastores/drivers';
 import { type Identity, parseIdentity } from '@argosy/proto';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const userDataSchema = z.object({
   federation: z.string().min(1),
@@ -34,7 +34,14 @@ const environmentSchema = z.object({
 
 const enginesSchema = z.record(
   z.string(),
-  z.record(z.string(), z.object({ bin: z.string().min(1), libraryPath: z.string().min(1).nullable() })),
+  z.record(
+    z.string(),
+    z.object({
+      bin: z.string().min(1),
+      libraryPath: z.string().min(1).nullable(),
+      template: z.string().min(1).optional(),
+    }),
+  ),
 );
 
 export type UserData = z.infer<typeof userDataSchema>;
@@ -78,7 +85,7 @@ export async function readConfig(environment: NodeJS.ProcessEnv): Promise<AgentC
     volume: resolve(variables.ARGOSY_VOLUME),
     address: variables.ARGOSY_ADDRESS,
     runFolder: resolve(variables.ARGOSY_RUN_DIRECTORY),
-    engine: { version: userData.version, bin: engine.bin, libraryPath: engine.libraryPath },
+    engine: { version: userData.version, ...engine },
     lifeline: variables.ARGOSY_LIFELINE,
     owner: await findOwner(variables.ARGOSY_DATABASE_USER),
   };

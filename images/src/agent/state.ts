@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureFolder, type Role, readIfThere, writeDurably } from '@argosy/datastores/drivers';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const upstreamSchema = z.object({
   memberId: z.string(),

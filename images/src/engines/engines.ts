@@ -1,5 +1,5 @@
 // The engines that members on this machine run: what the system has installed, or a copy unpacked beside it.
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const engineSchema = z.object({
   mode: z.enum(['system', 'unpacked']),
@@ -9,11 +9,15 @@ export const engineSchema = z.object({
   libraryPath: z.string().nullable(),
   /** As the server's program tells it, such as "15.18". */
   release: z.string(),
+  /** The archive of an empty database. */
+  template: z.string(),
 });
 
 export const enginesSchema = z.record(z.string(), z.record(z.string(), engineSchema));
 
 export type EngineEntry = z.infer<typeof engineSchema>;
+/** Before its archive is made. */
+export type FoundEngine = Omit<EngineEntry, 'template'>;
 /** By datastore, then by version. */
 export type Engines = z.infer<typeof enginesSchema>;
 export type EngineMode = EngineEntry['mode'];

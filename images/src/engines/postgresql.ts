@@ -1,11 +1,11 @@
 // PostgreSQL as Debian packages it: where its programs are, which packages carry them, and how to see that they run.
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type EngineEntry, EngineError } from './engines.ts';
+import { type EngineEntry, EngineError, type FoundEngine } from './engines.ts';
 import { runProgram } from './programs.ts';
 
 const VERSION_MS = 20_000;
-const PROGRAMS = ['postgres', 'initdb', 'pg_basebackup', 'pg_rewind', 'pg_controldata'];
+const PROGRAMS = ['postgres', 'initdb', 'pg_basebackup', 'pg_rewind', 'pg_resetwal', 'pg_controldata'];
 
 export function binFolder(root: string, version: string): string {
   return join(root, 'usr/lib/postgresql', version, 'bin');
@@ -20,7 +20,7 @@ export async function engineIn(
   root: string,
   version: string,
   options: { readonly mode: EngineEntry['mode']; readonly libraryPath: string | null },
-): Promise<EngineEntry | undefined> {
+): Promise<FoundEngine | undefined> {
   const bin = binFolder(root, version);
   for (const name of PROGRAMS) {
     try {

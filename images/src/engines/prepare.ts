@@ -2,8 +2,16 @@
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { datastores } from '@argosy/datastores';
-import { type EngineEntry, EngineError, type EngineRequest, type Engines, enginesSchema } from './engines.ts';
+import {
+  type EngineEntry,
+  EngineError,
+  type EngineRequest,
+  type Engines,
+  enginesSchema,
+  type FoundEngine,
+} from './engines.ts';
 import { engineIn } from './postgresql.ts';
+import { templateOf } from './template.ts';
 import { type UnpackContext, unpackedEngine } from './unpack.ts';
 
 const LOCK_WAIT_MS = 10_000;
@@ -34,11 +42,11 @@ export async function prepareEngine(request: EngineRequest, context: UnpackConte
   }
   const absolute = { ...request, directory: resolve(request.directory) };
   await mkdir(absolute.directory, { recursive: true, mode: 0o755 });
-  const entry = await findEngine(absolute, context);
-  return await record(absolute, entry);
+  const engine = await findEngine(absolute, context);
+  return await record(absolute, { ...engine, template: await templateOf(absolute, engine, context) });
 }
 
-async function findEngine(request: EngineRequest, context: UnpackContext): Promise<EngineEntry> {
+async function findEngine(request: EngineRequest, context: UnpackContext): Promise<FoundEngine> {
   if (request.mode !== 'unpacked') {
     const system = await engineIn('/', request.version, { mode: 'system', libraryPath: null });
     if (system !== undefined) return system;

@@ -7,6 +7,9 @@ export interface ProgramOptions {
   readonly folder?: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** Who runs it; undefined when that is ourselves. */
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
 }
 
 export interface ProgramOutput {
@@ -24,6 +27,7 @@ export function runProgram(path: string, args: readonly string[], options: Progr
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: options.timeoutMs,
       killSignal: 'SIGKILL',
+      ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.gid ?? options.uid }),
     });
     const output = { stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr'] as const) {

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Apt } from './apt.ts';
-import { type EngineEntry, EngineError, type EngineRequest } from './engines.ts';
+import { EngineError, type EngineRequest, type FoundEngine } from './engines.ts';
 import { engineIn, packagesOf } from './postgresql.ts';
 import { runProgram } from './programs.ts';
 
@@ -19,7 +19,7 @@ export interface UnpackContext {
 }
 
 /** The unpacked engine, made unless it is there. @throws EngineError */
-export async function unpackedEngine(request: EngineRequest, context: UnpackContext): Promise<EngineEntry> {
+export async function unpackedEngine(request: EngineRequest, context: UnpackContext): Promise<FoundEngine> {
   const { datastore, version, directory } = request;
   const place = join(directory, `${datastore}-${version}`);
   const known = await engineAt(place, version);
@@ -69,7 +69,7 @@ export async function unpackPackages(
   await chmod(tree, 0o755);
 }
 
-async function engineAt(root: string, version: string): Promise<EngineEntry | undefined> {
+async function engineAt(root: string, version: string): Promise<FoundEngine | undefined> {
   if (!existsSync(root)) return undefined;
   const libraries = join(root, 'usr/lib');
   const found = existsSync(libraries) ? await readdir(libraries) : [];

@@ -2,13 +2,12 @@
 import {
   type Authorise,
   accessControl,
-  addIntrospection,
   type Credentials,
   type ExecutorServiceServer,
   ExecutorServiceService,
-  INTROSPECTION_METHODS,
   RenewableServerCredentials,
 } from '@argosy/proto';
+import { addIntrospection, INTROSPECTION_METHODS } from '@argosy/proto/introspection';
 import * as grpc from '@grpc/grpc-js';
 
 const SERVICE = 'argosy.region.v1.ExecutorService';

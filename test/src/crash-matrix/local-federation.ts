@@ -1,5 +1,5 @@
-// One federation for many cells: the product's own supervisor, on a home and ports of its own, with the preload in every
-// process that it starts. It is ended by its pid.
+// One federation for many cells: the product's own supervisor, on a home and ports of its own; with the preload in every
+// process that it starts, when it is to be watched. It is ended by its pid.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,19 +31,21 @@ export class FederationUnderTest {
   readonly #lives = new Map<string, { pid: number; since: number; short: number }>();
   #said = '';
 
-  private constructor(folder: string, portBase: number, options: readonly string[]) {
+  private constructor(folder: string, options: readonly string[], isWatched: boolean) {
     this.home = join(folder, 'home');
     this.control = join(folder, 'control');
     for (const made of [this.home, this.control]) mkdirSync(made);
     // The database's user must be able to pass through.
     for (const opened of [folder, this.home]) chmodSync(opened, 0o755);
-    this.#child = spawn(process.execPath, [supervisor, '--port-base', String(portBase), ...options], {
+    this.#child = spawn(process.execPath, [supervisor, ...options], {
       env: {
         ...process.env,
         ARGOSY_HOME: this.home,
-        NODE_OPTIONS: `--import=${preload}`,
-        [FOLDER_VARIABLE]: this.control,
-        [HOME_VARIABLE]: this.home,
+        ...(isWatched && {
+          NODE_OPTIONS: `--import=${preload}`,
+          [FOLDER_VARIABLE]: this.control,
+          [HOME_VARIABLE]: this.home,
+        }),
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -59,10 +61,17 @@ export class FederationUnderTest {
     }
   }
 
-  /** `options` are those of `npm start`. @throws Error when it does not get ready; it is stopped then. */
-  static async start(options: readonly string[] = []): Promise<FederationUnderTest> {
+  /**
+   * `options` are those of `npm start`; only the points of a watched federation can be reached.
+   * @throws Error when it does not get ready; it is stopped then.
+   */
+  static async start(options: readonly string[] = [], isWatched = false): Promise<FederationUnderTest> {
     const folder = mkdtempSync(join(tmpdir(), 'argosy-under-test-'));
-    const federation = new FederationUnderTest(folder, await freePorts(PEERS), options);
+    const federation = new FederationUnderTest(
+      folder,
+      ['--port-base', String(await freePorts(PEERS)), ...options],
+      isWatched,
+    );
     try {
       await waitUntil('the federation is ready', START_LIMIT_MS, () => {
         if (federation.hasEnded) throw new Error(`The federation ended: ${federation.#said}`);

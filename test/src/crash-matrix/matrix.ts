@@ -77,7 +77,7 @@ export async function runMatrix(options: MatrixOptions): Promise<Result[]> {
 }
 
 async function newSession(say: (line: string) => void) {
-  const federation = await FederationUnderTest.start();
+  const federation = await FederationUnderTest.start([], true);
   say(`A federation runs in ${federation.home}`);
   const session = new Session(federation);
   try {

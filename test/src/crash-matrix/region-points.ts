@@ -7,6 +7,7 @@ import fsPromises from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
 import { basename, dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { FOLDER_VARIABLE, HOME_VARIABLE, type Place, type Point } from './control.ts';
 import { type Command, watchCommandsReceived, watchCommandsSent } from './grpc-points.ts';
 import { reach } from './reach.ts';
@@ -18,6 +19,7 @@ const STEP_OF_METHOD: Readonly<Record<string, string>> = {
   DELETE: 'remove_member',
 };
 const PASSED_ON = [FOLDER_VARIABLE, HOME_VARIABLE, 'NODE_OPTIONS'];
+const agentMain = fileURLToPath(new URL('../../../images/dist/agent/main.js', import.meta.url));
 /** Microcloud's records, a folder for each kind. */
 const RECORDS = ['servers', 'ports', 'volumes', 'stacks'];
 
@@ -59,10 +61,10 @@ export function watchMicrocloud(region: string): void {
     rmSync(path, options);
     note('removed');
   };
-  // A server has a clean environment; its agent is watched too.
+  // A server has a clean environment; its agent is watched too, and so is not the bundled one.
   const watched = (command: string, args: readonly string[], options: childProcess.SpawnOptions) => {
     const passedOn = Object.fromEntries(PASSED_ON.map((name) => [name, process.env[name] ?? '']));
-    const child = spawn(command, args, { ...options, env: { ...options.env, ...passedOn } });
+    const child = spawn(command, [...args, agentMain], { ...options, env: { ...options.env, ...passedOn } });
     note('spawned');
     return child;
   };

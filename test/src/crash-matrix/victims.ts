@@ -92,7 +92,7 @@ function readGuest(pid: number, lifeline: string, volumes: string): GuestProcess
 
 function roleOf(words: readonly string[]): GuestProcess['role'] {
   if (words.some((word) => word.endsWith('/images/guest.sh'))) return 'init';
-  return words.some((word) => word.endsWith('/images/dist/agent/main.js')) ? 'agent' : 'other';
+  return words.some((word) => /\/images\/dist\/.*agent\/(main\.js|lib\/agent\.cjs)$/.test(word)) ? 'agent' : 'other';
 }
 
 function readField(file: string, field: string): string {
