@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { systemClock, watchLifeline } from '@argosy/proto';
 import { pino } from 'pino';
+import { DirectoryLockedError } from 'raft-ts';
 import { readConfig } from './config.ts';
 import { GatewayPeer } from './peer.ts';
 import { recoverGateway } from './recover.ts';
@@ -25,7 +26,11 @@ if (positionals.length > 0) {
     );
     process.exit(0);
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\nNothing can be said of the directory: recover again.\n`);
+    const advice =
+      error instanceof DirectoryLockedError
+        ? 'Stop the peer first, and what would start it again. Nothing was changed.'
+        : 'Nothing can be said of the directory: recover again.';
+    process.stderr.write(`${(error as Error).message}\n${advice}\n`);
     process.exit(1);
   }
 }

@@ -1,4 +1,4 @@
-// One federation for many cells: the product's own supervisor, on a home and ports of its own, with the preload in every
+// One federation for many cells: the product's own supervisor, on a home and ports of its own, with a preload in every
 // process that it starts. It is ended by its pid.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -21,7 +21,7 @@ const SETTLED_MS = 10_500;
 const MAX_SHORT_LIVES = 3;
 
 const supervisor = fileURLToPath(new URL('../../../gateway/dist/local/main.js', import.meta.url));
-const preload = new URL('./preload.js', import.meta.url).href;
+const crashPoints = new URL('./preload.js', import.meta.url).href;
 
 export class FederationUnderTest {
   readonly home: string;
@@ -31,7 +31,7 @@ export class FederationUnderTest {
   readonly #lives = new Map<string, { pid: number; since: number; short: number }>();
   #said = '';
 
-  private constructor(folder: string, portBase: number, options: readonly string[]) {
+  private constructor(folder: string, portBase: number, options: readonly string[], preload: string) {
     this.home = join(folder, 'home');
     this.control = join(folder, 'control');
     for (const made of [this.home, this.control]) mkdirSync(made);
@@ -59,10 +59,13 @@ export class FederationUnderTest {
     }
   }
 
-  /** `options` are those of `npm start`. @throws Error when it does not get ready; it is stopped then. */
-  static async start(options: readonly string[] = []): Promise<FederationUnderTest> {
+  /**
+   * `options` are those of `npm start`; `preload` is a module's URL. @throws Error when it does not get ready; it is
+   * stopped then.
+   */
+  static async start(options: readonly string[] = [], preload = crashPoints): Promise<FederationUnderTest> {
     const folder = mkdtempSync(join(tmpdir(), 'argosy-under-test-'));
-    const federation = new FederationUnderTest(folder, await freePorts(PEERS), options);
+    const federation = new FederationUnderTest(folder, await freePorts(PEERS), options, preload);
     try {
       await waitUntil('the federation is ready', START_LIMIT_MS, () => {
         if (federation.hasEnded) throw new Error(`The federation ended: ${federation.#said}`);
