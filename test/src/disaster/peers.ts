@@ -94,6 +94,11 @@ export class Peers {
     return join(this.#home, 'processes', `gateway-${id}`, 'config.json');
   }
 
+  /** Those that its configuration names. */
+  known(id: number): { readonly id: number; readonly name: string; readonly address: string }[] {
+    return JSON.parse(readFileSync(this.configFile(id), 'utf8')).peers;
+  }
+
   configure(id: number, fields: Readonly<Record<string, unknown>>): void {
     const file = this.configFile(id);
     const config = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
@@ -101,13 +106,14 @@ export class Peers {
   }
 
   /** `gateway recover` with its configuration. */
-  async recover(id: number): Promise<Outcome> {
+  async recover(id: number, ...joining: readonly number[]): Promise<Outcome> {
     const env = {
       ...process.env,
       NODE_OPTIONS: `--import=${preload}`,
       [FOLDER_VARIABLE]: this.#federation.control,
     };
-    const args = [gateway, 'recover', '--config', this.configFile(id)];
+    const others = joining.flatMap((other) => ['--with', String(other)]);
+    const args = [gateway, 'recover', ...others, '--config', this.configFile(id)];
     try {
       const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env, timeout: COMMAND_LIMIT_MS });
       return { code: 0, out: stdout, error: stderr };
