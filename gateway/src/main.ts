@@ -5,10 +5,10 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { systemClock, watchLifeline } from '@argosy/proto';
 import { pino } from 'pino';
-import { DirectoryLockedError } from 'raft-ts';
+import { DirectoryLockedError, UnknownKindError } from 'raft-ts';
 import { readConfig } from './config.ts';
 import { GatewayPeer } from './peer.ts';
-import { recoverGateway } from './recover.ts';
+import { JoiningError, recoverGateway } from './recover.ts';
 
 const { values, positionals } = parseArgs({
   options: { config: { type: 'string' }, with: { type: 'string', multiple: true } },
@@ -35,14 +35,20 @@ if (isRecovery) {
     );
     process.exit(0);
   } catch (error) {
-    const advice =
-      error instanceof DirectoryLockedError
-        ? 'Stop the peer first, and what would start it again. Nothing was changed.'
-        : 'Nothing can be said of the directory: recover again.';
+    const advice = adviceAfter(error);
     process.stderr.write(`${(error as Error).message}\n${advice}\n`);
     process.exit(1);
   }
 }
+
+function adviceAfter(error: unknown): string {
+  if (error instanceof DirectoryLockedError)
+    return 'Stop the peer first, and what would start it again. Nothing was changed.';
+  if (error instanceof UnknownKindError) return 'Recover with the version that the peer ran. Nothing was changed.';
+  if (error instanceof JoiningError) return 'Nothing was changed.';
+  return 'Nothing can be said of the directory: recover again.';
+}
+
 const logger = pino({ base: { process: 'gateway', peer: config.peer.name }, timestamp: pino.stdTimeFunctions.isoTime });
 
 const peer = await GatewayPeer.open({

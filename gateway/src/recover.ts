@@ -29,13 +29,22 @@ export interface GatewayRecoveryOptions {
   readonly joining?: readonly number[];
 }
 
-/** @throws DirectoryLockedError while the peer runs, LogDamagedError, Error for a peer that cannot join */
+/** A peer that was named cannot be one. Nothing was changed. */
+export class JoiningError extends Error {
+  override readonly name = 'JoiningError';
+}
+
+/**
+ * @throws DirectoryLockedError while the peer runs, UnknownKindError when it ran a later version, LogDamagedError,
+ * JoiningError
+ */
 export async function recoverGateway(options: GatewayRecoveryOptions): Promise<GatewayRecovery> {
   const { config, clusterId, at, joining = [] } = options;
   const voters = [config.peer.id, ...joining];
-  if (new Set(voters).size < voters.length) throw new Error('Each peer can be named once, and not this one.');
+  if (new Set(voters).size < voters.length) throw new JoiningError('Each peer can be named once, and not this one.');
   const unknown = joining.filter((id) => !config.peers.some((peer) => peer.id === id));
-  if (unknown.length > 0) throw new Error(`Peer ${unknown.join(', ')} is not among the peers of the configuration.`);
+  if (unknown.length > 0)
+    throw new JoiningError(`Peer ${unknown.join(', ')} is not among the peers of the configuration.`);
   const federation = new Federation();
   const { lastIndex, commitIndex } = await recover({
     id: config.peer.id,

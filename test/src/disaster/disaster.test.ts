@@ -14,8 +14,11 @@ const ACCEPTED_MS = 15_000;
 const REFUSED_MS = 15_000;
 const GONE_MS = 30_000;
 const EPOCHS_AHEAD = 100;
-/** An id belongs to its disk for ever: a new disk's is one that was never used. */
-const JOINING = 4;
+const SURVIVOR = 1;
+const LOST: readonly number[] = [2, 3];
+/** What those are with new disks: an id belongs to its disk for ever. */
+const JOINING: readonly number[] = [4, 5];
+const READY_MS = 20_000;
 
 interface World {
   readonly t: ExecutionContext;
@@ -81,33 +84,65 @@ async function rollWhileWriting(world: World): Promise<void> {
 }
 
 async function recoverFromOne(world: World): Promise<void> {
-  const { t, home, peers, tenant } = world;
+  const { t, home, peers } = world;
   const before = await demo(world);
   await writeRow(home, before, world.credentials as Credentials);
-  const [survivor, replaced, lost] = [1, 2, 3];
-  for (const id of [replaced, lost]) {
+  for (const id of LOST) {
     await peers.stop(id, 'SIGKILL');
     peers.loseDisk(id);
   }
   await writeRow(home, before, world.credentials as Credentials);
 
-  const tooEarly = await peers.recover(survivor);
-  t.is(tooEarly.code, 1);
-  t.regex(tooEarly.error, /Stop the peer first/);
-  await peers.stop(survivor, 'SIGTERM');
-  // The second machine gets a new disk, and with it a new id; the third stays away.
-  const all = peers.known(survivor).map((peer) => (peer.id === replaced ? { ...peer, id: JOINING } : peer));
-  peers.configure(survivor, { peers: all });
-  const recovery = await peers.recover(survivor, JOINING);
-  t.is(recovery.code, 0, recovery.error);
-  const { clusterId, clusters } = JSON.parse(recovery.out) as { clusterId: string; clusters: readonly string[] };
-  t.deepEqual(clusters, [before.id]);
-  peers.configure(survivor, { clusterId });
-  peers.configure(replaced, { clusterId, peers: all, peer: { id: JOINING, name: `peer-${replaced}` } });
-  peers.letStart(replaced);
-  peers.letStart(survivor);
-  for (const id of [survivor, replaced]) await peers.untilReady(id);
+  const recovery = await recover(world);
+  t.deepEqual(recovery.clusters, [before.id]);
+  await startAll(world, recovery.clusterId);
 
+  await showsEverything(world, before);
+  await refusesLost(world);
+}
+
+/** As an operator does it who begins too early, and then with an earlier version. */
+async function recover({ t, peers }: World): Promise<{ clusterId: string; clusters: readonly string[] }> {
+  const tooEarly = await peers.recover(SURVIVOR);
+  t.is(tooEarly.code, 1);
+  t.regex(tooEarly.error, /Stop the peer first.* Nothing was changed/);
+  await peers.stop(SURVIVOR, 'SIGTERM');
+  const unknown = await peers.recover(SURVIVOR, ...JOINING);
+  t.is(unknown.code, 1);
+  t.regex(unknown.error, /Peer 4, 5 is not among the peers of the configuration\.\nNothing was changed/);
+  const joining = (id: number): number => JOINING[LOST.indexOf(id)] ?? id;
+  peers.configure(SURVIVOR, { peers: peers.known(SURVIVOR).map((peer) => ({ ...peer, id: joining(peer.id) })) });
+  peers.downgrade(SURVIVOR);
+  const tooOld = await peers.recover(SURVIVOR, ...JOINING);
+  t.is(tooOld.code, 1);
+  t.regex(tooOld.error, /Recover with the version that the peer ran/);
+  peers.upgrade(SURVIVOR);
+
+  const recovery = await peers.recover(SURVIVOR, ...JOINING);
+  t.is(recovery.code, 0, recovery.error);
+  return JSON.parse(recovery.out);
+}
+
+/** The lost peers' machines have new disks, and with them new ids. */
+async function startAll({ t, peers }: World, clusterId: string): Promise<void> {
+  peers.configure(SURVIVOR, { clusterId });
+  const all = peers.known(SURVIVOR);
+  for (const [at, id] of LOST.entries()) {
+    peers.configure(id, { clusterId, peers: all, peer: { id: JOINING[at], name: `peer-${id}` } });
+    peers.letStart(id);
+  }
+  for (const id of LOST) {
+    await waitUntil(`peer ${id} answers`, READY_MS, async () => /leader/.test((await peers.readiness(id)).text));
+  }
+  peers.letStart(SURVIVOR);
+  for (const id of [SURVIVOR, ...LOST]) await peers.untilReady(id);
+  // Empty ones among themselves would be a federation without clusters.
+  for (const id of LOST)
+    t.notRegex(peers.log(id).split('"peer serves"').at(-1) ?? '', /"role":"leader","term":\d{1,6},/);
+}
+
+async function showsEverything(world: World, before: ClusterView): Promise<void> {
+  const { t, home, tenant } = world;
   await untilActive(tenant, [before]);
   const after = await demo(world);
   t.true(after.epoch >= before.epoch + EPOCHS_AHEAD, `epoch ${before.epoch} became ${after.epoch}`);
@@ -120,20 +155,23 @@ async function recoverFromOne(world: World): Promise<void> {
   );
   const { cluster } = await make(tenant, 'afterwards');
   await untilActive(tenant, [cluster]);
-
-  peers.findDisk(lost);
-  peers.letStart(lost);
-  await waitUntil('the lost peer says that it is refused', REFUSED_MS, () =>
-    peers
-      .log(lost)
-      .includes(`This peer belongs to the cluster ${clusterId}, and the caller to a cluster without a name.`),
-  );
-  t.false((await peers.readiness(lost)).isReady);
-  t.true([survivor, JOINING].includes(await peers.leader()));
   t.deepEqual(
     (await list(tenant)).map(({ name, status }) => `${name} ${status}`),
     ['demo ACTIVE', 'afterwards ACTIVE'],
   );
+}
+
+/** Its old disk is found, with its configuration of before. */
+async function refusesLost({ t, peers, tenant }: World): Promise<void> {
+  const [back = 0] = LOST;
+  await peers.stop(back, 'SIGTERM');
+  peers.findDisk(back);
+  peers.letStart(back);
+  await waitUntil('the lost peer says that it is refused', REFUSED_MS, () =>
+    /"why":"This caller is not a peer\."/.test(peers.log(back)),
+  );
+  t.false((await peers.readiness(back)).isReady);
+  t.is((await tenant.ask('GET', '/v2/clusters/demo', { peer: SURVIVOR - 1 })).status, 200);
 }
 
 async function demo({ tenant }: World): Promise<ClusterView> {

@@ -1,6 +1,6 @@
 // The gateway peers of a federation under test, one by one: restarted, lost with their disks, recovered.
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -35,6 +35,10 @@ export class Peers {
   /** From its next start on. */
   upgrade(id: number): void {
     this.#mark('later', id);
+  }
+
+  downgrade(id: number): void {
+    rmSync(join(this.#federation.control, `later-gateway-${id}`));
   }
 
   /** Ends it, and it does not start again. */
@@ -81,13 +85,17 @@ export class Peers {
     return readFederation(this.#home).peers.find((peer) => peer.id === id)?.rest ?? '';
   }
 
-  /** Puts its disk aside, or back. */
+  /** Puts its disk aside, and what its configuration is now. */
   loseDisk(id: number): void {
     renameSync(this.#disk(id), `${this.#disk(id)}.lost`);
+    copyFileSync(this.configFile(id), `${this.configFile(id)}.lost`);
   }
 
+  /** Brings back what was put aside, in place of what is there. */
   findDisk(id: number): void {
+    rmSync(this.#disk(id), { recursive: true, force: true });
     renameSync(`${this.#disk(id)}.lost`, this.#disk(id));
+    renameSync(`${this.configFile(id)}.lost`, this.configFile(id));
   }
 
   configFile(id: number): string {
