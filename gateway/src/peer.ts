@@ -136,7 +136,10 @@ export class GatewayPeer {
 
   async close(): Promise<void> {
     // Another leads at once, instead of after an election timeout.
-    await this.#raft?.transferLeadership(undefined, { timeoutMs: TRANSFER_TIMEOUT_MS }).catch(() => undefined);
+    await this.#raft
+      ?.transferLeadership(undefined, { timeoutMs: TRANSFER_TIMEOUT_MS })
+      .then((leader) => this.#options.log({ message: 'leadership handed over', leader }))
+      .catch(() => undefined);
     this.#leadership?.stop();
     this.#events.close();
     this.#http?.close();

@@ -57,6 +57,7 @@ async function rollWhileWriting(world: World): Promise<void> {
     await peers.restart(id);
     await writer.untilWritten(1);
   }
+  t.regex(peers.log(first), /"leadership handed over"/);
   await peers.stop(last, 'SIGTERM');
   await waitUntil('one of the later version leads', ACCEPTED_MS, async () => (await peers.leader()) !== last);
   await writer.untilWritten(2);
@@ -142,7 +143,7 @@ async function startAll({ t, peers }: World, clusterId: string): Promise<void> {
 }
 
 async function showsEverything(world: World, before: ClusterView): Promise<void> {
-  const { t, home, tenant } = world;
+  const { t, home, peers, tenant } = world;
   await untilActive(tenant, [before]);
   const after = await demo(world);
   t.true(after.epoch >= before.epoch + EPOCHS_AHEAD, `epoch ${before.epoch} became ${after.epoch}`);
@@ -153,6 +154,9 @@ async function showsEverything(world: World, before: ClusterView): Promise<void>
     regions.map(({ name, status }) => `${name} ${status}`),
     ['north UP', 'south UP', 'west UP'],
   );
+  const status = await peers.argosy('federation', 'status');
+  t.is(status.code, 0, status.error);
+  t.regex(status.out, /READY +\| Peer [145] leads in term \d+\./);
   const { cluster } = await make(tenant, 'afterwards');
   await untilActive(tenant, [cluster]);
   t.deepEqual(

@@ -14,6 +14,7 @@ const READY_LIMIT_MS = 20_000;
 const PROBE_LIMIT_MS = 2_000;
 const COMMAND_LIMIT_MS = 20_000;
 
+const commandLine = fileURLToPath(new URL('../../../gateway/dist/cli/main.js', import.meta.url));
 const gateway = fileURLToPath(new URL('../../../gateway/dist/main.js', import.meta.url));
 export const preload = new URL('./preload.js', import.meta.url).href;
 
@@ -114,21 +115,15 @@ export class Peers {
   }
 
   /** `gateway recover` with its configuration. */
-  async recover(id: number, ...joining: readonly number[]): Promise<Outcome> {
-    const env = {
-      ...process.env,
-      NODE_OPTIONS: `--import=${preload}`,
-      [FOLDER_VARIABLE]: this.#federation.control,
-    };
+  recover(id: number, ...joining: readonly number[]): Promise<Outcome> {
     const others = joining.flatMap((other) => ['--with', String(other)]);
-    const args = [gateway, 'recover', ...others, '--config', this.configFile(id)];
-    try {
-      const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env, timeout: COMMAND_LIMIT_MS });
-      return { code: 0, out: stdout, error: stderr };
-    } catch (error) {
-      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
-      return { code, out: stdout, error: stderr };
-    }
+    const environment = { NODE_OPTIONS: `--import=${preload}`, [FOLDER_VARIABLE]: this.#federation.control };
+    return run([gateway, 'recover', ...others, '--config', this.configFile(id)], environment);
+  }
+
+  /** The command line, as the user `demo`. */
+  argosy(...words: readonly string[]): Promise<Outcome> {
+    return run([commandLine, ...words], { ARGOSY_HOME: this.#home });
   }
 
   log(id: number): string {
@@ -156,5 +151,16 @@ export class Peers {
     process.kill(pid, signal);
     // The supervisor has started another: this one is gone, and its ports and its directory are free.
     await waitUntil(`peer ${id} ends`, END_LIMIT_MS, () => ![pid, undefined].includes(find()));
+  }
+}
+
+async function run(args: readonly string[], environment: Readonly<Record<string, string>>): Promise<Outcome> {
+  const env = { ...process.env, ...environment };
+  try {
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { env, timeout: COMMAND_LIMIT_MS });
+    return { code: 0, out: stdout, error: stderr };
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+    return { code, out: stdout, error: stderr };
   }
 }
