@@ -21,7 +21,10 @@ const config = z.strictObject({
   /** All peers, this one included; `address:port`. */
   peers: z.array(z.strictObject({ id: z.int().min(1), name: z.string(), address: z.string() })).min(1),
   dataDirectory: z.string(),
-  /** What `recover` called the peers' cluster; the same at every peer. Absent as long as there was no recovery. */
+  /**
+   * What `recover` called the peers' cluster; the same at every peer. Absent as long as there was no recovery: with it, a
+   * peer that begins with an empty directory waits to be told everything, and founds nothing.
+   */
   clusterId: z.string().optional(),
   certificateFile: z.string(),
   keyFile: z.string(),

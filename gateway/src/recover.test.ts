@@ -62,7 +62,7 @@ test('a federation of which one peer is left is that peer, with its clusters, an
   for (const peer of peers) await peer.close();
   const config = { peer: { id, name: 'only' }, dataDirectory: join(directory, String(id)) } as GatewayConfig;
 
-  const recovery = await recoverGateway(config, 'second', at);
+  const recovery = await recoverGateway({ config, clusterId: 'second', at });
 
   const federation = new Federation();
   const alone = await open(directory, new MemoryNetwork(), id, federation);

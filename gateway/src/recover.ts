@@ -19,17 +19,38 @@ export interface GatewayRecovery {
   readonly clusters: readonly string[];
 }
 
+export interface GatewayRecoveryOptions {
+  readonly config: GatewayConfig;
+  /** Not used before in this federation. */
+  readonly clusterId: string;
+  /** The present time, RFC 3339. */
+  readonly at: string;
+  /** Who is a peer besides this one from now on, by id: each begins with an empty directory. */
+  readonly joining?: readonly number[];
+}
+
+/** A peer that was named cannot be one. Nothing was changed. */
+export class JoiningError extends Error {
+  override readonly name = 'JoiningError';
+}
+
 /**
- * @param clusterId not used before in this federation
- * @param at the present time, RFC 3339
- * @throws DirectoryLockedError while the peer runs, LogDamagedError
+ * @throws DirectoryLockedError while the peer runs, UnknownKindError when it ran a later version, LogDamagedError,
+ * JoiningError
  */
-export async function recoverGateway(config: GatewayConfig, clusterId: string, at: string): Promise<GatewayRecovery> {
+export async function recoverGateway(options: GatewayRecoveryOptions): Promise<GatewayRecovery> {
+  const { config, clusterId, at, joining = [] } = options;
+  const voters = [config.peer.id, ...joining];
+  if (new Set(voters).size < voters.length) throw new JoiningError('Each peer can be named once, and not this one.');
+  const unknown = joining.filter((id) => !config.peers.some((peer) => peer.id === id));
+  if (unknown.length > 0)
+    throw new JoiningError(`Peer ${unknown.join(', ')} is not among the peers of the configuration.`);
   const federation = new Federation();
   const { lastIndex, commitIndex } = await recover({
     id: config.peer.id,
     directory: config.dataDirectory,
     clusterId,
+    voters,
     kinds: ANNOUNCED_KINDS,
     stateMachine: {
       apply: ({ data }) => federation.apply(decodeEntry(data)),

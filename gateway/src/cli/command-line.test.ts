@@ -182,6 +182,13 @@ for (const words of ['cluster failover orders', 'drill start --live', 'region dr
   });
 }
 
+test('--version says the version, and is no error', async (t) => {
+  const { code, out } = await argosy('--version', {});
+
+  t.is(code, 0);
+  t.regex(out, /^\d+\.\d+\.\d+\n$/);
+});
+
 test('help names what is there, and nothing else', async (t) => {
   const { code, out } = await argosy('cluster --help', {});
 

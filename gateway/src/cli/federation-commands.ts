@@ -2,7 +2,14 @@
 import type { Command } from 'commander';
 import { CommandError } from './errors.ts';
 import { type Http, openHttp } from './http.ts';
-import { type Datastore, datastoresAnswer, type Region, regionAnswer, regionsAnswer } from './resources.ts';
+import {
+  type Datastore,
+  datastoresAnswer,
+  type Region,
+  readyAnswer,
+  regionAnswer,
+  regionsAnswer,
+} from './resources.ts';
 import type { OpenSession, Session } from './session.ts';
 import { renderFields, renderTable } from './tables.ts';
 
@@ -48,6 +55,8 @@ interface PeerStatus {
   readonly peer: string;
   readonly rest: string;
   readonly status: 'READY' | 'NOT_READY' | 'UNREACHABLE';
+  /** In its own words: who leads, or what it waits for. */
+  readonly reason: string | undefined;
 }
 
 async function status(session: Session, json: boolean): Promise<void> {
@@ -62,8 +71,8 @@ async function status(session: Session, json: boolean): Promise<void> {
   } else {
     terminal.out(
       renderTable(
-        ['peer', 'REST', 'status'],
-        peers.map((peer) => [peer.peer, peer.rest, peer.status]),
+        ['peer', 'REST', 'status', 'says'],
+        peers.map((peer) => [peer.peer, peer.rest, peer.status, peer.reason]),
       ),
     );
     terminal.out(renderRegions(regions));
@@ -78,9 +87,10 @@ async function status(session: Session, json: boolean): Promise<void> {
 async function peerStatus(http: Http, peer: string, rest: string): Promise<PeerStatus> {
   try {
     const answer = await http({ method: 'GET', url: `${rest}/readyz`, timeoutMs: READY_TIMEOUT_MS });
-    return { peer, rest, status: answer.status === 200 ? 'READY' : 'NOT_READY' };
+    const { data } = readyAnswer.safeParse(answer.body);
+    return { peer, rest, status: answer.status === 200 ? 'READY' : 'NOT_READY', reason: data?.reason };
   } catch {
-    return { peer, rest, status: 'UNREACHABLE' };
+    return { peer, rest, status: 'UNREACHABLE', reason: undefined };
   }
 }
 

@@ -1,4 +1,5 @@
 // The command line's grammar: `argosy NOUN VERB [NAME]`. Each noun's commands are in a file of its own.
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addClusterChangeCommands } from './cluster-change-commands.ts';
 import { addClusterCommands } from './cluster-commands.ts';
@@ -28,6 +29,7 @@ function buildProgram(surroundings: Surroundings): Command {
   const { terminal } = surroundings;
   const program = new Command('argosy')
     .description('Database clusters across OpenStack clouds.')
+    .version(ownVersion(), '--version', 'show the version')
     .option('--json', 'write the answer as JSON')
     .option('--os-cloud <name>', 'the cloud of clouds.yaml to use (else OS_CLOUD, the OS_* variables, .argosy/)')
     .configureHelp({ showGlobalOptions: true })
@@ -46,6 +48,13 @@ function buildProgram(surroundings: Surroundings): Command {
   addTrustCommands(program, surroundings);
   addPlannedCommands(program);
   return program;
+}
+
+function ownVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  return version;
 }
 
 function defectText(error: unknown): string {

@@ -145,6 +145,8 @@ export const operationsAnswer = z.looseObject({
   links: z.array(link).default([]),
 });
 export const regionAnswer = z.looseObject({ region: regionSchema });
+/** Of one peer's `/readyz`. */
+export const readyAnswer = z.looseObject({ reason: z.string() });
 export const regionsAnswer = z.looseObject({ regions: z.array(regionSchema) });
 export const datastoresAnswer = z.looseObject({ datastores: z.array(datastoreSchema) });
 

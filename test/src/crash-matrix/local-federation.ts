@@ -1,5 +1,5 @@
-// One federation for many cells: the product's own supervisor, on a home and ports of its own; with the preload in every
-// process that it starts, when it is to be watched. It is ended by its pid.
+// One federation for many cells: the product's own supervisor, on a home and ports of its own; with a preload in every
+// process that it starts, when one is named. It is ended by its pid.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,8 @@ const SETTLED_MS = 10_500;
 const MAX_SHORT_LIVES = 3;
 
 const supervisor = fileURLToPath(new URL('../../../gateway/dist/local/main.js', import.meta.url));
-const preload = new URL('./preload.js', import.meta.url).href;
+/** What arms and traces the crash matrix's points. */
+export const crashPoints = new URL('./preload.js', import.meta.url).href;
 
 export class FederationUnderTest {
   readonly home: string;
@@ -31,7 +32,7 @@ export class FederationUnderTest {
   readonly #lives = new Map<string, { pid: number; since: number; short: number }>();
   #said = '';
 
-  private constructor(folder: string, options: readonly string[], isWatched: boolean) {
+  private constructor(folder: string, options: readonly string[], preload: string | undefined) {
     this.home = join(folder, 'home');
     this.control = join(folder, 'control');
     for (const made of [this.home, this.control]) mkdirSync(made);
@@ -41,7 +42,7 @@ export class FederationUnderTest {
       env: {
         ...process.env,
         ARGOSY_HOME: this.home,
-        ...(isWatched && {
+        ...(preload !== undefined && {
           NODE_OPTIONS: `--import=${preload}`,
           [FOLDER_VARIABLE]: this.control,
           [HOME_VARIABLE]: this.home,
@@ -62,15 +63,15 @@ export class FederationUnderTest {
   }
 
   /**
-   * `options` are those of `npm start`; only the points of a watched federation can be reached.
+   * `options` are those of `npm start`; `preload` is a module's URL: without `crashPoints` no point can be reached.
    * @throws Error when it does not get ready; it is stopped then.
    */
-  static async start(options: readonly string[] = [], isWatched = false): Promise<FederationUnderTest> {
+  static async start(options: readonly string[] = [], preload?: string): Promise<FederationUnderTest> {
     const folder = mkdtempSync(join(tmpdir(), 'argosy-under-test-'));
     const federation = new FederationUnderTest(
       folder,
       ['--port-base', String(await freePorts(PEERS)), ...options],
-      isWatched,
+      preload,
     );
     try {
       await waitUntil('the federation is ready', START_LIMIT_MS, () => {

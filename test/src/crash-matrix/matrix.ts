@@ -2,7 +2,7 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { cellOf, type Kill, nameOf, ordered, sampleOf, together } from './cells.ts';
 import { PROCESSES } from './control.ts';
-import { FederationUnderTest } from './local-federation.ts';
+import { crashPoints, FederationUnderTest } from './local-federation.ts';
 import { operations } from './operations.ts';
 import { type Result, Session } from './session.ts';
 
@@ -77,7 +77,7 @@ export async function runMatrix(options: MatrixOptions): Promise<Result[]> {
 }
 
 async function newSession(say: (line: string) => void) {
-  const federation = await FederationUnderTest.start([], true);
+  const federation = await FederationUnderTest.start([], crashPoints);
   say(`A federation runs in ${federation.home}`);
   const session = new Session(federation);
   try {
