@@ -46,6 +46,7 @@ export class SimulatedDisk {
   #underway = new Set<Underway>();
   /** How much slower than usual it is. */
   slowness = 1;
+  #hangsUntilMs = 0;
   isFull = false;
   /** The next syncs of files that fail. */
   failingSyncs = 0;
@@ -74,7 +75,8 @@ export class SimulatedDisk {
     return new Promise((resolve, reject) => {
       // Most operations take about as long as usual; some take many times as long, and others overtake them.
       const luck = this.#random.chance(0.05) ? this.#random.between(2, 20) : this.#random.between(0.5, 1.5);
-      this.#timeline.after(Math.min(ms * this.slowness * luck, longestMs), () => {
+      const usualMs = Math.min(ms * this.slowness * luck, longestMs);
+      this.#timeline.after(Math.max(usualMs, this.#hangsUntilMs - this.#timeline.nowMs), () => {
         if (!this.#underway.delete(underway) || !isAlive()) return;
         try {
           const result = effect(1);
@@ -84,6 +86,11 @@ export class SimulatedDisk {
         }
       });
     });
+  }
+
+  /** For so long, what is asked of it is not done. */
+  hang(ms: number): void {
+    this.#hangsUntilMs = this.#timeline.nowMs + ms;
   }
 
   get habits(): DiskHabits {
