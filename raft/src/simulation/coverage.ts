@@ -15,7 +15,6 @@ const counters = [
   'fsyncErrors',
   'fullDisks',
   'slowDisks',
-  'hungDisks',
   'rottenBits',
   'refusedDisks',
   'partitions',

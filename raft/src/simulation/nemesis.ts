@@ -166,11 +166,6 @@ const faults: Readonly<Record<string, Fault>> = {
       peer.disk.slowness = 1;
     });
   },
-  /** From now on nothing that is asked of the disk is done before that time is over. */
-  hang(world, _nemesis, random) {
-    world.counts.hungDisks += 1;
-    victim(world, random).disk.hang(world.electionMs * random.between(0.5, 8));
-  },
   /** Who writes its snapshot slowly falls behind, and is sent another meanwhile. */
   lag(world, nemesis, random) {
     const ms = random.between(300, 3_000);

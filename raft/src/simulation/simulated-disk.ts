@@ -46,7 +46,6 @@ export class SimulatedDisk {
   #underway = new Set<Underway>();
   /** How much slower than usual it is. */
   slowness = 1;
-  #hangsUntilMs = 0;
   isFull = false;
   /** The next syncs of files that fail. */
   failingSyncs = 0;
@@ -75,8 +74,7 @@ export class SimulatedDisk {
     return new Promise((resolve, reject) => {
       // Most operations take about as long as usual; some take many times as long, and others overtake them.
       const luck = this.#random.chance(0.05) ? this.#random.between(2, 20) : this.#random.between(0.5, 1.5);
-      const usualMs = Math.min(ms * this.slowness * luck, longestMs);
-      this.#timeline.after(Math.max(usualMs, this.#hangsUntilMs - this.#timeline.nowMs), () => {
+      this.#timeline.after(Math.min(ms * this.slowness * luck, longestMs), () => {
         if (!this.#underway.delete(underway) || !isAlive()) return;
         try {
           const result = effect(1);
@@ -86,11 +84,6 @@ export class SimulatedDisk {
         }
       });
     });
-  }
-
-  /** For so long, what is asked of it is not done. */
-  hang(ms: number): void {
-    this.#hangsUntilMs = this.#timeline.nowMs + ms;
   }
 
   get habits(): DiskHabits {
@@ -276,7 +269,10 @@ class Session implements Disk {
             disk.watcher.failed('full');
             throw systemError('ENOSPC', 'write');
           }
-          disk.watcher.wrote(file, disk.nameOf(file) ?? '', position, part);
+          // Of a write that was cut off the rest may be there all the same, as zeros that were written ahead.
+          const isWhole = part.length === copy.length;
+          const found = isWhole ? part : file.cached.copy().subarray(position, position + copy.length);
+          disk.watcher.wrote(file, disk.nameOf(file) ?? '', position, found);
         });
       },
       truncate: (length) => {
