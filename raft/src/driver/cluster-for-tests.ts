@@ -2,6 +2,7 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MemoryNetwork } from '../transport/memory.ts';
 import type { Transport } from '../transport/transport.ts';
 import { systemClock } from './clock.ts';
 import type { CommittedEntry, RaftOptions, StateMachine } from './options.ts';
@@ -67,6 +68,24 @@ export async function openPeer(
     ...options,
   });
   return { raft, journal };
+}
+
+/** Each in a new directory of its own. */
+export async function openThree(
+  network = new MemoryNetwork(),
+  optionsOf: (id: number) => Partial<RaftOptions> = () => ({}),
+): Promise<TestPeer[]> {
+  const directory = await temporaryDirectory();
+  const peers: TestPeer[] = [];
+  for (const id of [1, 2, 3]) {
+    const place = { directory: `${directory}/${id}`, transport: network.transport() };
+    peers.push(await openPeer(id, { ...place, ...optionsOf(id) }));
+  }
+  return peers;
+}
+
+export async function closeAll(peers: readonly TestPeer[]): Promise<void> {
+  for (const { raft } of peers) await raft.close();
 }
 
 export function leaderOf(peers: readonly TestPeer[]): Promise<TestPeer> {

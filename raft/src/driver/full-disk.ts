@@ -61,9 +61,4 @@ export class FullDisk {
     this.#pause = handOverPause;
     this.#core.transferLeadership(successor);
   }
-
-  /** Who cannot write its own vote cannot win, and would only disturb the others. */
-  get mustNotCampaign(): boolean {
-    return this.#log.space === 'full';
-  }
 }

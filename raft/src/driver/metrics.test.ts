@@ -60,7 +60,9 @@ test('a histogram counts in each bucket what is not above its bound', async (t) 
 
   const core = { id: 1, progress: new Map() } as never;
   const state = { ...{ core, appliedIndex: 0, proposalsPending: 0, readsPending: 0 }, sessions: 0, logBytes: 0 };
-  const family = metrics.families({ ...state, isDiskFull: false }).find(({ name }) => name === 'raft_log_save_seconds');
+  const family = metrics
+    .families({ ...state, isDiskFull: false, isDiskHung: false })
+    .find(({ name }) => name === 'raft_log_save_seconds');
   const at = (le: string) => family?.samples.find(({ labels }) => Object.values(labels)[0] === le)?.value;
   t.deepEqual([at('0.0005'), at('0.0025'), at('0.005'), at('10'), at('+Inf')], [1, 1, 2, 2, 3]);
 });

@@ -27,6 +27,7 @@ export interface MetricState {
   readonly sessions: number;
   readonly logBytes: number;
   readonly isDiskFull: boolean;
+  readonly isDiskHung: boolean;
 }
 
 const boundsSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -62,6 +63,7 @@ const counterHelp = {
   snapshots_installed: 'Snapshots of a leader that were taken over.',
   snapshots_sent: 'Snapshots that another peer has taken.',
   snapshot_sends_failed: 'Snapshots that did not reach another peer.',
+  disk_hangs: 'How often a write of the log took longer than this peer has patience.',
   stalls: 'How often this process stood still for more than half an election timeout.',
 } as const;
 
@@ -137,6 +139,7 @@ export class Metrics {
       gauge('raft_snapshot_index', 'The last entry that the newest snapshot covers.', core.snapshotIndex),
       gauge('raft_log_bytes', 'Bytes of the segments of the log.', state.logBytes),
       gauge('raft_disk_full', '1 while the disk has no room and proposals are refused.', state.isDiskFull ? 1 : 0),
+      gauge('raft_disk_hung', '1 while a write of the log takes longer than patience lasts.', state.isDiskHung ? 1 : 0),
       gauge('raft_proposals_pending', 'Proposals that wait to be applied.', state.proposalsPending),
       gauge('raft_reads_pending', 'Linearizable reads that wait.', state.readsPending),
       gauge('raft_sessions', 'Sessions that are open in the cluster.', state.sessions),

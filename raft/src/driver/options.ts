@@ -36,6 +36,11 @@ export type RaftEvent =
   | { readonly type: 'refused'; readonly by: number; readonly why: string }
   /** The disk fills up, or has room again. */
   | { readonly type: 'disk-space'; readonly space: DiskSpace }
+  /** A write of the log takes longer than `diskPatienceMs`; and it returned at last. */
+  | { readonly type: 'disk-hangs'; readonly forMs: number }
+  | { readonly type: 'disk-answers'; readonly afterMs: number }
+  /** Leadership is handed over, or without `to` put down, for nobody took it over. */
+  | { readonly type: 'leadership-given-up'; readonly to?: number; readonly why: 'disk-hangs' }
   /** A snapshot was not taken; it is tried again. */
   | { readonly type: 'snapshot-failed'; readonly why: string }
   /** The event loop stood still for so long that a silent leader proves nothing. */
@@ -79,6 +84,8 @@ export interface RaftOptions {
   readonly heartbeatTicks?: number;
   /** Default 10. The timeout is drawn anew each time from [electionTicks, 2 * electionTicks). */
   readonly electionTicks?: number;
+  /** Default: `electionTicks * tickMs`. A leader makes way when a write of its log takes longer, and the others' did not. */
+  readonly diskPatienceMs?: number;
   /**
    * Default false: a majority confirms each linearizable read. True: the leader answers alone for a little less than an
    * election timeout after a majority answered it. That trusts all peers' clocks to run equally fast within a tenth,

@@ -9,6 +9,7 @@ import { Announcer } from './announcer.ts';
 import { Applying } from './applying.ts';
 import { defaults, maxProposalBytes, maxWaiting } from './config.ts';
 import { FullDisk } from './full-disk.ts';
+import { HungDisk } from './hung-disk.ts';
 import { Members, type Membership } from './members.ts';
 import { type MetricFamily, Metrics } from './metrics.ts';
 import { makeCore, type Opened, openLog } from './opening.ts';
@@ -42,6 +43,7 @@ export class Raft {
   readonly #announcer: Announcer;
   readonly #snapshots: Snapshots;
   readonly #fullDisk: FullDisk;
+  readonly #hungDisk: HungDisk;
   readonly #metrics: Metrics;
   readonly #ticker: Ticker;
   readonly #turns: Turns;
@@ -68,10 +70,10 @@ export class Raft {
     );
     this.#metrics = new Metrics(() => options.clock.now());
     this.#fullDisk = new FullDisk(options, this.#core, log);
+    this.#hungDisk = new HungDisk({ options, core: this.#core, log, metrics: this.#metrics });
     this.#ownEntries = new OwnEntries(
       {
-        options,
-        core: this.#core,
+        ...{ options, core: this.#core },
         isClosed: () => this.#isClosed,
         isDiskFull: () => this.#fullDisk.isFull,
         send: (messages) => this.#send(messages),
@@ -239,7 +241,7 @@ export class Raft {
       readsPending: this.#reads.count,
       sessions: this.#ownEntries.sessionCount,
       logBytes: this.#log.bytes,
-      isDiskFull: this.#fullDisk.isFull,
+      ...{ isDiskFull: this.#fullDisk.isFull, isDiskHung: this.#hungDisk.isHung },
     });
   }
 
@@ -297,7 +299,7 @@ export class Raft {
       this.#options.trace?.({ type: 'received', message });
       if (message.type === 'MsgHello') this.#ownEntries.hear(message);
       else if (message.type === 'MsgProp') this.#ownEntries.receiveForwarded(message);
-      else this.#core.step(message);
+      else if (message.type !== 'MsgTimeoutNow' || !this.#hungDisk.mustNotCampaign) this.#core.step(message);
     });
   }
 
@@ -309,7 +311,8 @@ export class Raft {
       this.#metrics.count('stalls');
       this.#options.log?.({ type: 'stalled', lateMs });
     }
-    if (this.#fullDisk.mustNotCampaign) this.#core.restartElectionTimer();
+    this.#hungDisk.tick(nowMs, lateMs);
+    if (this.#hungDisk.mustNotCampaign) this.#core.restartElectionTimer();
     this.#core.tick();
     this.#proposals.expire(nowMs);
     this.#reads.tick(nowMs);
@@ -355,7 +358,7 @@ export class Raft {
     this.#applying.apply(ready.committedEntries, this.#members);
     if (ready.snapshot !== undefined) {
       await this.#turns.writing(this.#applying.install(ready.snapshot, ready, this.#snapshots, this.#members));
-    } else if (ready.mustSync) await this.#turns.writing(this.#metrics.saving(this.#log.save(ready)));
+    } else if (ready.mustSync) await this.#turns.writing(this.#hungDisk.save(ready));
     this.#options.trace?.({ type: 'persisted', ready });
     if (!ready.mustSync && ready.hardState !== undefined) this.#log.noteCommit(ready.hardState);
     // A fatal error during the wait has stopped this peer: what it did not make durable, it must not confirm.

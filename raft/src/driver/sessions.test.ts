@@ -1,25 +1,11 @@
 import test from 'ava';
 import { SessionError } from '../errors.ts';
 import { MemoryNetwork } from '../transport/memory.ts';
-import { Journal, leaderOf, openPeer, type TestPeer, temporaryDirectory, until } from './cluster-for-tests.ts';
+import { closeAll, Journal, leaderOf, openThree, type TestPeer, until } from './cluster-for-tests.ts';
 import { ownKinds } from './kinds.ts';
-import type { RaftOptions } from './options.ts';
 import { Replicated } from './replicated.ts';
 import { maxSessionWindow, SessionTable } from './session-table.ts';
 import { encodeWrapped, type SessionCommand } from './wrapped.ts';
-
-async function openThree(network: MemoryNetwork, options: Partial<RaftOptions> = {}): Promise<TestPeer[]> {
-  const directory = await temporaryDirectory();
-  const peers: TestPeer[] = [];
-  for (const id of [1, 2, 3]) {
-    peers.push(await openPeer(id, { directory: `${directory}/${id}`, transport: network.transport(), ...options }));
-  }
-  return peers;
-}
-
-async function closeAll(peers: readonly TestPeer[]): Promise<void> {
-  for (const { raft } of peers) await raft.close();
-}
 
 /** The leader, when all followers have told it which kinds they can apply. */
 async function readyLeaderOf(peers: readonly TestPeer[]): Promise<{ leader: TestPeer; followers: TestPeer[] }> {
@@ -81,7 +67,7 @@ test('a command goes on to the next leader when the one that took it is lost, an
   await closeAll(peers);
 });
 
-test('a command that ran out of time is repeated under its number, and applied once', async (t) => {
+test('etcd#18424: a command that ran out of time is repeated under its number, and applied once', async (t) => {
   const network = new MemoryNetwork();
   const peers = await openThree(network);
   const { leader } = await readyLeaderOf(peers);
@@ -102,7 +88,7 @@ test('a command that ran out of time is repeated under its number, and applied o
 });
 
 test('a session that is not used expires on all peers, and says so', async (t) => {
-  const peers = await openThree(new MemoryNetwork(), { sessionTimeoutMs: 300 });
+  const peers = await openThree(new MemoryNetwork(), () => ({ sessionTimeoutMs: 300 }));
   const { leader } = await readyLeaderOf(peers);
   const session = await leader.raft.openSession();
 

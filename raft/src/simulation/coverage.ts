@@ -22,6 +22,7 @@ const counters = [
   'pauses',
   'membershipChanges',
   'transfers',
+  'leadershipsGivenUp',
   'messages',
   'messagesLost',
   'messagesRepeated',

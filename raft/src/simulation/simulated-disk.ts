@@ -269,7 +269,10 @@ class Session implements Disk {
             disk.watcher.failed('full');
             throw systemError('ENOSPC', 'write');
           }
-          disk.watcher.wrote(file, disk.nameOf(file) ?? '', position, part);
+          // Of a write that was cut off the rest may be there all the same, as zeros that were written ahead.
+          const isWhole = part.length === copy.length;
+          const found = isWhole ? part : file.cached.copy().subarray(position, position + copy.length);
+          disk.watcher.wrote(file, disk.nameOf(file) ?? '', position, found);
         });
       },
       truncate: (length) => {

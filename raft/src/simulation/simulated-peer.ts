@@ -149,6 +149,7 @@ export class SimulatedPeer implements PeerOfWorld {
         if (!isAlive()) return;
         if (event.type === 'snapshot-taken') world.counts.snapshotsTaken += 1;
         if (event.type === 'snapshot-installed') world.counts.snapshotsInstalled += 1;
+        if (event.type === 'leadership-given-up') world.counts.leadershipsGivenUp += 1;
       },
       onFatal: (error) => isAlive() && this.#died(error),
     };
