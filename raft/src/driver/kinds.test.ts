@@ -60,3 +60,29 @@ test('a new kind of entry is refused until the last member announced it, and sta
   await t.notThrowsAsync((await leaderOf(peers)).raft.propose(Buffer.from('new'), { kind: 'new' }));
   for (const peer of [...peers, fourth]) await peer.raft.close();
 });
+
+test('who was removed under an earlier leader is heard by the next, and can be taken back', async (t) => {
+  const [network, directory] = [new MemoryNetwork(), await temporaryDirectory()];
+  const open = (id: number) => openPeer(id, { directory: `${directory}/${id}`, transport: network.transport() });
+  const peers = [await open(1), await open(2), await open(3)];
+  const first = await leaderOf(peers);
+  await (await first.raft.openSession({ timeoutMs: 30_000 })).close();
+  const [second, third] = peers.filter((peer) => peer !== first) as [TestPeer, TestPeer];
+  const idOf = ({ raft }: TestPeer) => raft.status().id;
+  await first.raft.changeMembership({ voters: [idOf(first), idOf(second)] });
+  await first.raft.transferLeadership(idOf(second));
+  await until(() => second.raft.status().isEstablishedLeader, 'the second leads');
+  t.not(third.raft.status().leaderId, idOf(second));
+
+  for (let isBack = false; !isBack; await new Promise((resolve) => setTimeout(resolve, 20))) {
+    isBack = await second.raft.changeMembership({ voters: [1, 2, 3] }).then(
+      () => true,
+      (error) => {
+        if (!(error instanceof KindNotAnnouncedError)) throw error;
+        return false;
+      },
+    );
+  }
+  await until(() => third.raft.status().leaderId === idOf(second), 'the third hears of it');
+  for (const { raft } of peers) await raft.close();
+});

@@ -137,6 +137,15 @@ export interface ProposeOptions {
   readonly timeoutMs?: number;
 }
 
+export interface OpenSessionOptions extends ProposeOptions {
+  /**
+   * To go on with a session that was opened on another peer, or by a process that is gone: its `id`, and the serial
+   * number of the command to be repeated, or of the next one. What came before is not repeated any more. Costs no
+   * round; whether there still is such a session, the first command tells.
+   */
+  readonly resume?: { readonly id: number; readonly serial: number };
+}
+
 export interface ProposeEntryOptions extends ProposeOptions {
   /** The entry's kind, when not all versions of the state machine can apply it: one of `RaftOptions.kinds`. */
   readonly kind?: string;

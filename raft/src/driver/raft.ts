@@ -14,6 +14,7 @@ import { type MetricFamily, Metrics } from './metrics.ts';
 import { makeCore, type Opened, openLog } from './opening.ts';
 import type {
   Applied,
+  OpenSessionOptions,
   ProposeEntryOptions,
   ProposeOptions,
   RaftOptions,
@@ -153,8 +154,8 @@ export class Raft {
    * A session, on any peer: each of its commands is applied once, however often it is tried. Throws SessionError
    * (`session.unavailable`) and ClosedError.
    */
-  async openSession({ timeoutMs = defaults.timeoutMs }: ProposeOptions = {}): Promise<Session> {
-    return this.#ownEntries.openSession(timeoutMs);
+  async openSession(options: OpenSessionOptions = {}): Promise<Session> {
+    return this.#ownEntries.openSession(options);
   }
 
   /** Throws at once what is refused; resolves when the entry is applied here. */

@@ -30,6 +30,10 @@ const counters = [
   'operations',
   'unknownOperations',
   'linearizableReads',
+  'sessionsOpened',
+  'sessionCommands',
+  'sessionRepeats',
+  'repeatsPassedOver',
 ] as const;
 
 export type Counter = (typeof counters)[number];

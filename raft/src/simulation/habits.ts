@@ -14,6 +14,8 @@ export interface Habits {
   /** How fast each peer's clock runs. */
   readonly clockRates: readonly number[];
   readonly clientCount: number;
+  /** So many of them have sessions. */
+  readonly sessionClientCount: number;
   readonly keyCount: number;
   /** Between an answer and the next question, on average. */
   readonly thinkMs: number;
@@ -33,6 +35,7 @@ export function drawHabits(random: Random): Habits {
   // Leases trust clocks to run equally fast within a tenth.
   const drift = leaseReads ? [0.96, 1.04] : [0.8, 1.25];
   const clockRate = () => (random.chance(0.5) ? 1 : random.between(drift[0] ?? 1, drift[1] ?? 1));
+  const clientCount = random.pick([2, 3, 5]);
   return {
     peerCount,
     settings: {
@@ -44,6 +47,7 @@ export function drawHabits(random: Random): Habits {
       trailingEntries: random.pick([0, 2, 5, 20]),
       segmentBytes: random.pick([300, 1_000, 4_096, 20_000]),
       preallocateBytes: random.pick([0, 100, 600, 5_000]),
+      sessionTimeoutMs: random.pick([600_000, 600_000, 5_000]),
     },
     network: {
       lossRate: random.pick([0, 0, 0.01, 0.05, 0.1]),
@@ -59,7 +63,8 @@ export function drawHabits(random: Random): Habits {
       syncMs: random.pick([0.1, 1, 5, 20]),
     })),
     clockRates: Array.from({ length: peerCount }, clockRate),
-    clientCount: random.pick([2, 3, 5]),
+    clientCount,
+    sessionClientCount: Math.min(clientCount - 1, random.pick([0, 1, 1, 2])),
     keyCount: random.pick([1, 2, 4]),
     thinkMs: isQuick ? random.pick([100, 200, 400]) : 800,
     readShare: random.between(0.2, 0.6),

@@ -266,4 +266,37 @@ export const mutants: readonly Mutant[] = [
       ),
     ],
   },
+  {
+    bug: '26a',
+    name: 'a command of a session that is repeated is applied again',
+    edits: [
+      edit(
+        'driver/session-table.js',
+        'this.#forget(session, answered); const known = session.answers.get(serial); if (known !== undefined) return outcomeOf(known);',
+        'this.#forget(session, answered);',
+      ),
+    ],
+  },
+  {
+    bug: '26b',
+    name: 'what sessions were answered is not in snapshots',
+    edits: [
+      edit(
+        'driver/session-table.js',
+        '({ id, ...session, answers: [...session.answers] })',
+        '({ id, ...session, answers: [] })',
+      ),
+    ],
+  },
+  {
+    bug: '26c',
+    name: 'a command whose peer ends after it passed it on is said not to have happened',
+    edits: [
+      edit(
+        'driver/sessions.js',
+        'reject(attempts > 0 ? late(new ClosedError(), true) : new ClosedError());',
+        'reject(new ClosedError());',
+      ),
+    ],
+  },
 ];

@@ -11,4 +11,5 @@ export type PeerSettings = Pick<
   | 'trailingEntries'
   | 'segmentBytes'
   | 'preallocateBytes'
+  | 'sessionTimeoutMs'
 >;

@@ -2,9 +2,14 @@
 // machines which applied different things can never look alike, not even through a snapshot.
 import type { CommittedEntry, StateMachine } from '../driver/options.ts';
 
-export type Command =
+export type ChangingCommand =
   | { readonly type: 'write'; readonly key: string; readonly value: number; readonly padding?: string }
   | { readonly type: 'cas'; readonly key: string; readonly from: number | null; readonly to: number };
+
+export type Command =
+  | ChangingCommand
+  /** `once` names it: it must have an effect once at most. */
+  | { readonly type: 'add'; readonly key: string; readonly by: number; readonly once: string };
 
 /** What a command found. */
 export interface CommandResult {
@@ -13,7 +18,7 @@ export interface CommandResult {
 }
 
 export interface MachineWatcher {
-  applied(entry: CommittedEntry, chain: number): void;
+  applied(entry: CommittedEntry, chain: number, once: string | undefined): void;
   restored(index: number, chain: number): void;
   copied(): void;
 }
@@ -35,11 +40,15 @@ export class RegisterMachine implements StateMachine {
   apply(entry: CommittedEntry): CommandResult {
     this.#chain = chained(this.#chain, entry);
     this.#index = entry.index;
-    this.#watcher.applied(entry, this.#chain);
     const command = JSON.parse(Buffer.from(entry.data).toString()) as Command;
+    this.#watcher.applied(entry, this.#chain, command.type === 'add' ? command.once : undefined);
     const found = this.values.get(command.key);
     if (command.type === 'write') {
       this.values.set(command.key, command.value);
+      return { found, isSet: true };
+    }
+    if (command.type === 'add') {
+      this.values.set(command.key, (found ?? 0) + command.by);
       return { found, isSet: true };
     }
     const isSet = found === (command.from ?? undefined);

@@ -117,8 +117,8 @@ export class SimulatedPeer implements PeerOfWorld {
     this.#world.trace(`${this.id} starts`);
     const isAlive = () => process === this.#process;
     this.machine = new RegisterMachine({
-      applied: (entry, chain) => {
-        if (isAlive()) this.#world.guard(() => this.#world.invariants.applied(this, entry, chain));
+      applied: (entry, chain, once) => {
+        if (isAlive()) this.#world.guard(() => this.#world.invariants.applied(this, entry, chain, once));
       },
       restored: (index, chain) => {
         if (isAlive()) this.#world.guard(() => this.#world.invariants.restored(this, index, chain));
