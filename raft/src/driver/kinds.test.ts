@@ -67,13 +67,16 @@ test('who was removed under an earlier leader is heard by the next, and can be t
   const peers = [await open(1), await open(2), await open(3)];
   const first = await leaderOf(peers);
   await (await first.raft.openSession({ timeoutMs: 30_000 })).close();
-  const [second, third] = peers.filter((peer) => peer !== first) as [TestPeer, TestPeer];
-  const idOf = ({ raft }: TestPeer) => raft.status().id;
-  await first.raft.changeMembership({ voters: [idOf(first), idOf(second)] });
-  await first.raft.transferLeadership(idOf(second));
-  await until(() => second.raft.status().isEstablishedLeader, 'the second leads');
-  t.not(third.raft.status().leaderId, idOf(second));
-
+  const [before, third] = peers.filter((peer) => peer !== first) as [TestPeer, TestPeer];
+  const [firstId, secondId] = [first.raft.status().id, before.raft.status().id];
+  await first.raft.changeMembership({ voters: [firstId, secondId] });
+  // A new process has heard of nobody yet.
+  await before.raft.close();
+  const second = await open(secondId);
+  const pair = [first, second];
+  for (let leader = await leaderOf(pair); leader !== second; leader = await leaderOf(pair)) {
+    await leader.raft.transferLeadership(secondId).catch(() => undefined);
+  }
   for (let isBack = false; !isBack; await new Promise((resolve) => setTimeout(resolve, 20))) {
     isBack = await second.raft.changeMembership({ voters: [1, 2, 3] }).then(
       () => true,
@@ -83,6 +86,7 @@ test('who was removed under an earlier leader is heard by the next, and can be t
       },
     );
   }
-  await until(() => third.raft.status().leaderId === idOf(second), 'the third hears of it');
-  for (const { raft } of peers) await raft.close();
+  await until(() => third.raft.status().leaderId === secondId, 'the third hears of it');
+  t.deepEqual(second.raft.status().membership.voters, [1, 2, 3]);
+  for (const { raft } of [first, second, third]) await raft.close();
 });
