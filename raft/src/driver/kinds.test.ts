@@ -69,6 +69,9 @@ test('who was removed under an earlier leader is heard by the next, and can be t
   await (await first.raft.openSession({ timeoutMs: 30_000 })).close();
   const [before, third] = peers.filter((peer) => peer !== first) as [TestPeer, TestPeer];
   const [firstId, secondId] = [first.raft.status().id, before.raft.status().id];
+  // A learner does not campaign when it hears nothing any more, and so keeps the leader that it had.
+  await first.raft.changeMembership({ voters: [firstId, secondId], learners: [third.raft.status().id] });
+  await until(() => third.raft.status().membership.learners.length === 1, 'the third learns');
   await first.raft.changeMembership({ voters: [firstId, secondId] });
   // A new process has heard of nobody yet.
   await before.raft.close();
