@@ -89,6 +89,11 @@ export interface RaftOptions {
   readonly snapshotEveryEntries?: number;
   /** Default 1,000. Entries kept in memory behind a snapshot, for peers that are only a little behind. */
   readonly trailingEntries?: number;
+  /**
+   * Default 2 MiB. So much of a snapshot that comes in is made durable at once; at most what its sender sends ahead,
+   * which is 4 MiB over gRPC.
+   */
+  readonly receivedSyncBytes?: number;
   /** Default 16 MiB. */
   readonly segmentBytes?: number;
   /** Default 1 MiB: zeros that are written ahead of the log, which are also its reserve on a disk that fills up. */

@@ -14,9 +14,6 @@ import type { Replicated } from './replicated.ts';
 
 /** Entries that are kept for a peer that is being sent a snapshot, as a multiple of `snapshotEveryEntries`. */
 const keptForTransfers = 10;
-/** Received bytes that are made durable at once. */
-const syncBytes = 2 * 1024 * 1024;
-
 interface Transfer {
   readonly index: number;
   readonly end: AbortController;
@@ -165,7 +162,8 @@ export class Snapshots {
 
   /** Where the file of this MsgSnap is put; what came in before from others is dropped. */
   async receive(message: Message, file: Pick<SnapshotSource, 'bytes' | 'crc32c'>): Promise<SnapshotSink | undefined> {
-    const { log, guarded } = this.#host;
+    const { log, guarded, options } = this.#host;
+    const syncBytes = options.receivedSyncBytes ?? defaults.receivedSyncBytes;
     const { index, term } = message.snapshot?.metadata ?? { index: 0, term: 0 };
     if (index <= this.#core.basicStatus().commit) {
       // The core has all of it, says so, and does not look at the data.

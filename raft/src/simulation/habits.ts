@@ -5,6 +5,7 @@ import type { NetworkHabits } from './network.ts';
 import type { PeerSettings } from './peer-settings.ts';
 import type { Random } from './random.ts';
 import type { DiskHabits } from './simulated-disk.ts';
+import type { StreamHabits } from './snapshot-stream.ts';
 
 export interface Habits {
   readonly peerCount: number;
@@ -23,6 +24,9 @@ export interface Habits {
   readonly casShare: number;
   /** Bytes that some commands carry besides. */
   readonly paddingBytes: number;
+  /** Bytes that every snapshot has besides. */
+  readonly ballastBytes: number;
+  readonly streams: StreamHabits | undefined;
   /** Faults come so often on average. */
   readonly faultEveryMs: number;
   readonly meanDownMs: number;
@@ -35,6 +39,14 @@ export function drawHabits(random: Random): Habits {
   // Leases trust clocks to run equally fast within a tenth.
   const drift = leaseReads ? [0.96, 1.04] : [0.8, 1.25];
   const clockRate = () => (random.chance(0.5) ? 1 : random.between(drift[0] ?? 1, drift[1] ?? 1));
+  const chunkBytes = random.pick([100, 400, 1_000]);
+  const streams = {
+    chunkBytes,
+    windowChunks: random.pick([2, 4, 16]),
+    cutRate: random.pick([0, 0.02, 0.1, 0.2]),
+    lossRate: random.pick([0, 0, 0.02]),
+    flipRate: random.pick([0, 0, 0.02]),
+  };
   const clientCount = random.pick([2, 3, 5]);
   return {
     peerCount,
@@ -47,6 +59,7 @@ export function drawHabits(random: Random): Habits {
       trailingEntries: random.pick([0, 2, 5, 20]),
       segmentBytes: random.pick([300, 1_000, 4_096, 20_000]),
       preallocateBytes: random.pick([0, 100, 600, 5_000]),
+      receivedSyncBytes: chunkBytes * random.pick([1, 2]),
       sessionTimeoutMs: random.pick([600_000, 600_000, 5_000]),
     },
     network: {
@@ -70,6 +83,8 @@ export function drawHabits(random: Random): Habits {
     readShare: random.between(0.2, 0.6),
     casShare: random.between(0, 0.4),
     paddingBytes: random.pick([0, 0, 200, 3_000]),
+    ballastBytes: random.pick([0, 2_000, 6_000]),
+    streams: random.chance(0.75) ? streams : undefined,
     faultEveryMs: random.pick([800, 1_500, 3_000, 5_000]),
     meanDownMs: random.pick([200, 1_000, 4_000]),
   };

@@ -12,4 +12,5 @@ export type PeerSettings = Pick<
   | 'segmentBytes'
   | 'preallocateBytes'
   | 'sessionTimeoutMs'
+  | 'receivedSyncBytes'
 >;

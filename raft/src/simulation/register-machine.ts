@@ -30,10 +30,13 @@ export function encodeCommand(command: Command): Buffer {
 export class RegisterMachine implements StateMachine {
   readonly values = new Map<string, number>();
   readonly #watcher: MachineWatcher;
+  readonly #ballast: string;
   #chain = 0;
   #index = 0;
 
-  constructor(watcher: MachineWatcher) {
+  /** Its snapshots have so many bytes besides, no place of which looks like another. */
+  constructor(ballastBytes: number, watcher: MachineWatcher) {
+    this.#ballast = Array.from({ length: ballastBytes / 8 }, (_, at) => String(at).padStart(8, '0')).join('');
     this.#watcher = watcher;
   }
 
@@ -58,7 +61,8 @@ export class RegisterMachine implements StateMachine {
 
   snapshot(): Uint8Array {
     this.#watcher.copied();
-    return Buffer.from(JSON.stringify({ index: this.#index, chain: this.#chain, values: [...this.values] }));
+    const state = { index: this.#index, chain: this.#chain, values: [...this.values], ballast: this.#ballast };
+    return Buffer.from(JSON.stringify(state));
   }
 
   restore(data: Uint8Array): void {
@@ -66,7 +70,9 @@ export class RegisterMachine implements StateMachine {
       index: number;
       chain: number;
       values: [string, number][];
+      ballast: string;
     };
+    if (state.ballast !== this.#ballast) throw new Error('The state is not what was saved.');
     this.values.clear();
     for (const [key, value] of state.values) this.values.set(key, value);
     this.#chain = state.chain;
