@@ -269,7 +269,14 @@ class Session implements Disk {
             disk.watcher.failed('full');
             throw systemError('ENOSPC', 'write');
           }
-          disk.watcher.wrote(file, disk.nameOf(file) ?? '', position, part);
+          // What is missing may be zeros where zeros are already.
+          const isWhole =
+            part.length === copy.length ||
+            file.cached
+              .copy()
+              .subarray(position, position + copy.length)
+              .equals(copy);
+          disk.watcher.wrote(file, disk.nameOf(file) ?? '', position, isWhole ? copy : part);
         });
       },
       truncate: (length) => {
