@@ -1,9 +1,9 @@
 // A client asks one thing at a time, of any peer. Each value is written once in a world.
 import type { RegisterInput, RegisterOutput } from '../checker/register.ts';
 import type { Applied } from '../driver/options.ts';
-import { NotLeaderError } from '../errors.ts';
+import { KindNotAnnouncedError, NotLeaderError } from '../errors.ts';
 import { Asker, isSure } from './asker.ts';
-import { type ChangingCommand, type CommandResult, encodeCommand } from './register-machine.ts';
+import { type ChangingCommand, type CommandResult, encodeCommand, newKind } from './register-machine.ts';
 import type { PeerOfWorld } from './surroundings.ts';
 
 const patienceMs = 2_000;
@@ -21,8 +21,9 @@ export class Client extends Asker {
       const from = this.#seen.get(key);
       this.#change(key, { type: 'cas', key, from: from ?? null, to: this.world.nextValue() });
     } else {
+      const isNew = this.random.chance(0.3);
       const padding = this.random.chance(0.3) ? 'x'.repeat(this.world.habits.paddingBytes) : '';
-      this.#change(key, { type: 'write', key, value: this.world.nextValue(), ...(padding ? { padding } : {}) });
+      this.#change(key, { type: 'write', key, value: this.world.nextValue(), ...(padding ? { padding } : {}), isNew });
     }
   }
 
@@ -56,7 +57,8 @@ export class Client extends Asker {
         : { type: 'cas', key, from: command.from ?? undefined, to: command.to };
     const end = this.question(input);
     const isThere = peer.deliver(() => {
-      peer.raft?.propose(encodeCommand(command), { timeoutMs: this.#patienceMs() }).then(
+      const kind = command.type === 'write' && command.isNew ? { kind: newKind } : {};
+      peer.raft?.propose(encodeCommand(command), { timeoutMs: this.#patienceMs(), ...kind }).then(
         (applied) => this.#applied(key, command, applied, end),
         (error: Error) => {
           this.#learn(error);
@@ -87,5 +89,6 @@ export class Client extends Asker {
 
   #learn(error: Error): void {
     if (error instanceof NotLeaderError) this.#leaderId = error.leaderId;
+    if (error instanceof KindNotAnnouncedError) this.world.counts.kindsRefused += 1;
   }
 }

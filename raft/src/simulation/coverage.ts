@@ -33,6 +33,7 @@ const counters = [
   'operations',
   'unknownOperations',
   'linearizableReads',
+  'kindsRefused',
   'sessionsOpened',
   'sessionCommands',
   'sessionRepeats',

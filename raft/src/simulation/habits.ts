@@ -12,6 +12,8 @@ export interface Habits {
   readonly settings: PeerSettings;
   readonly network: NetworkHabits;
   readonly disks: readonly DiskHabits[];
+  /** When each peer becomes one of the later version. */
+  readonly upgradesAtMs: readonly number[];
   /** How fast each peer's clock runs. */
   readonly clockRates: readonly number[];
   readonly clientCount: number;
@@ -47,6 +49,8 @@ export function drawHabits(random: Random): Habits {
     lossRate: random.pick([0, 0, 0.02]),
     flipRate: random.pick([0, 0, 0.02]),
   };
+  const lateShare = random.pick([0, 0.3, 1]);
+  const upgradesAtMs = () => (random.chance(lateShare) ? random.between(0, 40_000) : 0);
   const clientCount = random.pick([2, 3, 5]);
   return {
     peerCount,
@@ -75,6 +79,7 @@ export function drawHabits(random: Random): Habits {
       writeMs: random.pick([0.02, 0.1, 1]),
       syncMs: random.pick([0.1, 1, 5, 20]),
     })),
+    upgradesAtMs: Array.from({ length: peerCount }, upgradesAtMs),
     clockRates: Array.from({ length: peerCount }, clockRate),
     clientCount,
     sessionClientCount: Math.min(clientCount - 1, random.pick([0, 1, 1, 2])),

@@ -241,6 +241,41 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    bug: '22e',
+    name: 'a piece of a snapshot is not synced',
+    edits: [
+      edit(
+        'storage/partial-snapshot.js',
+        'const bytes = this.#bytes; await this.#file.sync();',
+        'const bytes = this.#bytes;',
+      ),
+    ],
+  },
+  {
+    bug: '22f',
+    name: 'what came in of a snapshot is not compared with what was offered, or read back',
+    edits: [
+      edit('storage/partial-snapshot.js', '|| this.#checksum !== expected', ''),
+      edit('storage/partial-snapshot.js', 'crc32c(data) !== checksum', 'false'),
+      edit(
+        'storage/snapshot-file.js',
+        '|| crc32(body, crc32(content.subarray(0, 32))) !== content.readUInt32LE(32)',
+        '',
+      ),
+    ],
+  },
+  {
+    bug: '22g',
+    name: 'a peer goes on when what is left of a snapshot cannot be synced',
+    edits: [
+      edit(
+        'driver/snapshots.js',
+        'return await this.#host.log.receiveSnapshot(key);',
+        'return await this.#host.log.receiveSnapshot(key).catch(() => this.#host.log.receiveSnapshot(key));',
+      ),
+    ],
+  },
+  {
     bug: '23',
     name: 'damage in the middle of the log is taken for a torn end',
     edits: [

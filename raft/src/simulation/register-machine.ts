@@ -3,7 +3,13 @@
 import type { CommittedEntry, StateMachine } from '../driver/options.ts';
 
 export type ChangingCommand =
-  | { readonly type: 'write'; readonly key: string; readonly value: number; readonly padding?: string }
+  | {
+      readonly type: 'write';
+      readonly key: string;
+      readonly value: number;
+      readonly padding?: string;
+      readonly isNew?: boolean;
+    }
   | { readonly type: 'cas'; readonly key: string; readonly from: number | null; readonly to: number };
 
 export type Command =
@@ -16,6 +22,9 @@ export interface CommandResult {
   readonly found: number | undefined;
   readonly isSet: boolean;
 }
+
+/** The kind of writes that are new: a machine of the earlier version cannot apply them. */
+export const newKind = 'new-writes';
 
 export interface MachineWatcher {
   applied(entry: CommittedEntry, chain: number, once: string | undefined): void;
@@ -34,8 +43,11 @@ export class RegisterMachine implements StateMachine {
   #chain = 0;
   #index = 0;
 
+  readonly #knowsNew: boolean;
+
   /** Its snapshots have so many bytes besides, no place of which looks like another. */
-  constructor(ballastBytes: number, watcher: MachineWatcher) {
+  constructor(ballastBytes: number, knowsNew: boolean, watcher: MachineWatcher) {
+    this.#knowsNew = knowsNew;
     this.#ballast = Array.from({ length: ballastBytes / 8 }, (_, at) => String(at).padStart(8, '0')).join('');
     this.#watcher = watcher;
   }
@@ -47,6 +59,7 @@ export class RegisterMachine implements StateMachine {
     this.#watcher.applied(entry, this.#chain, command.type === 'add' ? command.once : undefined);
     const found = this.values.get(command.key);
     if (command.type === 'write') {
+      if (command.isNew && !this.#knowsNew) throw new Error('A machine was given what it cannot apply.');
       this.values.set(command.key, command.value);
       return { found, isSet: true };
     }

@@ -9,7 +9,7 @@ import { receiveSnapshot, sendSnapshot } from '../transport/snapshot-call.ts';
 import type { Transport, TransportStart } from '../transport/transport.ts';
 import { Violation } from './invariants.ts';
 import { frameIn, PromisedLog, readPromises, snapshotIn } from './promised-log.ts';
-import { RegisterMachine } from './register-machine.ts';
+import { newKind, RegisterMachine } from './register-machine.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 import type { LossMode, SimulatedFile } from './simulated-file.ts';
 import { SnapshotStream, type StreamEnd, type StreamHabits } from './snapshot-stream.ts';
@@ -38,6 +38,9 @@ export class SimulatedPeer implements PeerOfWorld {
   /** How fast its clock runs. */
   clockRate = 1;
   #process = 0;
+  /** From then on its processes are of the later version, which can apply more. */
+  readonly #upgradesAtMs: number;
+  #knowsNew = false;
   #pausedUntilMs = 0;
   #started: TransportStart | undefined;
   /** Connections of the present process. */
@@ -52,6 +55,8 @@ export class SimulatedPeer implements PeerOfWorld {
     this.#world = world;
     const habits = world.habits.disks[id - 1];
     if (habits === undefined) throw new Error(`There is no disk for peer ${id}.`);
+    this.#upgradesAtMs = world.habits.upgradesAtMs[id - 1] ?? 0;
+    world.timeline.at(this.#upgradesAtMs, () => this.#upgrade());
     this.disk = new SimulatedDisk(world.timeline, world.random.fork(), habits, {
       wrote: (file, _name, _position, data) => this.#wrote(file, data),
       synced: (file) => this.#synced(file),
@@ -113,6 +118,7 @@ export class SimulatedPeer implements PeerOfWorld {
     this.state = 'starting';
     this.#process += 1;
     const process = this.#process;
+    this.#knowsNew = this.#world.timeline.nowMs >= this.#upgradesAtMs;
     this.#owed = this.promised;
     this.promised = readPromises(this.disk);
     this.lastCommit = 0;
@@ -120,7 +126,7 @@ export class SimulatedPeer implements PeerOfWorld {
     this.#world.counts.restarts += 1;
     this.#world.trace(`${this.id} starts`);
     const isAlive = () => process === this.#process;
-    this.machine = new RegisterMachine(this.#world.habits.ballastBytes, {
+    this.machine = new RegisterMachine(this.#world.habits.ballastBytes, this.#knowsNew, {
       applied: (entry, chain, once) => {
         if (isAlive()) this.#world.guard(() => this.#world.invariants.applied(this, entry, chain, once));
       },
@@ -148,6 +154,7 @@ export class SimulatedPeer implements PeerOfWorld {
       random: () => random.next(),
       transport: this.#transport(process),
       stateMachine,
+      kinds: this.#knowsNew ? [newKind] : [],
       ...world.habits.settings,
       log: (event) => {
         if (!isAlive()) return;
@@ -345,6 +352,12 @@ export class SimulatedPeer implements PeerOfWorld {
       },
       (error: Error) => process === this.#process && this.#world.violated(error),
     );
+  }
+
+  #upgrade(): void {
+    if (this.#knowsNew || this.state === 'down' || this.state === 'out') return;
+    this.close();
+    this.#world.timeline.after(100, () => this.#upgrade());
   }
 
   pause(ms: number): void {
