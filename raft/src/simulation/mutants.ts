@@ -265,17 +265,6 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    bug: '22g',
-    name: 'a peer goes on when what is left of a snapshot cannot be synced',
-    edits: [
-      edit(
-        'driver/snapshots.js',
-        'return await this.#host.log.receiveSnapshot(key);',
-        'return await this.#host.log.receiveSnapshot(key).catch(() => this.#host.log.receiveSnapshot(key));',
-      ),
-    ],
-  },
-  {
     bug: '23',
     name: 'damage in the middle of the log is taken for a torn end',
     edits: [
