@@ -47,6 +47,7 @@ export type { MetricFamily, MetricSample } from './driver/metrics.ts';
 export type {
   Applied,
   CommittedEntry,
+  OpenSessionOptions,
   ProposeEntryOptions,
   ProposeOptions,
   RaftEvent,

@@ -5,13 +5,15 @@ export type RegisterValue = string | number | undefined;
 export type RegisterInput =
   | { readonly type: 'read'; readonly key?: string }
   | { readonly type: 'write'; readonly key?: string; readonly value: RegisterValue }
-  | { readonly type: 'cas'; readonly key?: string; readonly from: RegisterValue; readonly to: RegisterValue };
+  | { readonly type: 'cas'; readonly key?: string; readonly from: RegisterValue; readonly to: RegisterValue }
+  | { readonly type: 'add'; readonly key?: string; readonly by: number };
 
-/** What was read; whether a compare-and-set found what it expected, and perhaps what it found; a write says nothing. */
+/** What was read; whether a compare-and-set found what it expected, and perhaps what it found; a write says nothing; an addition, what was there. */
 export type RegisterOutput =
   | { readonly type: 'read'; readonly value: RegisterValue }
   | { readonly type: 'write' }
-  | { readonly type: 'cas'; readonly isSet: boolean; readonly found?: { readonly value: RegisterValue } };
+  | { readonly type: 'cas'; readonly isSet: boolean; readonly found?: { readonly value: RegisterValue } }
+  | { readonly type: 'add'; readonly found: RegisterValue };
 
 export type RegisterOperation = Operation<RegisterInput, RegisterOutput>;
 
@@ -30,6 +32,9 @@ export const registerModel: Model<RegisterValue, RegisterInput, RegisterOutput> 
         if (output?.found !== undefined && output.found.value !== state) return illegal;
         return isSet ? input.to : state;
       }
+      case 'add':
+        if (output !== undefined && (output.type !== 'add' || output.found !== state)) return illegal;
+        return Number(state ?? 0) + input.by;
     }
   },
   observes: (_input, output) => output.type === 'read' || (output.type === 'cas' && !output.isSet),

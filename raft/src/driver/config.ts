@@ -11,6 +11,7 @@ export const defaults = {
   electionTicks: 10,
   snapshotEveryEntries: 10_000,
   trailingEntries: 1_000,
+  receivedSyncBytes: 2 * 1024 * 1024,
   timeoutMs: 5_000,
   sessionTimeoutMs: 600_000,
 } as const;

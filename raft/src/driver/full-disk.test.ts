@@ -7,6 +7,7 @@ import { DurableLog } from '../storage/durable-log.ts';
 import type { DiskSpace } from '../storage/log-options.ts';
 import { MemoryNetwork } from '../transport/memory.ts';
 import { leaderOf, openPeer, type TestPeer, temporaryDirectory, until } from './cluster-for-tests.ts';
+import { ManualClock } from './manual-clock-for-tests.ts';
 
 /** The real disk; while it is full, half of what is written arrives, and then there is no room. */
 class FillingDisk {
@@ -176,6 +177,38 @@ test('a follower whose disk is full answers linearizable reads of what it has, a
 
   await waiting;
   for (const { raft } of peers) await raft.close();
+});
+
+test('a leader whose disk is full leaves an idle session for later', async (t) => {
+  const [directory, filling, clock] = [await temporaryDirectory(), new FillingDisk(), new ManualClock()];
+  const { raft } = await openPeer(1, {
+    ...{ directory, clock, peers: [{ id: 1, address: '' }], disk: filling.disk() },
+    ...{ transport: new MemoryNetwork().transport(), preallocateBytes: 0, sessionTimeoutMs: 2_000 },
+    electionTicks: 2,
+  });
+  const electionMs = 500;
+  await until(() => raft.status().isEstablishedLeader, 'it leads');
+  const { id } = await raft.openSession();
+  clock.tick(electionMs);
+  filling.isFull = true;
+  const lost = raft.propose(Buffer.from('during')).catch(() => undefined);
+  await until(() => raft.status().diskSpace === 'full', 'it found its disk full');
+
+  for (let ms = 0; ms < 8_000; ms += electionMs) clock.tick(electionMs);
+  t.is(raft.status().role, 'leader');
+
+  filling.isFull = false;
+  await until(() => {
+    clock.tick(electionMs);
+    return raft.status().diskSpace === 'enough';
+  }, 'there is room');
+  await lost;
+  await until(() => {
+    clock.tick(electionMs);
+    const sessions = raft.metrics().find(({ name }) => name.endsWith('sessions'));
+    return sessions?.samples[0]?.value === 0;
+  }, `session ${id} has expired`);
+  await raft.close();
 });
 
 const isRoot = process.getuid?.() === 0;

@@ -60,3 +60,36 @@ test('a new kind of entry is refused until the last member announced it, and sta
   await t.notThrowsAsync((await leaderOf(peers)).raft.propose(Buffer.from('new'), { kind: 'new' }));
   for (const peer of [...peers, fourth]) await peer.raft.close();
 });
+
+test('who was removed under an earlier leader is heard by the next, and can be taken back', async (t) => {
+  const [network, directory] = [new MemoryNetwork(), await temporaryDirectory()];
+  const open = (id: number) => openPeer(id, { directory: `${directory}/${id}`, transport: network.transport() });
+  const peers = [await open(1), await open(2), await open(3)];
+  const first = await leaderOf(peers);
+  await (await first.raft.openSession({ timeoutMs: 30_000 })).close();
+  const [before, third] = peers.filter((peer) => peer !== first) as [TestPeer, TestPeer];
+  const [firstId, secondId] = [first.raft.status().id, before.raft.status().id];
+  // A learner does not campaign when it hears nothing any more, and so keeps the leader that it had.
+  await first.raft.changeMembership({ voters: [firstId, secondId], learners: [third.raft.status().id] });
+  await until(() => third.raft.status().membership.learners.length === 1, 'the third learns');
+  await first.raft.changeMembership({ voters: [firstId, secondId] });
+  // A new process has heard of nobody yet.
+  await before.raft.close();
+  const second = await open(secondId);
+  const pair = [first, second];
+  for (let leader = await leaderOf(pair); leader !== second; leader = await leaderOf(pair)) {
+    await leader.raft.transferLeadership(secondId).catch(() => undefined);
+  }
+  for (let isBack = false; !isBack; await new Promise((resolve) => setTimeout(resolve, 20))) {
+    isBack = await second.raft.changeMembership({ voters: [1, 2, 3] }).then(
+      () => true,
+      (error) => {
+        if (!(error instanceof KindNotAnnouncedError)) throw error;
+        return false;
+      },
+    );
+  }
+  await until(() => third.raft.status().leaderId === secondId, 'the third hears of it');
+  t.deepEqual(second.raft.status().membership.voters, [1, 2, 3]);
+  for (const { raft } of [first, second, third]) await raft.close();
+});

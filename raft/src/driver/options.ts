@@ -96,6 +96,11 @@ export interface RaftOptions {
   readonly snapshotEveryEntries?: number;
   /** Default 1,000. Entries kept in memory behind a snapshot, for peers that are only a little behind. */
   readonly trailingEntries?: number;
+  /**
+   * Default 2 MiB. So much of a snapshot that comes in is made durable at once; at most what its sender sends ahead,
+   * which is 4 MiB over gRPC.
+   */
+  readonly receivedSyncBytes?: number;
   /** Default 16 MiB. */
   readonly segmentBytes?: number;
   /** Default 1 MiB: zeros that are written ahead of the log, which are also its reserve on a disk that fills up. */
@@ -142,6 +147,15 @@ export interface RaftStatus extends RaftSummary {
 export interface ProposeOptions {
   /** Default 5,000. */
   readonly timeoutMs?: number;
+}
+
+export interface OpenSessionOptions extends ProposeOptions {
+  /**
+   * To go on with a session that was opened on another peer, or by a process that is gone: its `id`, and the serial
+   * number of the command to be repeated, or of the next one. What came before is not repeated any more. Costs no
+   * round; whether there still is such a session, the first command tells.
+   */
+  readonly resume?: { readonly id: number; readonly serial: number };
 }
 
 export interface ProposeEntryOptions extends ProposeOptions {

@@ -6,7 +6,7 @@ import { ClosedError, ProposalRefusedError } from '../errors.ts';
 import { defaults, maxProposalBytes } from './config.ts';
 import { allOf, Kinds, ownKinds, sessionsKind } from './kinds.ts';
 import type { Membership } from './members.ts';
-import type { Applied, RaftOptions } from './options.ts';
+import type { Applied, OpenSessionOptions, RaftOptions } from './options.ts';
 import type { Replicated } from './replicated.ts';
 import { SessionExpiry } from './session-expiry.ts';
 import { type LogEntry, type Session, Sessions } from './sessions.ts';
@@ -54,9 +54,9 @@ export class OwnEntries {
     return this.#sessions.table.size;
   }
 
-  async openSession(timeoutMs: number): Promise<Session> {
+  async openSession({ timeoutMs = defaults.timeoutMs, resume }: OpenSessionOptions): Promise<Session> {
     if (this.#host.isClosed()) throw new ClosedError();
-    return this.#sessions.open(timeoutMs);
+    return resume === undefined ? this.#sessions.open(timeoutMs) : this.#sessions.resume(resume);
   }
 
   /** Sees to it that entries of this kind may be proposed. Throws KindNotAnnouncedError. */
@@ -64,7 +64,13 @@ export class OwnEntries {
     const entry = this.#kinds.prepare(kind, this.#host.core.status().confState);
     if (entry === undefined) return;
     const settled = () => this.#kinds.settled(kind);
-    void this.#host.submit(entry, defaults.timeoutMs).then(settled, settled);
+    try {
+      void this.#host.submit(entry, defaults.timeoutMs).then(settled, settled);
+    } catch (error) {
+      // Nothing is on its way; who thinks otherwise proposes what nobody has enabled.
+      settled();
+      throw error;
+    }
   }
 
   /** Throws KindNotAnnouncedError when somebody who is not a member yet cannot apply what is enabled. */
@@ -120,14 +126,15 @@ export class OwnEntries {
     this.#sayHello();
     if (this.#host.core.basicStatus().role !== 'leader') return;
     const expiry = this.#expiry.look(nowMs);
-    if (expiry !== undefined) void this.#host.submit(expiry, defaults.timeoutMs).catch(() => undefined);
+    if (expiry === undefined) return;
+    // Who has no room for it now, and says so at once, looks again.
+    (async () => this.#host.submit(expiry, defaults.timeoutMs))().catch(() => undefined);
   }
 
-  /** To who leads; and as long as nobody is known to, to all who may. */
+  /** To all: who is no member hears of no new leader, and must be heard by it to become one. */
   #sayHello(): void {
-    const { options, core, send } = this.#host;
-    const { lead, id } = core.basicStatus();
-    const others = options.peers.filter((peer) => peer.id !== id && (lead === 0 || peer.id === lead));
+    const { options, send } = this.#host;
+    const others = options.peers.filter((peer) => peer.id !== options.id);
     send(others.map((peer) => this.#kinds.hello(peer.id)));
   }
 

@@ -15,6 +15,7 @@ import { type MetricFamily, Metrics } from './metrics.ts';
 import { makeCore, type Opened, openLog } from './opening.ts';
 import type {
   Applied,
+  OpenSessionOptions,
   ProposeEntryOptions,
   ProposeOptions,
   RaftOptions,
@@ -47,12 +48,14 @@ export class Raft {
   readonly #metrics: Metrics;
   readonly #ticker: Ticker;
   readonly #turns: Turns;
+  readonly #now: () => number;
   #leadership: SoftState = { role: 'follower', lead: 0 };
   #isClosed = false;
   #isFatal = false;
 
   private constructor(options: RaftOptions, { log, recovered, replicated }: Opened) {
     this.#options = options;
+    this.#now = () => options.clock.now();
     this.#log = log;
     this.#applying = new Applying(replicated, this.#proposals, recovered.snapshot?.metadata);
     this.#core = makeCore(options, recovered, () => this.#snapshots.newest);
@@ -68,7 +71,7 @@ export class Raft {
       this.#core,
       recovered.snapshot?.metadata,
     );
-    this.#metrics = new Metrics(() => options.clock.now());
+    this.#metrics = new Metrics(this.#now);
     this.#fullDisk = new FullDisk(options, this.#core, log);
     this.#hungDisk = new HungDisk({ options, core: this.#core, log, metrics: this.#metrics });
     this.#ownEntries = new OwnEntries(
@@ -92,10 +95,11 @@ export class Raft {
     });
     this.#ticker = new Ticker(options, {
       tick: (nowMs, lateMs) => this.#guarded(() => this.#tick(nowMs, lateMs)),
-      tickSlowly: (nowMs) => {
-        this.#guarded(() => this.#ownEntries.tickSlowly(nowMs));
-        this.#guarded(() => this.#fullDisk.tickSlowly());
-      },
+      tickSlowly: (nowMs) =>
+        this.#guarded(() => {
+          this.#ownEntries.tickSlowly(nowMs);
+          this.#fullDisk.tickSlowly();
+        }),
     });
     this.#announcer = new Announcer(this, options.log);
   }
@@ -155,8 +159,8 @@ export class Raft {
    * A session, on any peer: each of its commands is applied once, however often it is tried. Throws SessionError
    * (`session.unavailable`) and ClosedError.
    */
-  async openSession({ timeoutMs = defaults.timeoutMs }: ProposeOptions = {}): Promise<Session> {
-    return this.#ownEntries.openSession(timeoutMs);
+  async openSession(options: OpenSessionOptions = {}): Promise<Session> {
+    return this.#ownEntries.openSession(options);
   }
 
   /** Throws at once what is refused; resolves when the entry is applied here. */
@@ -166,7 +170,7 @@ export class Raft {
     if (this.#proposals.count >= maxWaiting) throw new ProposalRefusedError('Too many proposals wait.');
     if (kind !== undefined) this.#ownEntries.enable(kind);
     this.#turns.wake();
-    return this.#proposals.add(entry, this.#deadline(timeoutMs));
+    return this.#proposals.add(entry, this.#now() + timeoutMs);
   }
 
   /**
@@ -178,7 +182,7 @@ export class Raft {
     this.#metrics.count('reads');
     if (this.#reads.count >= maxWaiting) return Promise.reject(new NoLeaderError());
     this.#turns.wake();
-    return this.#reads.add(this.#deadline(timeoutMs));
+    return this.#reads.add(this.#now() + timeoutMs);
   }
 
   /**
@@ -190,7 +194,7 @@ export class Raft {
     this.#demandLeadership();
     if (this.#fullDisk.isFull) throw this.#fullDisk.refusal();
     this.#ownEntries.demandOf(target);
-    const changed = this.#members.change(target, this.#deadline(timeoutMs));
+    const changed = this.#members.change(target, this.#now() + timeoutMs);
     this.#turns.wake();
     await changed;
   }
@@ -201,13 +205,9 @@ export class Raft {
    */
   async transferLeadership(to?: number, { timeoutMs = defaults.timeoutMs }: ProposeOptions = {}): Promise<number> {
     this.#demandLeadership();
-    const transferred = this.#members.transfer(to, this.#deadline(timeoutMs));
+    const transferred = this.#members.transfer(to, this.#now() + timeoutMs);
     this.#turns.wake();
     return transferred;
-  }
-
-  #deadline(timeoutMs: number): number {
-    return this.#options.clock.now() + timeoutMs;
   }
 
   #demandLeadership(): void {
@@ -367,7 +367,7 @@ export class Raft {
     this.#ticker.measure(this.#core);
     this.#core.advance();
     this.#reads.applied(this.#applying.index);
-    this.#members.look(this.#options.clock.now());
+    this.#members.look(this.#now());
     this.#announcer.announce();
     const { confState } = this.#members;
     this.#snapshots.maybeTake({ index: this.#applying.index, term: this.#applying.term, confState });

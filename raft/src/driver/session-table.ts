@@ -106,7 +106,8 @@ export class SessionTable {
   /** What became of a command, for who did not see it applied; undefined when nothing yet. */
   outcome(id: number, serial: number): SessionOutcome | undefined {
     const session = this.#sessions.get(id);
-    if (session === undefined) return { type: 'expired' };
+    // It has expired, or this peer is behind and has not heard of it yet: the next attempt tells.
+    if (session === undefined) return undefined;
     const known = session.answers.get(serial);
     if (known !== undefined) return outcomeOf(known);
     return serial <= session.answered ? { type: 'out-of-window' } : undefined;

@@ -87,6 +87,29 @@ test('etcd#18424: a command that ran out of time is repeated under its number, a
   await closeAll(peers);
 });
 
+test('what became of a command is unknown when its peer ends, and another peer goes on with the session', async (t) => {
+  const network = new MemoryNetwork();
+  const peers = await openThree(network);
+  const { leader, followers } = await readyLeaderOf(peers);
+  const [first, second] = followers as [TestPeer, TestPeer];
+  const session = await first.raft.openSession();
+  const { id } = first.raft.status();
+  network.filter(({ type, to }) => type !== 'MsgApp' || to !== id);
+
+  const lost = session.propose(Buffer.from('once'), { timeoutMs: 60_000 }).catch((error) => error);
+  await until(() => leader.journal.commands.length === 1, 'the leader applied it');
+  await first.raft.close();
+  const { code, serial } = (await lost) as SessionError;
+  const resumed = await second.raft.openSession({ resume: { id: session.id, serial } });
+  const again = await resumed.propose(Buffer.from('once'), { timeoutMs: 30_000 });
+  const next = await resumed.propose(Buffer.from('next'), { timeoutMs: 30_000 });
+
+  t.is(code, 'session.unknown');
+  t.deepEqual([again.result, again.serial, next.serial], [1, 1, 2]);
+  t.deepEqual(leader.journal.commands, ['once', 'next']);
+  await closeAll([leader, second]);
+});
+
 test('a session that is not used expires on all peers, and says so', async (t) => {
   const peers = await openThree(new MemoryNetwork(), () => ({ sessionTimeoutMs: 300 }));
   const { leader } = await readyLeaderOf(peers);

@@ -80,9 +80,14 @@ export class Sessions implements ReplicatedListener {
     return new Session(id, this, this.#host);
   }
 
+  resume({ id, serial }: { readonly id: number; readonly serial: number }): Session {
+    return new Session(id, this, this.#host, serial - 1);
+  }
+
   /** Attempts this again and again until it is applied, and resolves with what is then said of it under this name. */
   until<T>(name: string, { entry, timeoutMs, lookUp, late }: Wait<T>): Promise<T> {
     if (this.#pending.size >= maxWaiting) return Promise.reject(new ProposalRefusedError('Too many commands wait.'));
+    if (this.#pending.has(name)) return Promise.reject(new ProposalRefusedError('This is waited for already.'));
     return new Promise((resolve, reject) => {
       const deadlineMs = this.#host.now() + timeoutMs;
       const settle = (found: unknown) => resolve(found as T);
@@ -148,7 +153,10 @@ export class Sessions implements ReplicatedListener {
   }
 
   close(): void {
-    for (const { reject } of this.#pending.values()) reject(new ClosedError());
+    // What was attempted may be in others' hands, and is applied yet.
+    for (const { reject, late, attempts } of this.#pending.values()) {
+      reject(attempts > 0 ? late(new ClosedError(), true) : new ClosedError());
+    }
     this.#pending.clear();
   }
 }
@@ -158,12 +166,13 @@ export class Session {
   readonly id: number;
   readonly #sessions: Sessions;
   readonly #host: SessionHost;
-  #lastSerial = 0;
+  #lastSerial: number;
   /** Serial numbers whose answer this client does not have, and whether it waits for it. */
   readonly #open = new Map<number, 'waiting' | 'given-up'>();
 
-  constructor(id: number, sessions: Sessions, host: SessionHost) {
+  constructor(id: number, sessions: Sessions, host: SessionHost, lastSerial = 0) {
     this.id = id;
+    this.#lastSerial = lastSerial;
     this.#sessions = sessions;
     this.#host = host;
   }

@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { ChannelCredentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import test from 'ava';
 import { makeMessage, type Snapshot } from '../core/messages.ts';
-import { realDisk } from '../storage/disk.ts';
+import { type Disk, realDisk } from '../storage/disk.ts';
 import { DurableLog } from '../storage/durable-log.ts';
 import { PartialSnapshot, SnapshotBrokenError } from '../storage/partial-snapshot.ts';
 import type { SnapshotSource } from '../storage/snapshot-file.ts';
@@ -12,6 +12,7 @@ import { GrpcTransport } from '../transport/grpc.ts';
 import { chunkBytes, windowBytes } from '../transport/snapshot-call.ts';
 import type { TransportStart } from '../transport/transport.ts';
 import { openPeer, temporaryDirectory, until } from './cluster-for-tests.ts';
+import type { RaftOptions } from './options.ts';
 
 const confState = { voters: [1, 2], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
 /** Eight pieces and a bit, none like another. */
@@ -74,10 +75,10 @@ async function makeSender() {
   };
 }
 
-async function openReceiver(directory: string) {
+async function openReceiver(directory: string, options: Partial<RaftOptions> = {}) {
   const { transport, server, port } = await listen();
   const peers = [1, 2].map((id) => ({ id, address: '127.0.0.1:1' }));
-  const { raft, journal } = await openPeer(2, { directory, peers, transport });
+  const { raft, journal } = await openPeer(2, { directory, peers, transport, ...options });
   const close = async () => {
     await raft.close();
     server.forceShutdown();
@@ -113,6 +114,39 @@ test('a snapshot that is cut in the middle goes on where the disk is, also after
   const again = await openReceiver(directory);
   t.deepEqual(again.journal.commands, commands);
   await again.close();
+  await sender.close();
+});
+
+test('a peer ends that cannot make durable what is left of a snapshot, and does not count on it', async (t) => {
+  const [sender, directory] = [await makeSender(), await temporaryDirectory()];
+  const before = await openReceiver(directory);
+  await sender.send(before.port, ({ read }) => ({
+    read: (offset, length) => (offset > 5 * chunkBytes ? Promise.reject(new Error('cut')) : read(offset, length)),
+  }));
+  await before.close();
+  let fatal: Error | undefined;
+  const failing: Disk = {
+    ...realDisk,
+    openFile: async (path) => {
+      const file = await realDisk.openFile(path);
+      if (!path.endsWith('.partial')) return file;
+      const sync = () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' }));
+      const read = (position: number, length: number) => file.read(position, length);
+      return { ...file, read, sync, close: () => file.close() };
+    },
+  };
+  const end = new AbortController();
+  const onFatal = (error: Error) => {
+    fatal = error;
+    end.abort();
+  };
+  const after = await openReceiver(directory, { disk: failing, onFatal });
+
+  const refused = await sender.send(after.port, undefined, end.signal);
+
+  t.truthy(refused.error);
+  t.is(fatal?.name, 'StorageFailedError');
+  await after.close().catch(() => undefined);
   await sender.close();
 });
 

@@ -4,7 +4,7 @@ import type { Message, Snapshot, SnapshotMetadata } from '../core/messages.ts';
 import type { RawNode, Ready } from '../core/raw-node.ts';
 import { DiskFullError, isDiskFull, StorageFailedError } from '../errors.ts';
 import type { DurableLog } from '../storage/durable-log.ts';
-import { type PartialSnapshot, SnapshotBrokenError } from '../storage/partial-snapshot.ts';
+import { type PartialSnapshot, SnapshotBrokenError, type SnapshotKey } from '../storage/partial-snapshot.ts';
 import type { SnapshotSource } from '../storage/snapshot-file.ts';
 import type { SnapshotSink } from '../transport/transport.ts';
 import { defaults } from './config.ts';
@@ -14,9 +14,6 @@ import type { Replicated } from './replicated.ts';
 
 /** Entries that are kept for a peer that is being sent a snapshot, as a multiple of `snapshotEveryEntries`. */
 const keptForTransfers = 10;
-/** Received bytes that are made durable at once. */
-const syncBytes = 2 * 1024 * 1024;
-
 interface Transfer {
   readonly index: number;
   readonly end: AbortController;
@@ -165,7 +162,8 @@ export class Snapshots {
 
   /** Where the file of this MsgSnap is put; what came in before from others is dropped. */
   async receive(message: Message, file: Pick<SnapshotSource, 'bytes' | 'crc32c'>): Promise<SnapshotSink | undefined> {
-    const { log, guarded } = this.#host;
+    const { guarded, options } = this.#host;
+    const syncBytes = options.receivedSyncBytes ?? defaults.receivedSyncBytes;
     const { index, term } = message.snapshot?.metadata ?? { index: 0, term: 0 };
     if (index <= this.#core.basicStatus().commit) {
       // The core has all of it, says so, and does not look at the data.
@@ -176,7 +174,7 @@ export class Snapshots {
     this.#received = undefined;
     await this.#receiving?.close();
     this.#receiving = undefined;
-    const partial = await log.receiveSnapshot({ index, term, ...file });
+    const partial = await this.#openPartial({ index, term, ...file });
     this.#receiving = partial;
     return {
       get durableBytes() {
@@ -206,6 +204,16 @@ export class Snapshots {
         await partial.close();
       },
     };
+  }
+
+  /** What was left of it may have been lost in a sync that failed, which no later one would tell. */
+  async #openPartial(key: SnapshotKey): Promise<PartialSnapshot> {
+    try {
+      return await this.#host.log.receiveSnapshot(key);
+    } catch (error) {
+      if (!isDiskFull(error)) this.#host.onFatal(new StorageFailedError('The disk failed.', { cause: error }));
+      throw error;
+    }
   }
 
   /** A full disk gets back what the pieces take; any other failure of it makes this peer unfit. */

@@ -7,6 +7,9 @@ const counters = [
   'elections',
   'snapshotsTaken',
   'snapshotsInstalled',
+  'snapshotsStreamed',
+  'snapshotsResumed',
+  'snapshotStreamsCut',
   'crashes',
   'powerLosses',
   'unsyncedLosses',
@@ -31,6 +34,11 @@ const counters = [
   'operations',
   'unknownOperations',
   'linearizableReads',
+  'kindsRefused',
+  'sessionsOpened',
+  'sessionCommands',
+  'sessionRepeats',
+  'repeatsPassedOver',
 ] as const;
 
 export type Counter = (typeof counters)[number];

@@ -5,15 +5,20 @@ import type { NetworkHabits } from './network.ts';
 import type { PeerSettings } from './peer-settings.ts';
 import type { Random } from './random.ts';
 import type { DiskHabits } from './simulated-disk.ts';
+import type { StreamHabits } from './snapshot-stream.ts';
 
 export interface Habits {
   readonly peerCount: number;
   readonly settings: PeerSettings;
   readonly network: NetworkHabits;
   readonly disks: readonly DiskHabits[];
+  /** When each peer becomes one of the later version. */
+  readonly upgradesAtMs: readonly number[];
   /** How fast each peer's clock runs. */
   readonly clockRates: readonly number[];
   readonly clientCount: number;
+  /** So many of them have sessions. */
+  readonly sessionClientCount: number;
   readonly keyCount: number;
   /** Between an answer and the next question, on average. */
   readonly thinkMs: number;
@@ -21,6 +26,9 @@ export interface Habits {
   readonly casShare: number;
   /** Bytes that some commands carry besides. */
   readonly paddingBytes: number;
+  /** Bytes that every snapshot has besides. */
+  readonly ballastBytes: number;
+  readonly streams: StreamHabits | undefined;
   /** Faults come so often on average. */
   readonly faultEveryMs: number;
   readonly meanDownMs: number;
@@ -33,6 +41,17 @@ export function drawHabits(random: Random): Habits {
   // Leases trust clocks to run equally fast within a tenth.
   const drift = leaseReads ? [0.96, 1.04] : [0.8, 1.25];
   const clockRate = () => (random.chance(0.5) ? 1 : random.between(drift[0] ?? 1, drift[1] ?? 1));
+  const chunkBytes = random.pick([100, 400, 1_000]);
+  const streams = {
+    chunkBytes,
+    windowChunks: random.pick([2, 4, 16]),
+    cutRate: random.pick([0, 0.02, 0.1, 0.2]),
+    lossRate: random.pick([0, 0, 0.02]),
+    flipRate: random.pick([0, 0, 0.02]),
+  };
+  const lateShare = random.pick([0, 0.3, 1]);
+  const upgradesAtMs = () => (random.chance(lateShare) ? random.between(0, 40_000) : 0);
+  const clientCount = random.pick([2, 3, 5]);
   return {
     peerCount,
     settings: {
@@ -44,6 +63,8 @@ export function drawHabits(random: Random): Habits {
       trailingEntries: random.pick([0, 2, 5, 20]),
       segmentBytes: random.pick([300, 1_000, 4_096, 20_000]),
       preallocateBytes: random.pick([0, 100, 600, 5_000]),
+      receivedSyncBytes: chunkBytes * random.pick([1, 2]),
+      sessionTimeoutMs: random.pick([600_000, 600_000, 5_000]),
     },
     network: {
       lossRate: random.pick([0, 0, 0.01, 0.05, 0.1]),
@@ -58,13 +79,17 @@ export function drawHabits(random: Random): Habits {
       writeMs: random.pick([0.02, 0.1, 1]),
       syncMs: random.pick([0.1, 1, 5, 20]),
     })),
+    upgradesAtMs: Array.from({ length: peerCount }, upgradesAtMs),
     clockRates: Array.from({ length: peerCount }, clockRate),
-    clientCount: random.pick([2, 3, 5]),
+    clientCount,
+    sessionClientCount: Math.min(clientCount - 1, random.pick([0, 1, 1, 2])),
     keyCount: random.pick([1, 2, 4]),
     thinkMs: isQuick ? random.pick([100, 200, 400]) : 800,
     readShare: random.between(0.2, 0.6),
     casShare: random.between(0, 0.4),
     paddingBytes: random.pick([0, 0, 200, 3_000]),
+    ballastBytes: random.pick([0, 2_000, 6_000]),
+    streams: random.chance(0.75) ? streams : undefined,
     faultEveryMs: random.pick([800, 1_500, 3_000, 5_000]),
     meanDownMs: random.pick([200, 1_000, 4_000]),
   };

@@ -2,6 +2,7 @@
 // judged from outside: from what peers send, write, apply and say of themselves.
 import type { ConfState, Entry, Message } from '../core/messages.ts';
 import type { CommittedEntry, RaftSummary } from '../driver/options.ts';
+import { decodeWrapped } from '../driver/wrapped.ts';
 import type { FrameContent } from '../storage/record.ts';
 import type { PromisedLog } from './promised-log.ts';
 
@@ -45,7 +46,11 @@ export class Invariants {
   readonly #committed: (Committed | undefined)[] = [];
   #highestLeaderTerm = 0;
   readonly #chains = new Map<number, number>();
+  /** Where each command took effect that must have one only once. */
+  readonly #once = new Map<string, number>();
   readonly #votes = new Map<number, number>();
+  /** Commands of sessions that had no effect, for an earlier one was the same. */
+  repeatsPassedOver = 0;
   /** The highest entry whose effect any client was told of. */
   acknowledgedIndex = 0;
 
@@ -137,8 +142,13 @@ export class Invariants {
   }
 
   /** The state machine of a peer was given this entry. */
-  applied(peer: WatchedPeer, entry: CommittedEntry, chain: number): void {
+  applied(peer: WatchedPeer, entry: CommittedEntry, chain: number, once?: string): void {
     this.#passesOver(peer, entry.index - 1);
+    if (once !== undefined) {
+      const first = this.#once.get(once) ?? entry.index;
+      this.#once.set(once, first);
+      demand(first === entry.index, () => `peer ${peer.id} applies ${once} in entries ${first} and ${entry.index}`);
+    }
     this.#commits(peer, entry);
     this.#chain(peer, entry.index, chain);
     peer.lastApplied = entry.index;
@@ -191,6 +201,8 @@ export class Invariants {
       demand(entry !== undefined, () => `peer ${peer.id} applies entry ${index}, which its disk does not have`);
       const isSilent = entry.data.length === 0 || (entry.type ?? 'EntryNormal') !== 'EntryNormal';
       demand(isSilent, () => `peer ${peer.id} passes over entry ${index} without applying it`);
+      const isRepeat = entry.type === 'EntryWrapped' && decodeWrapped(entry.data).type === 'session-command';
+      if (isRepeat && this.#committed[index] === undefined) this.repeatsPassedOver += 1;
       this.#commits(peer, entry);
       peer.lastApplied = index;
     }

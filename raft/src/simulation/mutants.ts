@@ -241,6 +241,30 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    bug: '22e',
+    name: 'a piece of a snapshot is not synced',
+    edits: [
+      edit(
+        'storage/partial-snapshot.js',
+        'const bytes = this.#bytes; await this.#file.sync();',
+        'const bytes = this.#bytes;',
+      ),
+    ],
+  },
+  {
+    bug: '22f',
+    name: 'what came in of a snapshot is not compared with what was offered, or read back',
+    edits: [
+      edit('storage/partial-snapshot.js', '|| this.#checksum !== expected', ''),
+      edit('storage/partial-snapshot.js', 'crc32c(data) !== checksum', 'false'),
+      edit(
+        'storage/snapshot-file.js',
+        '|| crc32(body, crc32(content.subarray(0, 32))) !== content.readUInt32LE(32)',
+        '',
+      ),
+    ],
+  },
+  {
     bug: '23',
     name: 'damage in the middle of the log is taken for a torn end',
     edits: [
@@ -263,6 +287,39 @@ export const mutants: readonly Mutant[] = [
         'core/raft.js',
         "this.send('MsgAppResp', this.id, { index: this.log.lastIndex });",
         "this.progress.get(this.id).maybeUpdate(this.log.lastIndex); this.send('MsgAppResp', this.id, { index: this.log.lastIndex });",
+      ),
+    ],
+  },
+  {
+    bug: '26a',
+    name: 'a command of a session that is repeated is applied again',
+    edits: [
+      edit(
+        'driver/session-table.js',
+        'this.#forget(session, answered); const known = session.answers.get(serial); if (known !== undefined) return outcomeOf(known);',
+        'this.#forget(session, answered);',
+      ),
+    ],
+  },
+  {
+    bug: '26b',
+    name: 'what sessions were answered is not in snapshots',
+    edits: [
+      edit(
+        'driver/session-table.js',
+        '({ id, ...session, answers: [...session.answers] })',
+        '({ id, ...session, answers: [] })',
+      ),
+    ],
+  },
+  {
+    bug: '26c',
+    name: 'a command whose peer ends after it passed it on is said not to have happened',
+    edits: [
+      edit(
+        'driver/sessions.js',
+        'reject(attempts > 0 ? late(new ClosedError(), true) : new ClosedError());',
+        'reject(new ClosedError());',
       ),
     ],
   },

@@ -21,6 +21,8 @@ const noticed = [
     'sent MsgTimeoutNow',
     'got MsgTimeoutNow',
     'got MsgSnap',
+    'got piece',
+    'sent piece',
     'got MsgApp',
     'got MsgAppResp',
     'got MsgVote',

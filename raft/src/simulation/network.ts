@@ -104,11 +104,35 @@ export class Network {
     this.#post(link, message, wire);
   }
 
-  #post(link: string, message: Message, wire: Buffer | undefined): void {
-    const { minimumMs, meanExtraMs, keepsOrder } = this.#habits;
+  get isCalm(): boolean {
+    return this.#isCalm;
+  }
+
+  /**
+   * Brings something of a connection to its other end, in the order in which it was sent: not before `notBeforeMs`.
+   * Returns when it arrives; then either it does, or the connection is found to be cut.
+   */
+  carry(from: number, to: number, notBeforeMs: number, arrive: () => void, broken: () => void): number {
+    const link = `${from}>${to}`;
+    const atMs = Math.max(notBeforeMs, this.#arrivalMs(link));
+    this.#timeline.at(atMs, () => {
+      const held = this.#held.get(link);
+      if (held !== undefined) held.push(arrive);
+      else if (this.#cut.has(link)) broken();
+      else arrive();
+    });
+    return atMs;
+  }
+
+  #arrivalMs(link: string): number {
+    const { minimumMs, meanExtraMs } = this.#habits;
     const clearMs = Math.max(this.#timeline.nowMs, this.#cloggedUntilMs.get(link) ?? 0);
-    let atMs = clearMs + minimumMs - Math.log(1 - this.#random.next()) * meanExtraMs;
-    if (keepsOrder) {
+    return clearMs + minimumMs - Math.log(1 - this.#random.next()) * meanExtraMs;
+  }
+
+  #post(link: string, message: Message, wire: Buffer | undefined): void {
+    let atMs = this.#arrivalMs(link);
+    if (this.#habits.keepsOrder) {
       atMs = Math.max(atMs, this.#lastArrivalMs.get(link) ?? 0);
       this.#lastArrivalMs.set(link, atMs);
     }

@@ -11,4 +11,6 @@ export type PeerSettings = Pick<
   | 'trailingEntries'
   | 'segmentBytes'
   | 'preallocateBytes'
+  | 'sessionTimeoutMs'
+  | 'receivedSyncBytes'
 >;

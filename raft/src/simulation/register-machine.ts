@@ -2,9 +2,20 @@
 // machines which applied different things can never look alike, not even through a snapshot.
 import type { CommittedEntry, StateMachine } from '../driver/options.ts';
 
-export type Command =
-  | { readonly type: 'write'; readonly key: string; readonly value: number; readonly padding?: string }
+export type ChangingCommand =
+  | {
+      readonly type: 'write';
+      readonly key: string;
+      readonly value: number;
+      readonly padding?: string;
+      readonly isNew?: boolean;
+    }
   | { readonly type: 'cas'; readonly key: string; readonly from: number | null; readonly to: number };
+
+export type Command =
+  | ChangingCommand
+  /** `once` names it: it must have an effect once at most. */
+  | { readonly type: 'add'; readonly key: string; readonly by: number; readonly once: string };
 
 /** What a command found. */
 export interface CommandResult {
@@ -12,8 +23,11 @@ export interface CommandResult {
   readonly isSet: boolean;
 }
 
+/** The kind of writes that are new: a machine of the earlier version cannot apply them. */
+export const newKind = 'new-writes';
+
 export interface MachineWatcher {
-  applied(entry: CommittedEntry, chain: number): void;
+  applied(entry: CommittedEntry, chain: number, once: string | undefined): void;
   restored(index: number, chain: number): void;
   copied(): void;
 }
@@ -25,21 +39,32 @@ export function encodeCommand(command: Command): Buffer {
 export class RegisterMachine implements StateMachine {
   readonly values = new Map<string, number>();
   readonly #watcher: MachineWatcher;
+  readonly #ballast: string;
   #chain = 0;
   #index = 0;
 
-  constructor(watcher: MachineWatcher) {
+  readonly #knowsNew: boolean;
+
+  /** Its snapshots have so many bytes besides, no place of which looks like another. */
+  constructor(ballastBytes: number, knowsNew: boolean, watcher: MachineWatcher) {
+    this.#knowsNew = knowsNew;
+    this.#ballast = Array.from({ length: ballastBytes / 8 }, (_, at) => String(at).padStart(8, '0')).join('');
     this.#watcher = watcher;
   }
 
   apply(entry: CommittedEntry): CommandResult {
     this.#chain = chained(this.#chain, entry);
     this.#index = entry.index;
-    this.#watcher.applied(entry, this.#chain);
     const command = JSON.parse(Buffer.from(entry.data).toString()) as Command;
+    this.#watcher.applied(entry, this.#chain, command.type === 'add' ? command.once : undefined);
     const found = this.values.get(command.key);
     if (command.type === 'write') {
+      if (command.isNew && !this.#knowsNew) throw new Error('A machine was given what it cannot apply.');
       this.values.set(command.key, command.value);
+      return { found, isSet: true };
+    }
+    if (command.type === 'add') {
+      this.values.set(command.key, (found ?? 0) + command.by);
       return { found, isSet: true };
     }
     const isSet = found === (command.from ?? undefined);
@@ -49,7 +74,8 @@ export class RegisterMachine implements StateMachine {
 
   snapshot(): Uint8Array {
     this.#watcher.copied();
-    return Buffer.from(JSON.stringify({ index: this.#index, chain: this.#chain, values: [...this.values] }));
+    const state = { index: this.#index, chain: this.#chain, values: [...this.values], ballast: this.#ballast };
+    return Buffer.from(JSON.stringify(state));
   }
 
   restore(data: Uint8Array): void {
@@ -57,7 +83,9 @@ export class RegisterMachine implements StateMachine {
       index: number;
       chain: number;
       values: [string, number][];
+      ballast: string;
     };
+    if (state.ballast !== this.#ballast) throw new Error('The state is not what was saved.');
     this.values.clear();
     for (const [key, value] of state.values) this.values.set(key, value);
     this.#chain = state.chain;

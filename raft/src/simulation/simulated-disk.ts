@@ -269,10 +269,14 @@ class Session implements Disk {
             disk.watcher.failed('full');
             throw systemError('ENOSPC', 'write');
           }
-          // Of a write that was cut off the rest may be there all the same, as zeros that were written ahead.
-          const isWhole = part.length === copy.length;
-          const found = isWhole ? part : file.cached.copy().subarray(position, position + copy.length);
-          disk.watcher.wrote(file, disk.nameOf(file) ?? '', position, found);
+          // What is missing may be zeros where zeros are already.
+          const isWhole =
+            part.length === copy.length ||
+            file.cached
+              .copy()
+              .subarray(position, position + copy.length)
+              .equals(copy);
+          disk.watcher.wrote(file, disk.nameOf(file) ?? '', position, isWhole ? copy : part);
         });
       },
       truncate: (length) => {

@@ -5,12 +5,14 @@ import type { Clock } from '../driver/clock.ts';
 import type { RaftOptions, RaftSummary } from '../driver/options.ts';
 import { Raft } from '../driver/raft.ts';
 import { LogDamagedError, StorageFailedError } from '../errors.ts';
-import type { Transport } from '../transport/transport.ts';
+import { receiveSnapshot, sendSnapshot } from '../transport/snapshot-call.ts';
+import type { Transport, TransportStart } from '../transport/transport.ts';
 import { Violation } from './invariants.ts';
 import { frameIn, PromisedLog, readPromises, snapshotIn } from './promised-log.ts';
-import { RegisterMachine } from './register-machine.ts';
+import { newKind, RegisterMachine } from './register-machine.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 import type { LossMode, SimulatedFile } from './simulated-file.ts';
+import { SnapshotStream, type StreamEnd, type StreamHabits } from './snapshot-stream.ts';
 import type { PeerOfWorld, PeerState, Surroundings } from './surroundings.ts';
 
 interface UnsyncedFrame {
@@ -36,8 +38,13 @@ export class SimulatedPeer implements PeerOfWorld {
   /** How fast its clock runs. */
   clockRate = 1;
   #process = 0;
+  /** From then on its processes are of the later version, which can apply more. */
+  readonly #upgradesAtMs: number;
+  #knowsNew = false;
   #pausedUntilMs = 0;
-  #receive: ((message: Message) => void) | undefined;
+  #started: TransportStart | undefined;
+  /** Connections of the present process. */
+  readonly #streams = new Set<SnapshotStream>();
   /** Frames that are written and not synced, in order. */
   #unsynced: UnsyncedFrame[] = [];
   /** Those of former processes: they may be there or not, until the next one has looked. */
@@ -48,6 +55,8 @@ export class SimulatedPeer implements PeerOfWorld {
     this.#world = world;
     const habits = world.habits.disks[id - 1];
     if (habits === undefined) throw new Error(`There is no disk for peer ${id}.`);
+    this.#upgradesAtMs = world.habits.upgradesAtMs[id - 1] ?? 0;
+    world.timeline.at(this.#upgradesAtMs, () => this.#upgrade());
     this.disk = new SimulatedDisk(world.timeline, world.random.fork(), habits, {
       wrote: (file, _name, _position, data) => this.#wrote(file, data),
       synced: (file) => this.#synced(file),
@@ -97,9 +106,9 @@ export class SimulatedPeer implements PeerOfWorld {
 
   receive(message: Message): void {
     this.#deliverTo(this.#process, () => {
-      if (this.#receive === undefined) return;
+      if (this.#started === undefined) return;
       this.#world.trace(`${this.id} got ${describe(message)}`);
-      this.#receive(message);
+      this.#started.receive(message);
       this.#world.notice(`got ${message.type}`, this);
     });
   }
@@ -109,6 +118,7 @@ export class SimulatedPeer implements PeerOfWorld {
     this.state = 'starting';
     this.#process += 1;
     const process = this.#process;
+    this.#knowsNew = this.#world.timeline.nowMs >= this.#upgradesAtMs;
     this.#owed = this.promised;
     this.promised = readPromises(this.disk);
     this.lastCommit = 0;
@@ -116,9 +126,9 @@ export class SimulatedPeer implements PeerOfWorld {
     this.#world.counts.restarts += 1;
     this.#world.trace(`${this.id} starts`);
     const isAlive = () => process === this.#process;
-    this.machine = new RegisterMachine({
-      applied: (entry, chain) => {
-        if (isAlive()) this.#world.guard(() => this.#world.invariants.applied(this, entry, chain));
+    this.machine = new RegisterMachine(this.#world.habits.ballastBytes, this.#knowsNew, {
+      applied: (entry, chain, once) => {
+        if (isAlive()) this.#world.guard(() => this.#world.invariants.applied(this, entry, chain, once));
       },
       restored: (index, chain) => {
         if (isAlive()) this.#world.guard(() => this.#world.invariants.restored(this, index, chain));
@@ -144,6 +154,7 @@ export class SimulatedPeer implements PeerOfWorld {
       random: () => random.next(),
       transport: this.#transport(process),
       stateMachine,
+      kinds: this.#knowsNew ? [newKind] : [],
       ...world.habits.settings,
       log: (event) => {
         if (!isAlive()) return;
@@ -183,8 +194,8 @@ export class SimulatedPeer implements PeerOfWorld {
   #transport(process: number): Transport {
     const world = this.#world;
     return {
-      start: ({ receive }) => {
-        if (process === this.#process) this.#receive = receive;
+      start: (started) => {
+        if (process === this.#process) this.#started = started;
       },
       send: (messages) => {
         for (const message of messages) {
@@ -195,9 +206,54 @@ export class SimulatedPeer implements PeerOfWorld {
           world.notice(`sent ${message.type}`, this);
         }
       },
+      ...(world.habits.streams === undefined ? {} : { sendSnapshot: this.#streaming(process, world.habits.streams) }),
       close: async () => {
-        if (process === this.#process) this.#receive = undefined;
+        if (process === this.#process) this.#stopTransport();
       },
+    };
+  }
+
+  #stopTransport(): void {
+    this.#started = undefined;
+    for (const stream of this.#streams) stream.break();
+    this.#streams.clear();
+  }
+
+  /** What sends a snapshot piece by piece, with the code of the real transport. */
+  #streaming(process: number, habits: StreamHabits): NonNullable<Transport['sendSnapshot']> {
+    const world = this.#world;
+    const { chunkBytes, windowChunks } = habits;
+    const pace = { chunkBytes, windowBytes: chunkBytes * windowChunks, patienceMs: 5_000, clock: this.#clock(process) };
+    return async (message, source, signal) => {
+      const stream = new SnapshotStream(world, world.random.fork(), habits, this.#endOf(process), message.to);
+      this.#streams.add(stream);
+      const receiver = world.peers.find(({ id }) => id === message.to);
+      stream.connect(() => receiver?.accept(stream, this.id));
+      try {
+        await sendSnapshot(stream.sender, message, source, signal, pace);
+      } finally {
+        this.#streams.delete(stream);
+      }
+    };
+  }
+
+  accept(stream: SnapshotStream, from: number): StreamEnd | undefined {
+    const started = this.#started;
+    if (started === undefined) return undefined;
+    const end = this.#endOf(this.#process);
+    this.#streams.add(stream);
+    end.deliver(() => {
+      void receiveSnapshot(stream.receiver, from, started).finally(() => this.#streams.delete(stream));
+    });
+    return end;
+  }
+
+  #endOf(process: number): StreamEnd {
+    return {
+      id: this.id,
+      deliver: (act) => this.#deliverTo(process, act),
+      notice: (what) => process === this.#process && this.#world.notice(what, this),
+      trace: (what) => this.#world.trace(`${this.id} ${what}`),
     };
   }
 
@@ -255,7 +311,7 @@ export class SimulatedPeer implements PeerOfWorld {
     this.state = 'down';
     this.raft = undefined;
     this.machine = undefined;
-    this.#receive = undefined;
+    this.#stopTransport();
     this.#pausedUntilMs = 0;
   }
 
@@ -297,6 +353,12 @@ export class SimulatedPeer implements PeerOfWorld {
       },
       (error: Error) => process === this.#process && this.#world.violated(error),
     );
+  }
+
+  #upgrade(): void {
+    if (this.#knowsNew || this.state === 'down' || this.state === 'out') return;
+    this.close();
+    this.#world.timeline.after(100, () => this.#upgrade());
   }
 
   pause(ms: number): void {

@@ -10,6 +10,7 @@ import type { Random } from './random.ts';
 import type { RegisterMachine } from './register-machine.ts';
 import type { SimulatedDisk } from './simulated-disk.ts';
 import type { LossMode } from './simulated-file.ts';
+import type { SnapshotStream, StreamEnd } from './snapshot-stream.ts';
 import type { Timeline } from './timeline.ts';
 
 export type PeerState = 'down' | 'starting' | 'up' | 'closing' | 'out';
@@ -31,6 +32,8 @@ export interface PeerOfWorld extends WatchedPeer {
   /** Closes the driver in good order. */
   close(): void;
   start(): void;
+  /** Somebody wants to send it a snapshot: who is at its end, if there is a process that takes one. */
+  accept(stream: SnapshotStream, from: number): StreamEnd | undefined;
 }
 
 /** The world as its parts see it. */

@@ -2,6 +2,7 @@
 // may fail, and nothing may be lost or contradicted; then all faults end, and the cluster must get on.
 import type { RegisterOperation } from '../checker/register.ts';
 import { ClosedError, NotLeaderError, ProposalRefusedError, ProposalUnknownError } from '../errors.ts';
+import type { Asker } from './asker.ts';
 import { Client } from './client.ts';
 import { Convalescence } from './convalescence.ts';
 import { type Counts, noCounts } from './coverage.ts';
@@ -10,6 +11,7 @@ import { Invariants, Violation } from './invariants.ts';
 import { Nemesis } from './nemesis.ts';
 import { Network } from './network.ts';
 import { Random } from './random.ts';
+import { SessionClient } from './session-client.ts';
 import { SimulatedPeer } from './simulated-peer.ts';
 import type { PeerOfWorld } from './surroundings.ts';
 import { Timeline } from './timeline.ts';
@@ -39,7 +41,7 @@ export class World {
   violation: Error | undefined;
   readonly #trace: Trace;
   readonly #nemesis: Nemesis;
-  readonly #clients: readonly Client[];
+  readonly #clients: readonly Asker[];
   readonly #touched = new Set<SimulatedPeer>();
   #lure: { peer: PeerOfWorld | undefined; untilMs: number } = { peer: undefined, untilMs: 0 };
   #isHealing = false;
@@ -61,7 +63,10 @@ export class World {
       this.peers[message.to - 1]?.receive(message),
     );
     this.#nemesis = new Nemesis(this);
-    this.#clients = Array.from({ length: this.habits.clientCount }, (_, at) => new Client(at + 1, this));
+    const { clientCount, sessionClientCount } = this.habits;
+    this.#clients = Array.from({ length: clientCount }, (_, at) => {
+      return at < clientCount - sessionClientCount ? new Client(at + 1, this) : new SessionClient(at + 1, this);
+    });
     this.trace(JSON.stringify(this.habits));
   }
 
@@ -174,6 +179,7 @@ export class World {
     await this.#heal();
     this.counts.simulatedSeconds = this.timeline.nowMs / 1000;
     this.counts.elections = this.invariants.leaderCount;
+    this.counts.repeatsPassedOver = this.invariants.repeatsPassedOver;
     this.counts.events = this.traceLines;
   }
 

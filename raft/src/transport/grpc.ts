@@ -9,10 +9,16 @@ import {
   status,
 } from '@grpc/grpc-js';
 import type { Message } from '../core/messages.ts';
-import { type DeliverResponse, RaftServiceClient, RaftServiceService } from '../generated/raft/v1/raft.ts';
+import {
+  type DeliverResponse,
+  RaftServiceClient,
+  RaftServiceService,
+  type SendSnapshotRequest,
+  type SendSnapshotResponse,
+} from '../generated/raft/v1/raft.ts';
 import type { SnapshotSource } from '../storage/snapshot-file.ts';
 import { channelDefaults, clusterKey, PeerStream, peerKey, senderMetadata } from './peer-stream.ts';
-import { receiveSnapshot, type ServerCall, sendSnapshot } from './snapshot-call.ts';
+import { receiveSnapshot, sendSnapshot } from './snapshot-call.ts';
 import type { Transport, TransportStart } from './transport.ts';
 import { type Batch, decodeBatch, encodeBatch } from './wire.ts';
 
@@ -23,6 +29,8 @@ const service = {
 
 /** A peer's call, as grpc-js shows it: `getAuthContext()` has the certificate, `metadata` what the caller says of itself. */
 export type PeerCall = ServerReadableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>;
+
+type SnapshotCall = ServerDuplexStream<SendSnapshotRequest, SendSnapshotResponse>;
 
 type DeliverCallback = (error: { code: number; details: string } | null, value?: DeliverResponse) => void;
 
@@ -63,7 +71,7 @@ export class GrpcTransport implements Transport {
     server.addService(service, {
       deliver: (call: ServerReadableStream<Batch, DeliverResponse>, callback: DeliverCallback) =>
         this.#deliver(call, callback),
-      sendSnapshot: (call: ServerCall) => this.#receiveSnapshot(call),
+      sendSnapshot: (call: SnapshotCall) => this.#receiveSnapshot(call),
     });
   }
 
@@ -87,7 +95,7 @@ export class GrpcTransport implements Transport {
     const options = { ...channelDefaults, ...peer.channelOptions, 'grpc.use_local_subchannel_pool': 1 };
     const client = new RaftServiceClient(peer.address, this.#options.credentials, options);
     try {
-      await sendSnapshot(client, senderMetadata(started), message, source, signal);
+      await sendSnapshot(client.sendSnapshot(senderMetadata(started)), message, source, signal);
     } finally {
       client.close();
     }
@@ -119,7 +127,7 @@ export class GrpcTransport implements Transport {
     return { code: status.FAILED_PRECONDITION, details };
   }
 
-  #receiveSnapshot(call: ServerCall): void {
+  #receiveSnapshot(call: SnapshotCall): void {
     const refused = this.#refusal(call);
     const started = this.#started;
     if (refused !== undefined || started === undefined) {

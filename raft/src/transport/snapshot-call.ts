@@ -1,14 +1,9 @@
 // One snapshot on its way: the call on both sides. The sender reads from its disk only what the receiver has room for,
 // and the receiver reads from the network only what its disk has taken, so neither holds more than a window in memory.
-import type { ServerDuplexStream } from '@grpc/grpc-js';
-import { type Metadata, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import type { Message } from '../core/messages.ts';
-import type {
-  RaftServiceClient,
-  SendSnapshotRequest,
-  SendSnapshotResponse,
-  SnapshotOffer,
-} from '../generated/raft/v1/raft.ts';
+import { type Clock, systemClock } from '../driver/clock.ts';
+import type { SendSnapshotRequest, SendSnapshotResponse, SnapshotOffer } from '../generated/raft/v1/raft.ts';
 import { crc32c } from '../storage/crc32c.ts';
 import type { SnapshotSource } from '../storage/snapshot-file.ts';
 import type { SnapshotSink, TransportStart } from './transport.ts';
@@ -20,32 +15,53 @@ export const chunkBytes = 1024 * 1024;
 export const windowBytes = 4 * chunkBytes;
 /** A larger snapshot does not travel: the receiver needs all of it in memory in the end. */
 export const maxSnapshotBytes = 2 * 1024 * 1024 * 1024;
-/** Without any answer for so long, the call is given up. */
-const patienceMs = 30_000;
 
-export type ServerCall = ServerDuplexStream<SendSnapshotRequest, SendSnapshotResponse>;
+/** What a sender goes by; a simulator has its own. */
+export interface Pace {
+  readonly chunkBytes: number;
+  readonly windowBytes: number;
+  /** Without any answer for so long, the call is given up. */
+  readonly patienceMs: number;
+  readonly clock: Clock;
+}
+
+const usualPace: Pace = { chunkBytes, windowBytes, patienceMs: 30_000, clock: systemClock };
+
+/** Of grpc-js's ends of a call, what is used here. */
+export interface SenderCall extends AsyncIterable<SendSnapshotResponse> {
+  write(request: SendSnapshotRequest): unknown;
+  cancel(): void;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+export interface ReceiverCall {
+  iterator(options: { readonly destroyOnReturn: boolean }): AsyncIterable<SendSnapshotRequest>;
+  write(response: SendSnapshotResponse): unknown;
+  end(): unknown;
+  emit(event: 'error', error: { readonly code: status; readonly details: string }): unknown;
+}
 
 /** Resolves when the receiver has all of it, and rejects when the call ended before. */
 export async function sendSnapshot(
-  client: RaftServiceClient,
-  metadata: Metadata,
+  call: SenderCall,
   message: Message,
   source: SnapshotSource,
   signal: AbortSignal,
+  { chunkBytes, windowBytes, patienceMs, clock } = usualPace,
 ): Promise<void> {
-  const call = client.sendSnapshot(metadata);
-  let lastHeardMs = performance.now();
+  let lastHeardMs = clock.now();
   const abort = () => call.cancel();
   signal.addEventListener('abort', abort);
-  const timer = setInterval(() => performance.now() - lastHeardMs > patienceMs && abort(), patienceMs / 10);
-  timer.unref();
+  const timer = clock.setInterval(() => {
+    if (clock.now() - lastHeardMs > patienceMs) abort();
+  }, patienceMs / 10);
   try {
     if (signal.aborted) throw new Error('The snapshot is not wanted any more.');
     const { bytes, crc32c: checksum } = source;
     call.write({ offer: { message: toWire(message), bytes, crc32c: checksum }, chunk: undefined });
     let sent: number | undefined;
-    for await (const answer of call as AsyncIterable<SendSnapshotResponse>) {
-      lastHeardMs = performance.now();
+    for await (const answer of call) {
+      lastHeardMs = clock.now();
       if (answer.isComplete) return;
       sent ??= answer.durableBytes;
       while (sent < bytes && sent - answer.durableBytes < windowBytes) {
@@ -56,7 +72,7 @@ export async function sendSnapshot(
     }
     throw new Error('The receiver ended the call before it had all of the snapshot.');
   } finally {
-    clearInterval(timer);
+    clock.clearInterval(timer);
     signal.removeEventListener('abort', abort);
     call.on('error', () => undefined);
     call.cancel();
@@ -64,12 +80,12 @@ export async function sendSnapshot(
 }
 
 /** Takes a snapshot from a caller who has been let in as the peer `from`. */
-export async function receiveSnapshot(call: ServerCall, from: number, started: TransportStart): Promise<void> {
+export async function receiveSnapshot(call: ReceiverCall, from: number, started: TransportStart): Promise<void> {
   let sink: SnapshotSink | undefined;
   let hasAll = false;
   try {
     // The last answer is still to be written when nothing more is read.
-    const requests: AsyncIterable<SendSnapshotRequest> = call.iterator({ destroyOnReturn: false });
+    const requests = call.iterator({ destroyOnReturn: false });
     for await (const { offer, chunk } of requests) {
       if (sink === undefined) {
         sink = await open(offer, from, started);
