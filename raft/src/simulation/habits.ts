@@ -65,6 +65,8 @@ export function drawHabits(random: Random): Habits {
       preallocateBytes: random.pick([0, 100, 600, 5_000]),
       receivedSyncBytes: chunkBytes * random.pick([1, 2]),
       sessionTimeoutMs: random.pick([600_000, 600_000, 5_000]),
+      // Who has patience with its disk campaigns also while that hangs.
+      diskPatienceMs: random.pick([500, 1_000, 60_000, 60_000]),
     },
     network: {
       lossRate: random.pick([0, 0, 0.01, 0.05, 0.1]),

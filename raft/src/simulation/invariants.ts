@@ -101,14 +101,14 @@ export class Invariants {
   sends(peer: WatchedPeer, message: Message): void {
     const { promised, id } = peer;
     if (message.type === 'MsgVote' || message.type === 'MsgPreVote') this.#campaigns(peer);
+    // Also the vote for itself, which no message tells.
+    const { term: ofTerm, vote: durable } = promised.hardState;
+    if (durable !== 0) this.#gives(id, durable, ofTerm);
     if (message.type === 'MsgVoteResp' && !message.reject) {
       const { term, vote } = promised.hardState;
       const isKept = term > message.term || (term === message.term && vote === message.to);
       demand(isKept, () => `peer ${id} gives ${message.to} a vote of term ${message.term} that its disk does not have`);
-      const key = message.term * 64 + id;
-      const given = this.#votes.get(key) ?? message.to;
-      this.#votes.set(key, given);
-      demand(given === message.to, () => `peer ${id} votes for ${given} and for ${message.to} in term ${message.term}`);
+      this.#gives(id, message.to, message.term);
     }
     // One of a term that has ended was given when the entry was in the log, and the votes since have heeded it, also if
     // another has taken its place before it was durable.
@@ -130,6 +130,13 @@ export class Invariants {
       this.#matches(id, entry.index, entry.term, entry.data, previous);
       previous = entry.term;
     }
+  }
+
+  #gives(id: number, to: number, term: number): void {
+    const key = term * 64 + id;
+    const given = this.#votes.get(key) ?? to;
+    this.#votes.set(key, given);
+    demand(given === to, () => `peer ${id} votes for ${given} and for ${to} in term ${term}`);
   }
 
   /** Who knows that the members have changed counts no votes of those before. */

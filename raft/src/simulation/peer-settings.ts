@@ -13,4 +13,5 @@ export type PeerSettings = Pick<
   | 'preallocateBytes'
   | 'sessionTimeoutMs'
   | 'receivedSyncBytes'
+  | 'diskPatienceMs'
 >;
