@@ -249,7 +249,7 @@ const faults: Readonly<Record<string, Fault>> = {
 };
 
 /** Faults of many parts, which must come more often to come whole. */
-const rich = ['members', 'election', 'echo', 'lag'];
+const rich = ['members', 'election', 'echo', 'lag', 'transfer'];
 
 export class Nemesis {
   readonly #world: Surroundings;
