@@ -52,6 +52,8 @@ export function drawHabits(random: Random): Habits {
   const lateShare = random.pick([0, 0.3, 1]);
   const upgradesAtMs = () => (random.chance(lateShare) ? random.between(0, 40_000) : 0);
   const clientCount = random.pick([2, 3, 5]);
+  // What a large write that was torn leaves behind is only met where nothing is written ahead.
+  const paddingBytes = random.pick([0, 0, 200, 3_000]);
   return {
     peerCount,
     settings: {
@@ -62,7 +64,7 @@ export function drawHabits(random: Random): Habits {
       snapshotEveryEntries: random.pick([5, 10, 20, 50, 200]),
       trailingEntries: random.pick([0, 2, 5, 20]),
       segmentBytes: random.pick([300, 1_000, 4_096, 20_000]),
-      preallocateBytes: random.pick([0, 100, 600, 5_000]),
+      preallocateBytes: random.pick(paddingBytes > 1_000 ? [0, 0, 0, 100] : [0, 100, 600, 5_000]),
       receivedSyncBytes: chunkBytes * random.pick([1, 2]),
       sessionTimeoutMs: random.pick([600_000, 600_000, 5_000]),
       // Who has patience with its disk campaigns also while that hangs.
@@ -89,7 +91,7 @@ export function drawHabits(random: Random): Habits {
     thinkMs: isQuick ? random.pick([100, 200, 400]) : 800,
     readShare: random.between(0.2, 0.6),
     casShare: random.between(0, 0.4),
-    paddingBytes: random.pick([0, 0, 200, 3_000]),
+    paddingBytes,
     ballastBytes: random.pick([0, 2_000, 6_000]),
     streams: random.chance(0.75) ? streams : undefined,
     faultEveryMs: random.pick([800, 1_500, 3_000, 5_000]),

@@ -27,6 +27,13 @@ function isMajority(voters: readonly number[], holders: readonly number[]): bool
   return voters.length === 0 || voters.filter((id) => holders.includes(id)).length * 2 > voters.length;
 }
 
+/** Whether these are a quorum of one of the memberships. */
+function isQuorumOf(memberships: readonly WatchedPeer['lastMembership'][], ids: readonly number[]): boolean {
+  return memberships.some(
+    (one) => one !== undefined && isMajority(one.voters, ids) && isMajority(one.votersOutgoing, ids),
+  );
+}
+
 interface Committed {
   readonly term: number;
   /** It was committed in this term or before. */
@@ -49,6 +56,8 @@ export class Invariants {
   /** Where each command took effect that must have one only once. */
   readonly #once = new Map<string, number>();
   readonly #votes = new Map<number, number>();
+  /** Up to here a leader was seen to commit by a quorum. */
+  #proven = 0;
   /** Commands of sessions that had no effect, for an earlier one was the same. */
   repeatsPassedOver = 0;
   /** The highest entry whose effect any client was told of. */
@@ -184,7 +193,8 @@ export class Invariants {
     const isChange = type === 'EntryConfChange' || type === 'EntryConfChangeV2';
     this.#committed[index] = { term, inTerm: this.#highestLeaderTerm, data, isChange };
     const holders = this.#peers.filter(({ promised }) => promised.has(index, term)).map(({ id }) => id);
-    demand(this.#isQuorum(holders), () => `durability: entry ${index} is applied, and only peers ${holders} have it`);
+    const isProven = index <= this.#proven || this.#isQuorum(holders);
+    demand(isProven, () => `durability: entry ${index} is applied, and only peers ${holders} have it`);
   }
 
   /** Whether these are a majority of any membership in use: who asks may not have applied the one that decided. */
@@ -192,11 +202,7 @@ export class Invariants {
     const memberships = this.#peers.flatMap(({ summary, lastMembership }) => {
       return [summary?.membership, lastMembership].filter((one) => one !== undefined);
     });
-    const isStarting = memberships.length === 0 && ids.length > 0;
-    return (
-      isStarting ||
-      memberships.some(({ voters, votersOutgoing }) => isMajority(voters, ids) && isMajority(votersOutgoing, ids))
-    );
+    return (memberships.length === 0 && ids.length > 0) || isQuorumOf(memberships, ids);
   }
 
   /** What the state machine was not given says nothing to it. */
@@ -221,9 +227,22 @@ export class Invariants {
     demand(status.commitIndex >= peer.lastCommit, () => `the commit index of peer ${id} went back`);
     demand(status.appliedIndex <= status.commitIndex, () => `peer ${id} applied what is not committed`);
     this.#passesOver(peer, status.appliedIndex);
-    if (status.role === 'leader') this.#checkLeader(peer, status);
+    if (status.role === 'leader') {
+      this.#prove(peer, status);
+      this.#checkLeader(peer, status);
+    }
     peer.lastCommit = status.commitIndex;
     peer.lastMembership = status.membership;
+  }
+
+  /**
+   * A leader commits by the members as it has applied them, also an entry that comes after a change: whom that brings
+   * in needs a majority of those before as well, until it is left again.
+   */
+  #prove({ lastMembership, lastCommit }: WatchedPeer, { membership, commitIndex, term }: RaftSummary): void {
+    if (commitIndex <= lastCommit || commitIndex <= this.#proven) return;
+    const holders = this.#peers.filter(({ promised }) => promised.has(commitIndex, term)).map(({ id }) => id);
+    if (isQuorumOf([lastMembership, membership], holders)) this.#proven = commitIndex;
   }
 
   #checkLeader(peer: WatchedPeer, status: RaftSummary): void {

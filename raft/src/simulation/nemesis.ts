@@ -108,6 +108,25 @@ function changeMembers(world: Surroundings, random: Random): void {
   );
 }
 
+/** Who leads alone takes in a learner, and is gone before that one hears that it votes now. */
+function promoteLearner(world: Surroundings, random: Random): void {
+  const { peers, timeline, electionMs } = world;
+  const leader = world.leader();
+  const others = peers.filter((peer) => peer !== leader).map(({ id }) => id);
+  if (leader === undefined || others.length === 0) return;
+  const change = (voters: number[]) =>
+    world.askLeader('membershipChanges', ({ raft }) => {
+      const learners = others.filter((id) => !voters.includes(id));
+      return raft?.changeMembership({ voters, learners }, { timeoutMs: patienceMs });
+    });
+  change([leader.id]);
+  timeline.after(electionMs * random.between(1, 3), () => {
+    cutOutward(world, leader, electionMs * random.between(1, 3));
+    change([leader.id, random.pick(others)]);
+    timeline.after(electionMs * random.between(0.05, 0.5), () => strike(random, leader));
+  });
+}
+
 const faults: Readonly<Record<string, Fault>> = {
   partition: (world, _nemesis, random) => partition(world, random),
   clog(world, _nemesis, random) {
@@ -137,11 +156,17 @@ const faults: Readonly<Record<string, Fault>> = {
   },
   kill: (world, _nemesis, random) => victim(world, random).kill(),
   power(world, nemesis, random) {
-    if (random.chance(0.4)) victim(world, random).losePower();
+    // What the first crash left torn is met by what was written since.
+    const twice = (peer: PeerOfWorld) => {
+      peer.losePower();
+      if (random.chance(0.6))
+        world.timeline.after(world.habits.meanDownMs * random.between(0.5, 3), () => peer.losePower());
+    };
+    if (random.chance(0.4)) twice(victim(world, random));
     // When something is being written there is something to lose.
     else
       nemesis.layOwn(random.pick(['write', 'sync', 'sync', 'rename', 'sync-names']), (peer) => {
-        world.timeline.after(random.pick([0.001, 0.1, 2]) * random.next(), () => peer.losePower());
+        world.timeline.after(random.pick([0.001, 0.1, 2]) * random.next(), () => twice(peer));
       });
   },
   outage(world, _nemesis, random) {
@@ -226,7 +251,7 @@ const faults: Readonly<Record<string, Fault>> = {
         world.timeline.after(delayMs, () => strike(random, peer));
       });
       nemesis.layOwn('leads', () => changeMembers(world, random));
-    }
+    } else if (kind < 0.75) return promoteLearner(world, random);
     changeMembers(world, random);
   },
   transfer(world, nemesis, random) {
