@@ -61,7 +61,11 @@ export function answerVote(raft: RaftCore, message: Message): void {
   const isQuestion = message.type === 'MsgPreVote' && message.term > raft.term;
   const isUpToDate = raft.log.isUpToDate(message.index, message.logTerm) && isWantedEnough(raft, message);
   if (!(isRepeat || isFree || isQuestion) || !isUpToDate) {
-    raft.send(answer, message.from, { term: raft.term, reject: true });
+    raft.send(answer, message.from, {
+      term: raft.term,
+      reject: true,
+      ...(raft.isPromotable ? {} : whatIsCommitted(raft)),
+    });
     return;
   }
 
@@ -71,6 +75,19 @@ export function answerVote(raft: RaftCore, message: Message): void {
     raft.electionElapsed = 0;
     raft.vote = message.from;
   }
+}
+
+/**
+ * Who knows that it is no voter any more cannot lead, and its log may have more than that of a voter who has lost, with
+ * its commit index, the end of the joint configuration. It tells what is committed, or nobody would be electable.
+ */
+function whatIsCommitted({ log }: RaftCore): { commit: number; logTerm: number } {
+  return { commit: log.committed, logTerm: log.term(log.committed) ?? 0 };
+}
+
+/** What was committed is so for ever, and a log that has the entry has all before it (§5.3). */
+export function learnCommit({ log, role }: RaftCore, { commit, logTerm }: Message): void {
+  if (role !== 'leader' && commit > log.committed && log.matches(commit, logTerm)) log.commitTo(commit);
 }
 
 /** Whether the candidate's priority is at least ours, or something weighs more than priorities. */

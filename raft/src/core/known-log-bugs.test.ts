@@ -2,7 +2,7 @@
 // were reported. Those of elections and memberships are in `known-bugs.test.ts`.
 import test from 'ava';
 import { type Message, makeMessage } from './messages.ts';
-import { add, entries, plain, remove, say, withDisk, without, world } from './scenarios-for-tests.ts';
+import { add, entries, learn, plain, remove, say, withDisk, without, world } from './scenarios-for-tests.ts';
 
 const joint = { transition: 'joint-implicit' } as const;
 
@@ -202,4 +202,32 @@ test('libraft#16: a heartbeat that comes again from an earlier term keeps no dea
   }
 
   t.is(place.peer(2).node.status().role, 'candidate');
+});
+
+test('the only voter that is left leads again when it has lost how far it had committed', (t) => {
+  const place = world(3, { preVote: true, checkQuorum: true });
+  place.elect(1);
+  place.change(1, { transition: 'joint-implicit', changes: [learn(2), learn(3)] });
+  place.run();
+  place.ticks(2);
+  t.deepEqual(place.confState.voters, [1]);
+
+  // The learners have an entry that the voter's disk has not, and that the joint configuration was left only they know.
+  place.propose(1, 'not yet on its disk');
+  place.beginTurn(1);
+  for (const id of [2, 3]) for (const message of place.network.filter(({ to }) => to === id)) place.deliver(message);
+  for (const id of [2, 3]) place.settle(id);
+  place.network = [];
+  place.crash(1);
+  const { disk } = place.peer(1);
+  // Entry 2 begins the joint configuration, entry 3 ends it.
+  disk.hardState = { ...disk.hardState, commit: 2 };
+  place.restart(1);
+  place.settle(1);
+  t.deepEqual(place.peer(1).node.status().confState.votersOutgoing, [1, 2, 3]);
+  t.true(place.terms(2).length > place.terms(1).length);
+
+  place.ticks(60);
+
+  t.is(place.leaders()[0]?.id, 1);
 });

@@ -1,5 +1,5 @@
 // The entrance of every message and of time. The term is handled here once, for all types (§5.1).
-import { answerVote, hup } from './election.ts';
+import { answerVote, hup, learnCommit } from './election.ts';
 import { stepCandidate, stepFollower } from './follower.ts';
 import { stepLeader } from './leader.ts';
 import { campaignTransfer, type Message, type MessageType, makeMessage, none, payloadBytes } from './messages.ts';
@@ -31,6 +31,7 @@ export function step(raft: RaftCore, message: Message): StepRefusal | undefined 
       receiveApplied(raft, message);
       return undefined;
     default:
+      if (message.type === 'MsgVoteResp' || message.type === 'MsgPreVoteResp') learnCommit(raft, message);
       if (raft.role === 'leader') return stepLeader(raft, message);
       return raft.role === 'follower' ? stepFollower(raft, message) : stepCandidate(raft, message);
   }
