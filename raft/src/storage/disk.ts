@@ -101,6 +101,15 @@ export async function syncOrFail(file: DiskFile): Promise<void> {
   }
 }
 
+/**
+ * Removes what could not be written, for good: another file may get its name and be renamed, and what a crash leaves of
+ * the two need not be in order.
+ */
+export async function discard(disk: Disk, path: string): Promise<void> {
+  await disk.remove(path);
+  await disk.syncDirectory(dirname(path));
+}
+
 /** The file system of this machine. */
 export const realDisk: Disk = {
   async makeDirectory(path) {

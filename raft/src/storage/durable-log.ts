@@ -7,7 +7,7 @@ import { assert } from '../assert.ts';
 import type { HardState, Snapshot, SnapshotMetadata } from '../core/messages.ts';
 import { ClosedError, DiskFullError, isDiskFull, StorageFailedError } from '../errors.ts';
 import type { DirectoryLock } from './directory-lock.ts';
-import { type DiskFile, syncOrFail } from './disk.ts';
+import { type DiskFile, discard, syncOrFail } from './disk.ts';
 import { type DiskSpace, type DurableLogOptions, defaultPreallocateBytes, defaultSegmentBytes } from './log-options.ts';
 import { PartialSnapshot, removePartials, type SnapshotKey } from './partial-snapshot.ts';
 import { encodeFrame, encodeSegmentHeader, type FrameContent } from './record.ts';
@@ -358,7 +358,7 @@ export class DurableLog {
       if (this.#preallocateBytes > 0) await file.write(new Uint8Array(this.#preallocateBytes), head.length);
     } catch (error) {
       await file.close();
-      await disk.remove(path + temporarySuffix);
+      await discard(disk, path + temporarySuffix);
       throw error;
     }
     await syncOrFail(file);

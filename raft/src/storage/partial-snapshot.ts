@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { Snapshot } from '../core/messages.ts';
 import { crc32c } from './crc32c.ts';
-import type { Disk, DiskFile } from './disk.ts';
+import { type Disk, type DiskFile, discard } from './disk.ts';
 import { decodeSnapshot, measureFile } from './snapshot-file.ts';
 
 /** Which snapshot, to the byte. */
@@ -142,7 +142,7 @@ export class PartialSnapshot {
   }
 
   async remove(): Promise<void> {
-    await this.#disk.remove(this.path);
+    await discard(this.#disk, this.path);
   }
 
   async close(): Promise<void> {

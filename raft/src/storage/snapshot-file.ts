@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib';
 import type { ConfState, Snapshot, SnapshotMetadata } from '../core/messages.ts';
 import { LogDamagedError } from '../errors.ts';
 import { crc32c } from './crc32c.ts';
-import { type Disk, type DiskFile, syncOrFail } from './disk.ts';
+import { type Disk, type DiskFile, discard, syncOrFail } from './disk.ts';
 
 /** Magic (8), index (8), term (8), length of all that follows (8), crc32 of all the rest (4). */
 const headerBytes = 36;
@@ -93,7 +93,7 @@ export async function writeSnapshot(disk: Disk, directory: string, snapshot: Sna
     await file.write(data, head.length);
   } catch (error) {
     await file.close();
-    await disk.remove(path + temporarySuffix);
+    await discard(disk, path + temporarySuffix);
     throw error;
   }
   await syncOrFail(file);
