@@ -114,7 +114,7 @@ const attachment: ResourceType = {
   create: (cloud, id, properties) => cloud.attachVolume(id, String(properties.instance_uuid)),
   async update(cloud, id, _before, after) {
     await cloud.detachVolume(id);
-    cloud.attachVolume(id, String(after.instance_uuid));
+    await cloud.attachVolume(id, String(after.instance_uuid));
   },
   remove: (cloud, id) => cloud.detachVolume(id),
   attribute: () => undefined,
