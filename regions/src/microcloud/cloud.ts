@@ -42,6 +42,13 @@ export interface Server {
 /** Says why a resource cannot be made, in the words that Heat would pass on. */
 export class ResourceError extends Error {
   override readonly name = 'ResourceError';
+  /** What Heat calls the error. */
+  readonly type: string;
+
+  constructor(message: string, options: { readonly type?: string; readonly cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.type = options.type ?? 'ResourceInError';
+  }
 }
 
 /** A server is given up: what Nova tells of it, and how Heat passes that on. */
@@ -145,9 +152,9 @@ export class Cloud {
     const taken = new Set(this.#ports.all().map(({ address }) => address));
     const address = allotAddress(known, taken);
     if (address === undefined)
-      throw new ResourceError(
-        `IpAddressGenerationFailureClient: No more IP addresses available on network ${network}.`,
-      );
+      throw new ResourceError(`No more IP addresses available on network ${network}.`, {
+        type: 'IpAddressGenerationFailureClient',
+      });
     this.#ports.put({ id, network, address });
   }
 
@@ -165,7 +172,8 @@ export class Cloud {
   extendVolume(id: string, sizeGib: number): void {
     const volume = this.#volumes.get(id);
     if (volume === undefined) throw new ResourceError(`Volume ${id} could not be found.`);
-    if (sizeGib < volume.sizeGib) throw new ResourceError('NotSupported: Shrinking volume is not supported.');
+    if (sizeGib < volume.sizeGib)
+      throw new ResourceError('Shrinking volume is not supported.', { type: 'NotSupported' });
     this.#volumes.put({ ...volume, sizeGib });
   }
 
@@ -202,7 +210,7 @@ export class Cloud {
   async createServer(server: Omit<Server, 'status' | 'process'>): Promise<void> {
     const zone = this.config.zones.find(({ name }) => name === server.zone);
     if (zone === undefined)
-      throw new ResourceError('BadRequest: The requested availability zone is not available (HTTP 400)');
+      throw new ResourceError('The requested availability zone is not available (HTTP 400)', { type: 'BadRequest' });
     const there = this.servers().filter((other) => other.zone === zone.name && other.status !== 'ERROR').length;
     const record: Server = { ...server, status: 'BUILD', process: null };
     if (there >= (zone.capacity ?? Number.POSITIVE_INFINITY) || this.#isFull(zone.name)) {

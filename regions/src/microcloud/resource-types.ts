@@ -59,7 +59,7 @@ const server: ResourceType = {
   async update(cloud, id, before, after) {
     for (const name of ['image', 'availability_zone', 'networks']) {
       if (isDeepStrictEqual(before[name], after[name])) continue;
-      throw new ResourceError(`NotSupported: microcloud does not play a change of a server's ${name}.`);
+      throw new ResourceError(`microcloud does not play a change of a server's ${name}.`, { type: 'NotSupported' });
     }
     // The templates ignore changes of user data; a name means nothing here.
     if (before.flavor !== after.flavor) await cloud.resizeServer(id, String(after.flavor));

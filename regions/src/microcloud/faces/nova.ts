@@ -106,7 +106,7 @@ async function createServer(faces: Faces, projectId: string, wanted: Body): Prom
   if (cloud.server(id) === undefined) {
     belongings.remove(id);
     await creating.catch((error: unknown) => {
-      throw error instanceof ResourceError ? fault(400, error.message) : error;
+      throw error instanceof ResourceError ? fault(400, 'The requested availability zone is not available') : error;
     });
   }
   belongings.tell(port, { device_id: id, device_owner: `compute:${zone}` });
