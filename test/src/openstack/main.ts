@@ -15,7 +15,8 @@ async function main(): Promise<void> {
   const { values, positionals } = parseArgs({ options: { config: { type: 'string' } }, allowPositionals: true });
   const context = { isRoot: process.getuid?.() === 0, progress: (sentence: string) => console.error(sentence) };
   if (positionals[0] === 'prepare') {
-    const [keystone, heat] = await ensurePackages(context);
+    // As OpenStack counts, without Debian's epoch and revision.
+    const [keystone, heat] = (await ensurePackages(context)).map((version) => version.replace(/^\d+:|-.*$/g, ''));
     console.log(`Keystone ${keystone}, Heat ${heat}`);
     return;
   }
