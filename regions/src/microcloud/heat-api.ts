@@ -98,9 +98,7 @@ function addStackRoutes(router: Router, stacks: Stacks): void {
   });
   router.put(under, (context) => {
     const stack = named(context, stacks);
-    const body = bodyOf(context);
-    if (body.existing !== undefined) throw new TemplateError('existing is for PATCH only', 'HTTPBadRequest');
-    stacks.update(stack, stackSource(body));
+    stacks.update(stack, stackSource(bodyOf(context)));
     accepted(context);
   });
   router.post(`${under}/actions`, (context) => {
