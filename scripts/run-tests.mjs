@@ -47,7 +47,8 @@ function filesAt(path) {
 
 /**
  * Runs test files and tells of each when it is complete.
- * Returns `{ passed, failed, skipped, failures }`; `failures` are titles with their files.
+ * Returns `{ passed, failed, skipped, failures, passes }`; `failures` are titles with their files, `passes` what AVA calls
+ * the tests that passed.
  */
 export async function runTests({ files, avaArguments = [], environment = {}, print }) {
   const run = new Run(print);
@@ -100,7 +101,7 @@ export async function runTests({ files, avaArguments = [], environment = {}, pri
 class Run {
   #print;
   #files = new Map();
-  #result = { passed: 0, failed: 0, skipped: 0, failures: [] };
+  #result = { passed: 0, failed: 0, skipped: 0, failures: [], passes: [] };
   #timeoutMs;
   #isInterrupted = false;
   #hasEnded = false;
@@ -132,8 +133,11 @@ class Run {
       case 'test-passed': {
         file.pending.delete(title);
         const reason = skipReason(event.logs);
-        if (reason === undefined) file.passed += 1;
-        else file.skipped.push({ title, reason });
+        if (reason === undefined) {
+          file.passed += 1;
+          this.#result.passes.push(title);
+        }
+        if (reason !== undefined) file.skipped.push({ title, reason });
         break;
       }
       case 'test-failed':

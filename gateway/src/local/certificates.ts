@@ -53,6 +53,10 @@ export function microcloudName(region: RegionLayout): string {
   return `microcloud-${region.name}`;
 }
 
+export function openstackName(region: RegionLayout): string {
+  return `openstack-${region.name}`;
+}
+
 /** Makes what is missing or near its end. Returns how many certificates were issued. */
 export async function ensureCertificates(
   paths: HomePaths,

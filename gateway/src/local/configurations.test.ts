@@ -7,6 +7,7 @@ import {
   type FederationPlan,
   gatewayConfiguration,
   microcloudConfiguration,
+  openstackConfiguration,
 } from './configurations.ts';
 import { homePaths, lifelinePath, runFolder } from './home-paths.ts';
 import { layOut, type RegionLayout } from './layout.ts';
@@ -80,6 +81,18 @@ test("only the region's own names and addresses are in a microcloud's configurat
   t.false(text.includes('127.10.'));
   t.false(text.includes(plan.settings.regions.north.regionKey));
   t.true(text.includes('http://127.0.0.1:9779'));
+});
+
+test('a region with a real Heat is a cloud beneath it, with the same users and the same addresses', (t) => {
+  const real = { ...plan, settings: { ...plan.settings, openstack: ['south' as const] } };
+  const [cloud, openstack] = [microcloudConfiguration, openstackConfiguration].map(
+    (configuration) => configuration(real, region(1)) as Record<string, unknown>,
+  );
+
+  t.like(cloud, { bind: { facesPort: 8797, keystoneUrl: 'http://127.10.0.4:8795/v3' } });
+  t.deepEqual(openstack?.users, cloud?.users);
+  t.like(openstack, { keystone: region(1).keystone, heat: region(1).heat });
+  t.like(microcloudConfiguration(real, region(0)), { bind: { keystonePort: 8795 } });
 });
 
 test("clouds.yaml names every user at every region's Keystone", (t) => {

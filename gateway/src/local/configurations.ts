@@ -1,6 +1,14 @@
 // The configuration of each process, as plain data: what the three programs of a region are told.
 import { join } from 'node:path';
-import { executorName, gatewayName, intermediateFiles, leafFiles, peerName, processFolder } from './certificates.ts';
+import {
+  executorName,
+  gatewayName,
+  intermediateFiles,
+  leafFiles,
+  openstackName,
+  peerName,
+  processFolder,
+} from './certificates.ts';
 import { enginesFolder, type HomePaths, lifelinePath, volumesFolder } from './home-paths.ts';
 import { endpointText, endpointUrl, keystoneUrl, type RegionLayout, type RegionName } from './layout.ts';
 import type { Settings } from './settings.ts';
@@ -31,6 +39,8 @@ const BURST_SECONDS = 4;
 const FLAVOR_DISK_GIB = 8;
 /** A microcloud that was killed leaves its stacks as they were; its servers boot in a second, not in minutes. */
 const STUCK_AFTER_SECONDS = 20;
+/** A real Heat may be silent for longer on a busy machine, and goes on. */
+const OPENSTACK_STUCK_AFTER_SECONDS = 120;
 
 /** The sizes that tenants pick, and what the stand-in regions call them. */
 const FLAVORS = [
@@ -54,11 +64,11 @@ export function regionKeyFile(paths: HomePaths, region: RegionLayout): string {
 
 export function microcloudConfiguration(plan: FederationPlan, region: RegionLayout): unknown {
   const { paths, settings, run, bootId, databaseUser, repository } = plan;
-  const { projects, executorPassword } = settings.regions[region.name];
-  const { passwords } = settings;
   return {
     region: region.name,
-    bind: { address: region.keystone.address, keystonePort: region.keystone.port, heatPort: region.heat.port },
+    bind: isOpenStack(plan, region)
+      ? { address: region.cloud.address, facesPort: region.cloud.port, keystoneUrl: keystoneUrl(region) }
+      : { address: region.keystone.address, keystonePort: region.keystone.port, heatPort: region.heat.port },
     directory: join(paths.regions, region.name),
     volumesDirectory: join(volumesFolder(settings.dataFolder), region.name),
     runDirectory: regionRunFolder(run, region),
@@ -76,6 +86,43 @@ export function microcloudConfiguration(plan: FederationPlan, region: RegionLayo
     })),
     images: [IMAGE],
     networks: [{ name: NETWORK, cidr: region.cidr, firstHost: region.firstMember }],
+    ...directory(settings, region),
+    catalog: [{ type: 'database', name: 'argosy', url: endpointUrl(region.rest) }],
+  };
+}
+
+/** Of a region with a real Keystone and a real Heat: its microcloud is the cloud beneath them. */
+export function openstackConfiguration(plan: FederationPlan, region: RegionLayout): unknown {
+  const { paths, settings, run } = plan;
+  const cloud = endpointUrl(region.cloud);
+  return {
+    region: region.name,
+    directory: join(paths.regions, openstackName(region)),
+    cacheDirectory: join(enginesFolder(settings.dataFolder), 'openstack'),
+    keystone: region.keystone,
+    heat: region.heat,
+    ...directory(settings, region),
+    catalog: [
+      { type: 'compute', name: 'nova', url: `${cloud}/compute/v2.1` },
+      { type: 'network', name: 'neutron', url: `${cloud}/network` },
+      { type: 'image', name: 'glance', url: `${cloud}/image` },
+      { type: 'volumev3', name: 'cinderv3', url: `${cloud}/volume/v3/%(project_id)s` },
+      { type: 'database', name: 'argosy', url: endpointUrl(region.rest) },
+    ],
+    lifeline: lifelinePath(run),
+  };
+}
+
+/** True when the region has a real Keystone and a real Heat. */
+export function isOpenStack(plan: FederationPlan, region: RegionLayout): boolean {
+  return plan.settings.openstack.includes(region.name);
+}
+
+/** Who may sign in, and to what. */
+function directory(settings: Settings, region: RegionLayout): { readonly projects: unknown; readonly users: unknown } {
+  const { projects, executorPassword } = settings.regions[region.name];
+  const { passwords } = settings;
+  return {
     projects: Object.entries(projects).map(([name, id]) => ({ id, name })),
     users: [
       { name: 'admin', password: passwords.admin, project: 'admin', roles: ALL_ROLES },
@@ -83,7 +130,6 @@ export function microcloudConfiguration(plan: FederationPlan, region: RegionLayo
       { name: 'viewer', password: passwords.viewer, project: 'demo', roles: ['reader'] },
       { name: SERVICE_USER, password: executorPassword, project: 'service', roles: ['member', 'reader'] },
     ],
-    catalog: [{ type: 'database', name: 'argosy', url: endpointUrl(region.rest) }],
   };
 }
 
@@ -116,7 +162,7 @@ export function executorConfiguration(plan: FederationPlan, region: RegionLayout
     network: NETWORK,
     zones: zoneNames(region).map((zone) => ({ name: zone, capacity: ZONE_CAPACITY })),
     flavors: FLAVORS,
-    stuckAfterSeconds: STUCK_AFTER_SECONDS,
+    stuckAfterSeconds: isOpenStack(plan, region) ? OPENSTACK_STUCK_AFTER_SECONDS : STUCK_AFTER_SECONDS,
     peers: regions
       .filter((other) => other.name !== region.name)
       .map((other) => ({ region: other.name, address: endpointText(other.executor) })),

@@ -1,5 +1,5 @@
 // federation.json: who runs where, for the command line and for scripts.
-import { executorName, gatewayName, microcloudName } from './certificates.ts';
+import { executorName, gatewayName, microcloudName, openstackName } from './certificates.ts';
 import { PUBLIC_FILE, writeJson } from './folders.ts';
 import { endpointText, endpointUrl, keystoneUrl, type RegionLayout } from './layout.ts';
 
@@ -34,6 +34,7 @@ export function writeFederationFile(file: FederationFile): void {
       orchestration: endpointUrl(region.heat),
       pid: pidOf(executorName(region)) ?? null,
       microcloud_pid: pidOf(microcloudName(region)) ?? null,
+      openstack_pid: pidOf(openstackName(region)) ?? null,
     })),
     ca: file.authority,
   };

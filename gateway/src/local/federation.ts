@@ -5,14 +5,23 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, pause } from '@argosy/proto';
 import { openHttp } from '../cli/http.ts';
-import { ensureCertificates, executorName, gatewayName, microcloudName, processFolder } from './certificates.ts';
+import {
+  ensureCertificates,
+  executorName,
+  gatewayName,
+  microcloudName,
+  openstackName,
+  processFolder,
+} from './certificates.ts';
 import { Children, type ChildSpec } from './children.ts';
 import { cloudsYaml, openrc } from './cloud-files.ts';
 import {
   executorConfiguration,
   type FederationPlan,
   gatewayConfiguration,
+  isOpenStack,
   microcloudConfiguration,
+  openstackConfiguration,
   regionKeyFile,
   regionRunFolder,
 } from './configurations.ts';
@@ -32,12 +41,15 @@ import { killAll, waitForEnd } from './last-run.ts';
 import { type Endpoint, endpointUrl, type RegionLayout } from './layout.ts';
 import { type Lifeline, openLifeline } from './lifeline-server.ts';
 import { logFile, rotateLog, tailOf } from './logs.ts';
+import { OPENSTACK_SCRIPT } from './openstack.ts';
 import { isListeningAt } from './port-check.ts';
 import { LIFELINE_VARIABLE, MEMBERS_END_LIMIT_MS, type Preparation } from './preparation.ts';
 import { findProcess, isAlive, type ProcessRef } from './process-table.ts';
 import { waitFor } from './waiting.ts';
 
 const PROCESS_LIMIT_MS = 30_000;
+/** Keystone and Heat load for long on a busy machine. */
+const OPENSTACK_LIMIT_MS = 150_000;
 const PROBE_TIMEOUT_MS = 1_000;
 const GATEWAYS_END_LIMIT_MS = 2_000;
 const SHOWN_LOG_LINES = 12;
@@ -53,8 +65,8 @@ export interface LocalFederationOptions {
   readonly onFailure: (error: StartError) => void;
 }
 
-/** The kinds of process that every region has, and where one sees that they serve. */
-type ProcessKind = 'microcloud' | 'executor' | 'gateway';
+/** The kinds of process of a region. `openstack`, a real Keystone and a real Heat, is in some only. */
+type ProcessKind = 'openstack' | 'microcloud' | 'executor' | 'gateway';
 
 export class LocalFederation {
   readonly #options: LocalFederationOptions;
@@ -83,6 +95,10 @@ export class LocalFederation {
     for (const region of regions) {
       ensureFolder(processFolder(paths, microcloudName(region)), PRIVATE_FOLDER);
       ensureFolder(join(paths.regions, region.name), PRIVATE_FOLDER);
+      if (isOpenStack(plan, region)) {
+        ensureFolder(processFolder(paths, openstackName(region)), PRIVATE_FOLDER);
+        writeJson(this.#configFile(openstackName(region)), openstackConfiguration(plan, region), SECRET_FILE);
+      }
       writeWhole(regionKeyFile(paths, region), `${settings.regions[region.name].regionKey}\n`, SECRET_FILE);
       writeJson(this.#configFile(microcloudName(region)), microcloudConfiguration(plan, region), SECRET_FILE);
       writeJson(this.#configFile(executorName(region)), executorConfiguration(plan, region), SECRET_FILE);
@@ -101,9 +117,10 @@ export class LocalFederation {
     this.#lifeline = await openLifeline(lifelinePath(run));
   }
 
-  /** Starts this kind in every region, and waits until each serves. @throws StartError */
+  /** Starts this kind in every region that has it, and waits until each serves. @throws StartError */
   async start(kind: ProcessKind, signal: AbortSignal): Promise<void> {
-    const { regions } = this.#options.plan;
+    const { plan } = this.#options;
+    const regions = plan.regions.filter((region) => kind !== 'openstack' || isOpenStack(plan, region));
     for (const region of regions) this.#children.start(this.#childSpec(kind, region));
     for (const region of regions) await this.#waitUntilServing(kind, region, signal);
   }
@@ -143,27 +160,37 @@ export class LocalFederation {
   }
 
   async #waitUntilServing(kind: ProcessKind, region: RegionLayout, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, plan } = this.#options;
     const spec = this.#childSpec(kind, region);
-    const { endpoint, path } = health(kind, region);
-    const url = `${endpointUrl(endpoint)}${path}`;
     const http = await openHttp();
-    const explain = (): string =>
-      [`${spec.name} does not serve at ${url}. Its log is ${spec.logFile}:`, ...lastLines(spec.logFile)].join('\n');
-    await waitFor({ clock, limitMs: PROCESS_LIMIT_MS, signal, explain }, async () => {
-      try {
-        const answer = await http({ method: 'GET', url, timeoutMs: PROBE_TIMEOUT_MS });
-        const pid = this.#children.pidOf(spec.name);
-        return answer.status === 200 && pid !== undefined && isListeningAt(pid, endpoint) ? answer : undefined;
-      } catch {
-        return undefined;
-      }
-    });
+    const limitMs = kind === 'openstack' ? OPENSTACK_LIMIT_MS : PROCESS_LIMIT_MS;
+    for (const { endpoint, path } of health(kind, region, isOpenStack(plan, region))) {
+      const url = `${endpointUrl(endpoint)}${path}`;
+      // Keystone and Heat are children of the process that we know.
+      const isOurs = (pid: number): boolean => kind === 'openstack' || isListeningAt(pid, endpoint);
+      const explain = (): string =>
+        [`${spec.name} does not serve at ${url}. Its log is ${spec.logFile}:`, ...lastLines(spec.logFile)].join('\n');
+      await waitFor({ clock, limitMs, signal, explain }, async () => {
+        try {
+          const answer = await http({ method: 'GET', url, timeoutMs: PROBE_TIMEOUT_MS });
+          const pid = this.#children.pidOf(spec.name);
+          return answer.status === 200 && pid !== undefined && isOurs(pid) ? answer : undefined;
+        } catch {
+          return undefined;
+        }
+      });
+    }
   }
 
   #childSpec(kind: ProcessKind, region: RegionLayout): ChildSpec {
     const { paths, repository } = this.#options.plan;
-    const name = { microcloud: microcloudName, executor: executorName, gateway: gatewayName }[kind](region);
+    const names = {
+      openstack: openstackName,
+      microcloud: microcloudName,
+      executor: executorName,
+      gateway: gatewayName,
+    };
+    const name = names[kind](region);
     const script = join(repository, SCRIPTS[kind]);
     if (!existsSync(script)) throw new StartError(`${script} is missing; run "npm run build".`);
     const log = logFile(paths.logs, name);
@@ -194,19 +221,32 @@ export function newBootId(): string {
 }
 
 const SCRIPTS: Readonly<Record<ProcessKind, string>> = {
+  openstack: OPENSTACK_SCRIPT,
   microcloud: 'regions/dist/microcloud/main.js',
   executor: 'regions/dist/executor/main.js',
   gateway: 'gateway/dist/main.js',
 };
 
-function health(kind: ProcessKind, region: RegionLayout): { readonly endpoint: Endpoint; readonly path: string } {
+interface Health {
+  readonly endpoint: Endpoint;
+  readonly path: string;
+}
+
+/** Where one sees that a process serves. */
+function health(kind: ProcessKind, region: RegionLayout, isUnderHeat: boolean): readonly Health[] {
+  const { keystone, heat, cloud, admin, rest } = region;
   switch (kind) {
+    case 'openstack':
+      return [
+        { endpoint: keystone, path: '/v3' },
+        { endpoint: heat, path: '/healthcheck' },
+      ];
     case 'microcloud':
-      return { endpoint: region.keystone, path: '/v3' };
+      return [isUnderHeat ? { endpoint: cloud, path: '/' } : { endpoint: keystone, path: '/v3' }];
     case 'executor':
-      return { endpoint: region.admin, path: '/healthz' };
+      return [{ endpoint: admin, path: '/healthz' }];
     case 'gateway':
-      return { endpoint: region.rest, path: '/readyz' };
+      return [{ endpoint: rest, path: '/readyz' }];
   }
 }
 

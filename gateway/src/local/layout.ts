@@ -18,6 +18,8 @@ const ADMIN_PORT = 8793;
 const CLIENT_GRPC_PORT = 8794;
 const KEYSTONE_PORT = 8795;
 const HEAT_PORT = 8796;
+/** Of Nova, Neutron, Glance and Cinder, where a real Heat asks for them. */
+const CLOUD_PORT = 8797;
 const POSTGRESQL_PORT = 5432;
 
 /** The last byte of the first member's address. */
@@ -45,6 +47,7 @@ export interface RegionLayout {
   readonly admin: Endpoint;
   readonly keystone: Endpoint;
   readonly heat: Endpoint;
+  readonly cloud: Endpoint;
 }
 
 /** The addresses of a federation's regions. */
@@ -65,6 +68,7 @@ export function layOut(slot: number, portBase: number): readonly RegionLayout[] 
       admin: at(3, ADMIN_PORT),
       keystone: at(4, KEYSTONE_PORT),
       heat: at(4, HEAT_PORT),
+      cloud: at(4, CLOUD_PORT),
     };
   });
 }
@@ -82,8 +86,8 @@ export function neededEndpoints(regions: readonly RegionLayout[]): readonly Endp
     const members = hosts.flatMap((host) =>
       [AGENT_PORT, POSTGRESQL_PORT].map((port) => ({ address: `${prefix}.${host}`, port })),
     );
-    const { rest, clientGrpc, gateway, executor, admin, keystone, heat } = region;
-    return [rest, clientGrpc, gateway, executor, admin, keystone, heat, ...members];
+    const { rest, clientGrpc, gateway, executor, admin, keystone, heat, cloud } = region;
+    return [rest, clientGrpc, gateway, executor, admin, keystone, heat, cloud, ...members];
   });
 }
 

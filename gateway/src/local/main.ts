@@ -42,7 +42,8 @@ async function main(args: readonly string[], screen: Terminal): Promise<number> 
       screen.out(USAGE);
       return EXIT_STOPPED;
     }
-    const warnings = checkMachine(readFileSync('/proc/self/limits', 'utf8'), readFileSync('/proc/meminfo', 'utf8'));
+    const [limits, memory] = ['/proc/self/limits', '/proc/meminfo'].map((path) => readFileSync(path, 'utf8'));
+    const warnings = checkMachine(limits ?? '', memory ?? '', options.openstack?.length ?? 0);
     for (const warning of warnings) screen.out(warning);
     const home = process.env.ARGOSY_HOME;
     await runFederation({

@@ -17,6 +17,7 @@ import {
   volumesFolder,
 } from './home-paths.ts';
 import { waitForEnd } from './last-run.ts';
+import type { RegionName } from './layout.ts';
 import { findMarked, type ProcessRef } from './process-table.ts';
 import { drawSettings, readSettings, type Settings, slotOfHome } from './settings.ts';
 import { type HeldSlot, holdFreeSlot, holdStoredSlot, listenOnDoor, type SlotSources } from './slots.ts';
@@ -29,6 +30,8 @@ export const MEMBERS_END_LIMIT_MS = 20_000;
 export interface PreparationOptions {
   readonly paths: HomePaths;
   readonly isFresh: boolean;
+  /** The regions that are wanted with a real Keystone and a real Heat; undefined: as it was begun. */
+  readonly openstack: readonly RegionName[] | undefined;
   readonly uid: number;
   /** The system's folder for temporary files. */
   readonly temporary: string;
@@ -58,12 +61,15 @@ export async function prepare(options: PreparationOptions): Promise<Preparation>
   try {
     if (isFresh) await removeState(options);
     const stored = readSettings(paths.settings);
+    if (stored !== undefined) demandSameRegions(stored, options.openstack);
     const sources = slotSources(options);
     held = stored === undefined ? await holdFreeSlot(sources) : await holdStoredSlot(stored.slot, sources);
     const databaseUser = chooseDatabaseUser(uid);
     const barrier = databaseUser === undefined ? undefined : barrierTo(paths.root, databaseUser);
-    const settings =
-      stored ?? drawSettings(held.slot, barrier === undefined ? paths.root : outsideDataFolder(paths.root));
+    const settings = stored ?? {
+      ...drawSettings(held.slot, barrier === undefined ? paths.root : outsideDataFolder(paths.root)),
+      openstack: [...(options.openstack ?? [])],
+    };
     makeFolders(paths, settings.dataFolder);
     if (databaseUser !== undefined) demandWay(settings.dataFolder, databaseUser);
     if (stored === undefined) writeJson(paths.settings, settings, SECRET_FILE);
@@ -98,6 +104,16 @@ export async function endLastRun(
   if (left.length === 0) return;
   options.say(`Waiting for ${left.length} processes of the last run to end.`);
   await waitForEnd({ clock: options.clock, find, limitMs: MEMBERS_END_LIMIT_MS });
+}
+
+/** Stacks do not move between a stand-in and a real Heat. @throws StartError */
+function demandSameRegions(stored: Settings, wanted: readonly RegionName[] | undefined): void {
+  if (wanted === undefined || wanted.join() === stored.openstack.join()) return;
+  const had = stored.openstack.length === 0 ? 'no region' : stored.openstack.join(', ');
+  throw new StartError(
+    `This federation was begun with a real Keystone and a real Heat in ${had}, and its stacks are there; ` +
+      'start without --openstack to go on, or with --fresh to begin anew.',
+  );
 }
 
 function makeHome(root: string, uid: number): void {

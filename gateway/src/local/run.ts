@@ -9,7 +9,8 @@ import { demoAccess, ensureDemo } from './demo-cluster.ts';
 import { prepareEngine } from './engine.ts';
 import { LocalFederation, newBootId } from './federation.ts';
 import { enginesFolder, type HomePaths } from './home-paths.ts';
-import { endpointUrl, keystoneUrl, layOut, neededEndpoints, type RegionLayout } from './layout.ts';
+import { endpointUrl, keystoneUrl, layOut, neededEndpoints, type RegionLayout, type RegionName } from './layout.ts';
+import { prepareOpenStack } from './openstack.ts';
 import { Phases } from './phases.ts';
 import { checkPorts } from './port-check.ts';
 import { endLastRun, type Preparation, prepare } from './preparation.ts';
@@ -21,6 +22,7 @@ export interface RunOptions {
   readonly isFresh: boolean;
   readonly portBase: number;
   readonly requestsPerSecond: number | undefined;
+  readonly openstack: readonly RegionName[] | undefined;
   readonly uid: number;
   readonly temporary: string;
   readonly reservations: string;
@@ -92,8 +94,16 @@ async function bringUp(
     const directory = enginesFolder(plan.settings.dataFolder);
     return prepareEngine({ repository: plan.repository, directory, onProgress: show, signal });
   });
+  await federation.openLifeline();
+  const { openstack } = plan.settings;
+  if (openstack.length > 0) {
+    await phases.run('openstack', async (show) => {
+      const versions = await prepareOpenStack({ repository: plan.repository, onProgress: show, signal });
+      await federation.start('openstack', signal);
+      return `${versions} in ${openstack.join(', ')}`;
+    });
+  }
   await phases.run('microclouds', async () => {
-    await federation.openLifeline();
     await federation.start('microcloud', signal);
     return names;
   });

@@ -20,6 +20,8 @@ const settingsSchema = z.object({
   /** Where volumes and engines are. */
   dataFolder: z.string(),
   passwords: z.object({ admin: z.string(), demo: z.string(), viewer: z.string() }),
+  /** The regions with a real Keystone and a real Heat: their stacks are there and nowhere else. */
+  openstack: z.array(z.enum(REGION_NAMES)).default([]),
   regions: z.object({ north: region, south: region, west: region } satisfies Record<RegionName, typeof region>),
 });
 
@@ -48,6 +50,7 @@ export function drawSettings(
     federation: `local-${random(NAME_BYTES).toString('hex')}`,
     slot,
     dataFolder,
+    openstack: [],
     passwords: { admin: password(), demo: password(), viewer: password() },
     regions: Object.fromEntries(REGION_NAMES.map((name) => [name, drawRegion()])) as Settings['regions'],
   };

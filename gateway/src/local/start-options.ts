@@ -1,6 +1,6 @@
 // The arguments of `npm start`.
 import { parseArgs } from 'node:util';
-import { DEFAULT_PORT_BASE, REGION_NAMES } from './layout.ts';
+import { DEFAULT_PORT_BASE, REGION_NAMES, type RegionName } from './layout.ts';
 
 /** The arguments are wrong: exit 2. */
 export class StartUsageError extends Error {
@@ -12,6 +12,8 @@ export interface StartOptions {
   readonly portBase: number;
   /** How often a project may ask each peer; undefined: as often as it may anywhere. */
   readonly requestsPerSecond: number | undefined;
+  /** The regions with a real Keystone and a real Heat; undefined: as the federation was begun. */
+  readonly openstack: readonly RegionName[] | undefined;
   readonly wantsHelp: boolean;
 }
 
@@ -20,6 +22,7 @@ export const USAGE = `Usage: npm start [-- OPTIONS]
 Brings up a whole federation on this machine and stays in the foreground; Ctrl-C stops it.
 
   --fresh                    begin with an empty state
+  --openstack [REGION,...]   a real Keystone and a real Heat in these regions (default: in all); said once, it stays
   --port-base N              REST of peer i listens on N+i-1 (default ${DEFAULT_PORT_BASE})
   --requests-per-second N    how often a project may ask each peer (default 50; 200 at once)
 
@@ -31,7 +34,7 @@ const FIRST_UNPRIVILEGED_PORT = 1024;
 const BLOCKED_PORTS = [
   1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
 ];
-const PLANNED = ['--openstack', '--netns'] as const;
+const PLANNED = ['--netns'] as const;
 
 /**
  * @param firstEphemeralPort the kernel gives ports from here on to clients, so servers stay below it.
@@ -41,7 +44,7 @@ export function readStartOptions(args: readonly string[], firstEphemeralPort: nu
   const planned = PLANNED.find((flag) => args.some((argument) => argument === flag || argument.startsWith(`${flag}=`)));
   if (planned !== undefined) throw new StartUsageError(`${planned} is not there yet.`);
 
-  const { values } = parse(args);
+  const { values } = parse(args.flatMap(nameRegions));
   const portBase = values['port-base'] === undefined ? DEFAULT_PORT_BASE : Number(values['port-base']);
   const last = firstEphemeralPort - REGION_NAMES.length;
   if (!Number.isInteger(portBase) || portBase < FIRST_UNPRIVILEGED_PORT || portBase > last) {
@@ -54,7 +57,26 @@ export function readStartOptions(args: readonly string[], firstEphemeralPort: nu
   const requestsPerSecond = rate === undefined ? undefined : Number(rate);
   if (requestsPerSecond !== undefined && !(requestsPerSecond > 0 && requestsPerSecond <= MAX_REQUESTS_PER_SECOND))
     throw new StartUsageError(`--requests-per-second must be a number from 1 to ${MAX_REQUESTS_PER_SECOND}.`);
-  return { isFresh: values.fresh === true, portBase, requestsPerSecond, wantsHelp: values.help === true };
+  const openstack = values.openstack === undefined ? undefined : readRegions(values.openstack);
+  return { isFresh: values.fresh === true, portBase, requestsPerSecond, openstack, wantsHelp: values.help === true };
+}
+
+/** `--openstack` may stand alone, which no parser of arguments knows: all regions are named then. */
+function nameRegions(argument: string, index: number, args: readonly string[]): string[] {
+  if (argument === '--openstack') {
+    const next = args[index + 1];
+    return [`--openstack=${next === undefined || next.startsWith('-') ? REGION_NAMES.join(',') : next}`];
+  }
+  return args[index - 1] === '--openstack' && !argument.startsWith('-') ? [] : [argument];
+}
+
+function readRegions(text: string): RegionName[] {
+  const named = text.split(',');
+  const unknown = named.find((name) => !REGION_NAMES.some((known) => known === name));
+  if (unknown !== undefined) {
+    throw new StartUsageError(`--openstack: there is no region "${unknown}"; there are ${REGION_NAMES.join(', ')}.`);
+  }
+  return REGION_NAMES.filter((name) => named.includes(name));
 }
 
 function parse(args: readonly string[]) {
@@ -63,6 +85,7 @@ function parse(args: readonly string[]) {
       args: [...args],
       options: {
         fresh: { type: 'boolean' },
+        openstack: { type: 'string' },
         'port-base': { type: 'string' },
         'requests-per-second': { type: 'string' },
         help: { type: 'boolean', short: 'h' },

@@ -17,6 +17,7 @@ export function summaryLines(plan: FederationPlan, demo: Cluster, barrier: strin
     `  REST     ${rest[0]}  (the other peers: ${rest.slice(1).join(', ')})`,
     `  gRPC     ${grpc[0]}  (the other peers: ${grpc.slice(1).join(', ')}; no TLS, as REST)`,
     '  console: not there yet',
+    ...(settings.openstack.length === 0 ? [] : [`  real     Keystone and Heat in ${settings.openstack.join(', ')}`]),
     `  demo     ${demoUri(plan, demo)}`,
     `  clouds   ${paths.clouds}  (OS_CLOUD=demo, admin or viewer; also ${paths.openrc})`,
     `  command  npx --no-install argosy cluster show demo`,

@@ -3,7 +3,7 @@
 // joined by a second caller, or taken up by another executor.
 
 import { isDeepStrictEqual } from 'node:util';
-import type { MemberSpec, Peer } from '@argosy/proto';
+import { type MemberSpec, type Peer, pause } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import { codeOfFailedStack, OpenStackError } from '../openstack/errors.ts';
 import type { NewStack, Stack, StackRef } from '../openstack/heat.ts';
@@ -14,6 +14,9 @@ import { type ProgressWorld, StackProgress } from './stack-progress.ts';
 import { STACK_TIMEOUT_MINUTES, stackName, stackTag, volumeGib } from './stack-request.ts';
 
 const MAX_CREATE_ATTEMPTS = 2;
+/** How long the name of a deleted stack may stay taken. */
+const NAME_FREE_LIMIT_MS = 10_000;
+const NAME_FREE_POLL_MS = 200;
 /** An update of which nothing is heard is asked for once more: Heat then takes up what a dead engine left. */
 const MAX_UPDATE_ATTEMPTS = 2;
 
@@ -186,16 +189,25 @@ export class Members {
     const release = await this.#world.reserve(spec);
     try {
       const request = this.#world.request(spec);
-      const ref = await this.#world.heat.create(request);
-      this.#world.log.info({ member_id: spec.memberId, cluster_id: spec.clusterId, stack: ref.id }, 'stack is created');
-      this.#world.changed();
-      return ref;
-    } catch (error) {
-      // Another executor, or a request of ours whose answer was lost, was first.
-      if (!(error instanceof OpenStackError) || error.type !== 'StackExists') throw error;
-      const found = await this.#find(spec.memberId);
-      if (found === undefined) throw error;
-      return found;
+      const end = this.#world.clock.monotonicMs() + NAME_FREE_LIMIT_MS;
+      for (;;) {
+        try {
+          const ref = await this.#world.heat.create(request);
+          const { memberId, clusterId } = spec;
+          this.#world.log.info({ member_id: memberId, cluster_id: clusterId, stack: ref.id }, 'stack is created');
+          this.#world.changed();
+          return ref;
+        } catch (error) {
+          // Another executor, or a request of ours whose answer was lost, was first.
+          if (!(error instanceof OpenStackError) || error.type !== 'StackExists') throw error;
+          const found = await this.#find(spec.memberId);
+          if (found !== undefined) return found;
+          // Or the stack that had the name is deleted, and Heat has not given the name back yet.
+          if (this.#world.clock.monotonicMs() > end) throw error;
+          this.#ending.signal.throwIfAborted();
+          await pause(this.#world.clock, NAME_FREE_POLL_MS, this.#ending.signal);
+        }
+      }
     } finally {
       release();
     }

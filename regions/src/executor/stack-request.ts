@@ -109,7 +109,7 @@ export function stackRequest(
       availability_zone: spec.zone,
       image: config.image,
       flavor: openstackFlavor(spec.flavor, config),
-      network: config.network,
+      network_name: config.network,
       volume_size: spec.volumeGib,
       ...(config.volumeType === undefined ? {} : { volume_type: config.volumeType }),
       user_data: userData(spec, region),

@@ -33,15 +33,36 @@ export interface Server {
   /** Nova's words. */
   readonly status: 'BUILD' | 'ACTIVE' | 'RESIZE' | 'SHUTOFF' | 'ERROR';
   readonly process: ProcessRef | null;
+  /** Active without a process: a guest whose volume was taken does nothing until it has one again. */
+  readonly awaitsVolume?: boolean;
+  /** What is told of a server in ERROR. */
+  readonly fault?: string;
 }
 
 /** Says why a resource cannot be made, in the words that Heat would pass on. */
 export class ResourceError extends Error {
   override readonly name = 'ResourceError';
+  /** What Heat calls the error. */
+  readonly type: string;
+
+  constructor(message: string, options: { readonly type?: string; readonly cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.type = options.type ?? 'ResourceInError';
+  }
 }
 
-const NO_HOST =
-  'Went to status ERROR due to "Message: No valid host was found. There are not enough hosts available., Code: 500"';
+/** A server is given up: what Nova tells of it, and how Heat passes that on. */
+export class ServerFault extends ResourceError {
+  readonly fault: string;
+
+  constructor(fault: string) {
+    super(`Went to status ERROR due to "Message: ${fault}, Code: 500"`);
+    this.fault = fault;
+  }
+}
+
+const NO_HOST = 'No valid host was found. There are not enough hosts available.';
+const LOST = 'The host went away while the server was being made.';
 
 /** How often the processes of active servers are looked at. */
 const LOOK_MS = 1_000;
@@ -99,6 +120,18 @@ export class Cloud {
     return this.#volumes.get(id);
   }
 
+  volumesOf(serverId: string): Volume[] {
+    return this.#volumes.all().filter((volume) => volume.serverId === serverId);
+  }
+
+  /** A host that was killed in the middle gives up what it was making, as Nova's does. */
+  giveUpUnfinished(): void {
+    for (const server of this.servers()) {
+      if (server.status !== 'BUILD' && server.status !== 'RESIZE') continue;
+      this.#servers.put({ ...server, status: 'ERROR', fault: LOST });
+    }
+  }
+
   /** The host boots: every server that was active is started again, what is left of its former life ended first. */
   async boot(): Promise<void> {
     const active = this.servers().filter(({ status }) => status === 'ACTIVE');
@@ -119,9 +152,9 @@ export class Cloud {
     const taken = new Set(this.#ports.all().map(({ address }) => address));
     const address = allotAddress(known, taken);
     if (address === undefined)
-      throw new ResourceError(
-        `IpAddressGenerationFailureClient: No more IP addresses available on network ${network}.`,
-      );
+      throw new ResourceError(`No more IP addresses available on network ${network}.`, {
+        type: 'IpAddressGenerationFailureClient',
+      });
     this.#ports.put({ id, network, address });
   }
 
@@ -139,7 +172,8 @@ export class Cloud {
   extendVolume(id: string, sizeGib: number): void {
     const volume = this.#volumes.get(id);
     if (volume === undefined) throw new ResourceError(`Volume ${id} could not be found.`);
-    if (sizeGib < volume.sizeGib) throw new ResourceError('NotSupported: Shrinking volume is not supported.');
+    if (sizeGib < volume.sizeGib)
+      throw new ResourceError('Shrinking volume is not supported.', { type: 'NotSupported' });
     this.#volumes.put({ ...volume, sizeGib });
   }
 
@@ -148,33 +182,40 @@ export class Cloud {
     this.#volumes.remove(id);
   }
 
-  attachVolume(volumeId: string, serverId: string): void {
+  async attachVolume(volumeId: string, serverId: string): Promise<void> {
     const volume = this.#volumes.get(volumeId);
     const server = this.#servers.get(serverId);
     if (volume === undefined || server === undefined) throw new ResourceError('Volume or server could not be found.');
     const link = this.#processes.volumeLink(server);
     this.#volumes.put({ ...volume, serverId });
-    if (!existsSync(link)) symlinkSync(this.#volumePath(volumeId), link);
+    if (server.awaitsVolume === true) await this.#start(server);
+    else if (!existsSync(link)) symlinkSync(this.#volumePath(volumeId), link);
   }
 
-  /** Ends the server first: nothing may write to a volume that another server could be given. */
-  async detachVolume(volumeId: string): Promise<void> {
+  /**
+   * Ends the guest first: nothing may write to a volume that another server could be given. The server is off then, or
+   * `waits`: it stays active, and its guest begins again with the next volume.
+   */
+  async detachVolume(volumeId: string, serverThen: 'off' | 'waits' = 'off'): Promise<void> {
     const volume = this.#volumes.get(volumeId);
     if (volume === undefined || volume.serverId === null) return;
     const server = this.#servers.get(volume.serverId);
     if (server !== undefined) await this.#stop(server);
+    if (server?.status === 'ACTIVE' && serverThen === 'waits') {
+      this.#servers.put({ ...server, process: null, awaitsVolume: true });
+    }
     this.#volumes.put({ ...volume, serverId: null });
   }
 
   async createServer(server: Omit<Server, 'status' | 'process'>): Promise<void> {
     const zone = this.config.zones.find(({ name }) => name === server.zone);
     if (zone === undefined)
-      throw new ResourceError('BadRequest: The requested availability zone is not available (HTTP 400)');
+      throw new ResourceError('The requested availability zone is not available (HTTP 400)', { type: 'BadRequest' });
     const there = this.servers().filter((other) => other.zone === zone.name && other.status !== 'ERROR').length;
     const record: Server = { ...server, status: 'BUILD', process: null };
     if (there >= (zone.capacity ?? Number.POSITIVE_INFINITY) || this.#isFull(zone.name)) {
-      this.#servers.put({ ...record, status: 'ERROR' });
-      throw new ResourceError(NO_HOST);
+      this.#servers.put({ ...record, status: 'ERROR', fault: NO_HOST });
+      throw new ServerFault(NO_HOST);
     }
     // On disk before it runs: whoever finds this record can find the process by the server's run directory.
     this.#servers.put(record);
@@ -186,7 +227,7 @@ export class Cloud {
     const server = this.#servers.get(id);
     if (server === undefined) throw new ResourceError(`Server ${id} could not be found.`);
     // The hosts are asked before anything is stopped.
-    if (this.#isFull(server.zone)) throw new ResourceError(NO_HOST);
+    if (this.#isFull(server.zone)) throw new ServerFault(NO_HOST);
     const resized: Server = { ...server, flavor, status: 'RESIZE' };
     this.#servers.put({ ...server, status: 'RESIZE' });
     await this.#stop(server);
@@ -204,7 +245,7 @@ export class Cloud {
   serverStatus(id: string): string {
     const server = this.#servers.get(id);
     if (server === undefined) return 'DELETED';
-    return server.status === 'ACTIVE' && !this.#processes.isRunning(server) ? 'SHUTOFF' : server.status;
+    return server.status === 'ACTIVE' && !this.#isAlive(server) ? 'SHUTOFF' : server.status;
   }
 
   async deleteServer(id: string): Promise<void> {
@@ -216,6 +257,10 @@ export class Cloud {
     this.#deadSince.delete(id);
   }
 
+  #isAlive(server: Server): boolean {
+    return server.awaitsVolume === true || this.#processes.isRunning(server);
+  }
+
   #isFull(zone: string): boolean {
     return this.faults.state.zone_full.includes(zone);
   }
@@ -223,22 +268,25 @@ export class Cloud {
   async #start(server: Server): Promise<void> {
     const address = this.#ports.get(server.portId)?.address;
     if (address === undefined) throw new ResourceError(`Port ${server.portId} could not be found.`);
+    const { awaitsVolume: _, fault: __, ...starting } = server;
     const process = await this.#processes.start(server, {
       address,
       volumePath: this.#volumeOf(server),
-      onStarted: (ref) => this.#servers.put({ ...server, process: ref }),
+      onStarted: (ref) => this.#servers.put({ ...starting, process: ref }),
     });
-    this.#servers.put({ ...server, process: process ?? null, status: process === undefined ? 'ERROR' : 'ACTIVE' });
-    if (process === undefined)
-      throw new ResourceError(
-        'Went to status ERROR due to "Message: The guest ended while it was booting., Code: 500"',
-      );
+    if (process !== undefined) {
+      this.#servers.put({ ...starting, process, status: 'ACTIVE' });
+      return;
+    }
+    const fault = new ServerFault('The guest ended while it was booting.');
+    this.#servers.put({ ...starting, process: null, status: 'ERROR', fault: fault.fault });
+    throw fault;
   }
 
   async #stop(server: Server): Promise<void> {
     const current = this.#servers.get(server.id) ?? server;
     if (!(await this.#processes.end(current, this.#volumeOf(current)))) {
-      throw new ResourceError('Went to status ERROR due to "Message: The guest cannot be ended., Code: 500"');
+      throw new ServerFault('The guest cannot be ended.');
     }
     if (current.status === 'ACTIVE') this.#servers.put({ ...current, status: 'SHUTOFF', process: null });
   }
@@ -255,7 +303,7 @@ export class Cloud {
   #look(): void {
     const now = performance.now();
     for (const server of this.servers()) {
-      if (server.status !== 'ACTIVE' || this.#processes.isRunning(server)) {
+      if (server.status !== 'ACTIVE' || this.#isAlive(server)) {
         this.#deadSince.delete(server.id);
         continue;
       }

@@ -1,17 +1,27 @@
 // What microcloud is told about the region that it plays. Read once, from a JSON file.
 import { z } from 'zod';
 
-const listen = z.strictObject({
+const port = z.int().min(0).max(65_535);
+
+/** With its own Keystone and Heat. Port 0: any free one. */
+const ownServices = z.strictObject({
   /** A loopback address. */
   address: z.string(),
-  /** 0: any free port. */
-  keystonePort: z.int().min(0).max(65_535),
-  heatPort: z.int().min(0).max(65_535),
+  keystonePort: port,
+  heatPort: port,
+});
+
+/** As Nova, Neutron, Glance and Cinder under a real Keystone and Heat. */
+const underHeat = z.strictObject({
+  address: z.string(),
+  facesPort: port,
+  /** The Keystone whose tokens are good here. */
+  keystoneUrl: z.url(),
 });
 
 export const microcloudConfig = z.strictObject({
   region: z.string(),
-  bind: listen,
+  bind: z.union([ownServices, underHeat]),
   /** State, consoles. */
   directory: z.string(),
   volumesDirectory: z.string(),
@@ -42,5 +52,7 @@ export const microcloudConfig = z.strictObject({
 });
 
 export type MicrocloudSettings = z.output<typeof microcloudConfig>;
+export type OwnServices = z.output<typeof ownServices>;
+export type UnderHeat = z.output<typeof underHeat>;
 /** The JSON of `--config`. */
 export type MicrocloudConfig = z.input<typeof microcloudConfig>;

@@ -5,7 +5,7 @@ import type { Context } from 'koa';
 import type { Logger } from 'pino';
 import type { Faults } from './faults.ts';
 import { eventBody, links, listed, resourceBody, selfOf, shown, statusOf } from './heat-bodies.ts';
-import { TemplateError } from './hot.ts';
+import { readTemplate, TemplateError } from './hot.ts';
 import type { Directory } from './identity.ts';
 import type { Properties } from './resource-types.ts';
 import type { StackRecord } from './stack-records.ts';
@@ -90,16 +90,15 @@ function addStackRoutes(router: Router, stacks: Stacks): void {
   });
   router.patch(under, (context) => {
     const stack = named(context, stacks);
-    const { existing, parameters } = bodyOf(context);
-    if (existing !== true) throw new TemplateError('No template specified', 'HTTPBadRequest');
-    stacks.update(stack, { ...stack, parameters: { ...stack.parameters, ...(parameters as Properties | undefined) } });
+    // Whether or not it says `existing`, it means what the stack has; a parameter that the template lacks is passed over.
+    const { parameters: known } = readTemplate(stack.template);
+    const given = Object.entries((bodyOf(context).parameters ?? {}) as Properties).filter(([name]) => name in known);
+    stacks.update(stack, { ...stack, parameters: { ...stack.parameters, ...Object.fromEntries(given) } });
     accepted(context);
   });
   router.put(under, (context) => {
     const stack = named(context, stacks);
-    const body = bodyOf(context);
-    if (body.existing !== undefined) throw new TemplateError('existing is for PATCH only', 'HTTPBadRequest');
-    stacks.update(stack, stackSource(body));
+    stacks.update(stack, stackSource(bodyOf(context)));
     accepted(context);
   });
   router.post(`${under}/actions`, (context) => {

@@ -66,6 +66,8 @@ export function readTemplate(source: unknown): Template {
     resources: entries(raw.resources, readResource),
     outputs: entries(raw.outputs, (output) => output as { value: unknown }),
   };
+  const double = Object.keys(template.parameters).filter((name) => name in template.resources);
+  if (double.length > 0) throw new TemplateError(`Duplicate names {${double.map((name) => `'${name}'`).join(', ')}}`);
   checkReferences(template);
   return template;
 }

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { systemClock, watchLifeline } from '@argosy/proto';
 import { pino } from 'pino';
 import { microcloudConfig } from './config.ts';
-import { startMicrocloud } from './microcloud.ts';
+import { startMicrocloud, startUnderHeat } from './microcloud.ts';
 
 const log = pino({ base: { process: 'microcloud' } });
 const { values } = parseArgs({ options: { config: { type: 'string' } } });
@@ -14,15 +14,21 @@ const config = microcloudConfig.parse(JSON.parse(readFileSync(values.config, 'ut
 
 // Guests that are written in JavaScript run on the Node that we run on.
 const path = `${dirname(process.execPath)}:${process.env.PATH ?? '/usr/bin:/bin'}`;
-const microcloud = await startMicrocloud(config, { clock: systemClock, log, path });
-log.info({ region: config.region, keystone: microcloud.keystoneUrl, heat: microcloud.heatUrl }, 'serving');
+const world = { clock: systemClock, log, path };
+const { bind } = config;
+const microcloud =
+  'facesPort' in bind
+    ? await startUnderHeat({ ...config, bind }, world)
+    : await startMicrocloud({ ...config, bind }, world);
+const { close, ...urls } = microcloud;
+log.info({ region: config.region, ...urls }, 'serving');
 
 let isEnding = false;
 function end(reason: string): void {
   if (isEnding) return;
   isEnding = true;
   log.info({ reason }, 'ending');
-  void microcloud.close().finally(() => process.exit(0));
+  void close().finally(() => process.exit(0));
 }
 process.on('SIGTERM', () => end('SIGTERM'));
 process.on('SIGINT', () => end('SIGINT'));

@@ -1,4 +1,5 @@
-// Wires microcloud: one plain model, an engine of stacks over it, and the two services in front.
+// Wires microcloud: one plain model, and in front of it either an engine of stacks with its Keystone and Heat, or the
+// faces of those services that a real Heat calls.
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +9,10 @@ import { GuestProcesses } from '../guests/guest-processes.ts';
 import { serveHttp } from '../http-server.ts';
 import { Cloud } from './cloud.ts';
 import { Collection } from './collection.ts';
-import type { MicrocloudSettings } from './config.ts';
+import type { MicrocloudSettings, OwnServices, UnderHeat } from './config.ts';
+import { Belongings } from './faces/belongings.ts';
+import { createFaces } from './faces/faces.ts';
+import { projectOfTokenAt } from './faces/project-of-token.ts';
 import { Faults } from './faults.ts';
 import { createHeat } from './heat-api.ts';
 import { Directory } from './identity.ts';
@@ -23,6 +27,20 @@ export interface Microcloud {
   close(): Promise<void>;
 }
 
+/** A microcloud under a real Heat. */
+export interface CloudUnderHeat {
+  /** Below it are `/compute/v2.1`, `/network`, `/image` and `/volume/v3/PROJECT`. */
+  readonly facesUrl: string;
+  /** Stops serving. Servers live on. */
+  close(): Promise<void>;
+}
+
+export interface MicrocloudWorld {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly path: string;
+}
+
 /** What is remembered of the machine that we run on. */
 interface Machine {
   readonly id: 'machine';
@@ -32,26 +50,13 @@ interface Machine {
 }
 
 export async function startMicrocloud(
-  config: MicrocloudSettings,
-  world: { readonly clock: Clock; readonly log: Logger; readonly path: string },
+  config: MicrocloudSettings & { readonly bind: OwnServices },
+  world: MicrocloudWorld,
 ): Promise<Microcloud> {
-  mkdirSync(config.directory, { recursive: true, mode: 0o700 });
-  const machines = new Collection<Machine>(join(config.directory, 'machine'));
-  const known = machines.get('machine');
   const faults = new Faults(config.faults, () => tokens.expireAll());
-  const processes = new GuestProcesses(config, { path: world.path }, world.clock);
-  const cloud = new Cloud(config, { processes, faults, log: world.log });
-  if (known?.bootId !== config.bootId) {
-    await cloud.boot();
-    machines.put({
-      id: 'machine',
-      bootId: config.bootId,
-      tokenKey: known?.tokenKey ?? randomBytes(32).toString('hex'),
-    });
-  }
-
+  const { cloud, tokenKey } = await openCloud(config, faults, world);
   const stacks = new Stacks(cloud, world.log);
-  const tokens: Tokens = new Tokens(machines.get('machine')?.tokenKey ?? '', world.clock);
+  const tokens: Tokens = new Tokens(tokenKey, world.clock);
   const { address, keystonePort, heatPort } = config.bind;
   // The catalog tells where both are, and a port may be any free one: the addresses are filled in once they are known.
   const endpoints = { keystone: '', heat: '' };
@@ -76,4 +81,45 @@ export async function startMicrocloud(
       cloud.close();
     },
   };
+}
+
+export async function startUnderHeat(
+  config: MicrocloudSettings & { readonly bind: UnderHeat },
+  world: MicrocloudWorld,
+): Promise<CloudUnderHeat> {
+  const { address, facesPort, keystoneUrl } = config.bind;
+  const { log } = world;
+  const { cloud } = await openCloud(config, new Faults(false, () => {}), world);
+  cloud.giveUpUnfinished();
+  const belongings = new Belongings(new Collection(join(config.directory, 'belongings')));
+  const identity = projectOfTokenAt(keystoneUrl, config.region, world.clock);
+  const faces = createFaces({ cloud, belongings, log, deleting: new Set() }, identity.projectOf);
+  const server = await serveHttp(faces.callback(), { address, port: facesPort });
+  return {
+    facesUrl: server.url,
+    close: async () => {
+      await server.close();
+      await identity.close();
+      cloud.close();
+    },
+  };
+}
+
+/** The model, with what ran when the whole machine last stopped started again. */
+async function openCloud(
+  config: MicrocloudSettings,
+  faults: Faults,
+  world: MicrocloudWorld,
+): Promise<{ readonly cloud: Cloud; readonly tokenKey: string }> {
+  mkdirSync(config.directory, { recursive: true, mode: 0o700 });
+  const machines = new Collection<Machine>(join(config.directory, 'machine'));
+  const known = machines.get('machine');
+  const tokenKey = known?.tokenKey ?? randomBytes(32).toString('hex');
+  const processes = new GuestProcesses(config, { path: world.path }, world.clock);
+  const cloud = new Cloud(config, { processes, faults, log: world.log });
+  if (known?.bootId !== config.bootId) {
+    await cloud.boot();
+    machines.put({ id: 'machine', bootId: config.bootId, tokenKey });
+  }
+  return { cloud, tokenKey };
 }

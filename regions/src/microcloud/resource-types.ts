@@ -59,7 +59,7 @@ const server: ResourceType = {
   async update(cloud, id, before, after) {
     for (const name of ['image', 'availability_zone', 'networks']) {
       if (isDeepStrictEqual(before[name], after[name])) continue;
-      throw new ResourceError(`NotSupported: microcloud does not play a change of a server's ${name}.`);
+      throw new ResourceError(`microcloud does not play a change of a server's ${name}.`, { type: 'NotSupported' });
     }
     // The templates ignore changes of user data; a name means nothing here.
     if (before.flavor !== after.flavor) await cloud.resizeServer(id, String(after.flavor));
@@ -114,7 +114,7 @@ const attachment: ResourceType = {
   create: (cloud, id, properties) => cloud.attachVolume(id, String(properties.instance_uuid)),
   async update(cloud, id, _before, after) {
     await cloud.detachVolume(id);
-    cloud.attachVolume(id, String(after.instance_uuid));
+    await cloud.attachVolume(id, String(after.instance_uuid));
   },
   remove: (cloud, id) => cloud.detachVolume(id),
   attribute: () => undefined,

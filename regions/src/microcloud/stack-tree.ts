@@ -74,7 +74,8 @@ export function checkTree(
         const isGiven = property in definition.properties || schema.default !== undefined;
         if (!isGiven) throw fail(`Property ${property} not assigned`);
       }
-      checkTree(nested, bindKnown(nested.template, properties, unknown), check, types);
+      // What a nested template's values are good for is only seen when its stack is made.
+      checkTree(nested, bindKnown(nested.template, properties, unknown), () => undefined, types);
       continue;
     }
     const known = types[definition.type]?.properties ?? {};

@@ -4,10 +4,10 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { type Cloud, ResourceError } from './cloud.ts';
-import { resolve, type Scope } from './hot.ts';
+import { resolve, type Scope, TemplateError } from './hot.ts';
 import { type Properties, type ResourceType, resourceTypes } from './resource-types.ts';
 import type { ResourceRecord } from './stack-records.ts';
-import { nestedParameters, type Tree } from './stack-tree.ts';
+import { checkTree, nestedParameters, type Tree } from './stack-tree.ts';
 
 /** Thrown inside a piece of work that a later request has overtaken. */
 export class Superseded extends Error {}
@@ -42,8 +42,12 @@ export async function converge(
     }
     const isNew = record.physicalId === '';
     if (isNew) record.physicalId = randomUUID();
-    const inside = (): Promise<void> =>
-      converge(work, nested, nestedParameters(nested, properties), record.resources ?? {}, depth + 1);
+    const inside = async (): Promise<void> => {
+      const given = nestedParameters(nested, properties);
+      if (isNew)
+        checkTree(nested, given, (type, values) => resourceTypes[type]?.check?.(work.cloud, values), resourceTypes);
+      await converge(work, nested, given, record.resources ?? {}, depth + 1);
+    };
     await step(work, record, isNew ? 'CREATE' : 'UPDATE', depth, inside);
   }
   if (!work.isCurrent()) throw new Superseded();
@@ -142,9 +146,9 @@ async function step(
     await act();
   } catch (error) {
     if (error instanceof Superseded) throw error;
-    const reason = failure(error, record.name);
-    work.note(record, `${action}_FAILED`, reason, depth);
-    throw new ResourceError(reason, { cause: error });
+    const { type, path } = failure(error, record.name);
+    work.note(record, `${action}_FAILED`, `${type}: ${path}`, depth);
+    throw new ResourceError(path, { type, cause: error });
   }
   work.note(record, `${action}_COMPLETE`, 'state changed', depth);
 }
@@ -166,11 +170,11 @@ export function scopeOf(cloud: Cloud, tree: Tree, parameters: Properties, record
   };
 }
 
-/** Heat's way to say it: the kind of error, the path of resources, the reason. */
-function failure(error: unknown, name: string): string {
+/** Heat's way to say it: the kind of error, then the path of resources and the reason. */
+function failure(error: unknown, name: string): { readonly type: string; readonly path: string } {
+  const isTold = error instanceof ResourceError || error instanceof TemplateError;
+  const type = isTold ? error.type : (error as Error).name;
   const message = (error as Error).message;
-  const inner = /^(ResourceInError): resources\.(.*)$/s.exec(message);
-  return inner === null
-    ? `ResourceInError: resources.${name}: ${message}`
-    : `${inner[1]}: resources.${name}.resources.${inner[2]}`;
+  const isInner = message.startsWith('resources.');
+  return { type, path: isInner ? `resources.${name}.${message}` : `resources.${name}: ${message}` };
 }

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { Cloud } from './cloud.ts';
+import { type Cloud, ResourceError } from './cloud.ts';
 import { Collection } from './collection.ts';
 import { bindParameters, resolve, TemplateError } from './hot.ts';
 import { type Properties, resourceTypes } from './resource-types.ts';
@@ -21,6 +21,8 @@ import { check, clean, clear, converge, Superseded, scopeOf, type Work } from '.
 
 /** Heat's own default; older ones are forgotten. */
 const MAX_EVENTS = 1_000;
+/** A deleted stack is listed and keeps its name for a moment longer. The real one takes about a second. */
+const NAME_KEPT_MS = 300;
 /** Deleted stacks still answer by id; the oldest are forgotten. */
 const MAX_DELETED = 200;
 
@@ -49,11 +51,11 @@ export class Stacks {
     return stack?.projectId === projectId ? stack : undefined;
   }
 
-  /** The living stacks of a project, newest first as Heat lists them. */
+  /** The stacks of a project that are not gone, newest first as Heat lists them. */
   list(projectId: string): StackRecord[] {
     return this.#stacks
       .all()
-      .filter((stack) => stack.projectId === projectId && stack.deletedAt === null)
+      .filter((stack) => stack.projectId === projectId && !isGone(stack))
       .sort((left, right) => right.createdAt.localeCompare(left.createdAt));
   }
 
@@ -156,9 +158,9 @@ export class Stacks {
         await act(work);
       } catch (error) {
         if (error instanceof Superseded) return;
-        this.#log.info({ stack: stack.name, action, reason: (error as Error).message }, 'stack work failed');
-        if (isCurrent())
-          this.#become(stack, action, 'FAILED', `Resource ${action} failed: ${(error as Error).message}`);
+        const reason = error instanceof ResourceError ? `${error.type}: ${error.message}` : String(error);
+        this.#log.info({ stack: stack.name, action, reason }, 'stack work failed');
+        if (isCurrent()) this.#become(stack, action, 'FAILED', `Resource ${action} failed: ${reason}`);
         return;
       }
       if (!isCurrent()) return;
@@ -206,6 +208,10 @@ export class Stacks {
     deleted.sort((left, right) => String(left.deletedAt).localeCompare(String(right.deletedAt)));
     for (const stack of deleted.slice(0, Math.max(0, deleted.length - MAX_DELETED))) this.#stacks.remove(stack.id);
   }
+}
+
+function isGone({ deletedAt }: StackRecord): boolean {
+  return deletedAt !== null && Date.now() - Date.parse(deletedAt) > NAME_KEPT_MS;
 }
 
 function now(): string {

@@ -58,8 +58,12 @@ export function saysNoRoom(reason: string): boolean {
   return NO_ROOM.some((words) => words.test(reason));
 }
 
-/** The code for a resource or stack that Heat says has failed. What it was asked was valid, so it may work later. */
+/** What Heat finds wrong inside a nested template, such as a flavor that is not there, shows only when it is made. */
+const FOUND_INVALID = /\bStackValidationFailed: resources\./;
+
+/** The code for a resource or stack that Heat says has failed. What was asked may be valid, and work later. */
 export function codeOfFailedStack(reason: string): status {
+  if (FOUND_INVALID.test(reason)) return status.INVALID_ARGUMENT;
   return saysNoRoom(reason) ? status.RESOURCE_EXHAUSTED : status.INTERNAL;
 }
 

@@ -1,12 +1,15 @@
 // Heat as the executor uses it. A stack is found by its name once, and asked by name and id from then on: by id a
 // deleted stack still answers DELETE_COMPLETE, by name it is not found. Bodies of 202 and 204 are never read.
 
+import { status } from '@grpc/grpc-js';
+import { OpenStackError } from './errors.ts';
 import { answerError, type HttpAnswer } from './http.ts';
 import type { Keystone } from './keystone.ts';
 
 const ORCHESTRATION = 'orchestration';
 const PAGE = 200;
 const MAX_PAGES = 50;
+const MAX_TEXT_CHARACTERS = 300;
 
 /** What `show` tells of a stack. */
 export interface Stack {
@@ -129,7 +132,11 @@ export class HeatClient implements Heat {
 
   async show(ref: StackRef): Promise<Stack | undefined> {
     const answer = await this.#get(`/stacks/${ref.name}/${ref.id}`);
-    if (answer.status === 404) return undefined;
+    if (answer.status === 404 && isStackMissing(answer)) return undefined;
+    if (answer.status === 404) {
+      const message = `Heat cannot show stack ${ref.name}: ${answer.text.slice(0, MAX_TEXT_CHARACTERS)}`;
+      throw new OpenStackError(message, { code: status.UNAVAILABLE, httpStatus: answer.status });
+    }
     if (answer.status !== 200) throw answerError(answer, `Showing stack ${ref.name}`);
     return readStack(answer);
   }
@@ -192,6 +199,11 @@ function summary(body: StackBody): StackSummary {
     reason: body.stack_status_reason ?? '',
     tags: tags.map((tag) => tag.trim()),
   };
+}
+
+/** Heat answers 404 also when it cannot read a part of a stack that is there: such a stack is not gone. */
+function isStackMissing(answer: HttpAnswer): boolean {
+  return (answer.body as { error?: { type?: string } } | undefined)?.error?.type === 'EntityNotFound';
 }
 
 function readStack(answer: HttpAnswer): Stack {

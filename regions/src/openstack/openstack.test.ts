@@ -75,6 +75,17 @@ test('a body that is HTML is not read, and a delete of what is gone is done', as
   }
 });
 
+test('a stack that Heat cannot show is not taken for gone', async (t) => {
+  const show = (type: string) => {
+    const cloud = fakeCloud(3_600_000, () => answer(404, { error: { type, message: 'id 8 not found' } }));
+    return new HeatClient(new Keystone(ACCOUNT, cloud.fetch, systemClock)).show({ id: '1', name: 'x' });
+  };
+
+  t.is(await show('EntityNotFound'), undefined);
+  const error = await t.throwsAsync(show('NotFound'), { instanceOf: OpenStackError });
+  t.is(failureClass(error.code), 'retry');
+});
+
 test('a service that cannot be reached is worth a retry', async (t) => {
   const http = createHttp();
   t.teardown(() => http.close());
@@ -101,4 +112,6 @@ test('each answer of OpenStack has its class', (t) => {
   ];
   for (const reason of reasons) t.is(failureClass(codeOfFailedStack(reason)), 'elsewhere', reason);
   t.is(failureClass(codeOfFailedStack('resources.server: Build of instance aborted')), 'retry');
+  const invalid = 'Resource CREATE failed: StackValidationFailed: resources.compute: Property error: no such image';
+  t.is(failureClass(codeOfFailedStack(invalid)), 'never');
 });
