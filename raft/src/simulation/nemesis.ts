@@ -109,8 +109,8 @@ function changeMembers(world: Surroundings, random: Random): void {
 }
 
 /** Who leads alone takes in a learner, and is gone before that one hears that it votes now. */
-function promoteLearner(world: Surroundings, random: Random): void {
-  const { peers, timeline, electionMs } = world;
+function promoteLearner(world: Surroundings, nemesis: Nemesis, random: Random): void {
+  const { peers, electionMs } = world;
   const leader = world.leader();
   const others = peers.filter((peer) => peer !== leader).map(({ id }) => id);
   if (leader === undefined || others.length === 0) return;
@@ -120,10 +120,10 @@ function promoteLearner(world: Surroundings, random: Random): void {
       return raft?.changeMembership({ voters, learners }, { timeoutMs: patienceMs });
     });
   change([leader.id]);
-  timeline.after(electionMs * random.between(1, 3), () => {
+  nemesis.later(electionMs * random.between(1, 3), () => {
     cutOutward(world, leader, electionMs * random.between(1, 3));
     change([leader.id, random.pick(others)]);
-    timeline.after(electionMs * random.between(0.05, 0.5), () => strike(random, leader));
+    nemesis.later(electionMs * random.between(0.05, 0.5), () => strike(random, leader));
   });
 }
 
@@ -159,8 +159,7 @@ const faults: Readonly<Record<string, Fault>> = {
     // What the first crash left torn is met by what was written since.
     const twice = (peer: PeerOfWorld) => {
       peer.losePower();
-      if (random.chance(0.6))
-        world.timeline.after(world.habits.meanDownMs * random.between(0.5, 3), () => peer.losePower());
+      if (random.chance(0.6)) nemesis.later(world.habits.meanDownMs * random.between(0.5, 3), () => peer.losePower());
     };
     if (random.chance(0.4)) twice(victim(world, random));
     // When something is being written there is something to lose.
@@ -251,7 +250,7 @@ const faults: Readonly<Record<string, Fault>> = {
         world.timeline.after(delayMs, () => strike(random, peer));
       });
       nemesis.layOwn('leads', () => changeMembers(world, random));
-    } else if (kind < 0.75) return promoteLearner(world, random);
+    } else if (kind < 0.75) return promoteLearner(world, nemesis, random);
     changeMembers(world, random);
   },
   transfer(world, nemesis, random) {
@@ -342,6 +341,13 @@ export class Nemesis {
       this.#world.timeline.after(delayMs, () => strike(random, peer));
     };
     this.#traps.push({ on, victim: wanted, spring });
+  }
+
+  /** Does this after so long, if faults have not ended by then. */
+  later(delayMs: number, act: () => void): void {
+    this.#world.timeline.after(delayMs, () => {
+      if (this.#isActive) act();
+    });
   }
 
   /** Does this to the next peer that does that. */

@@ -5,10 +5,12 @@ import { runSeed } from './run-seed.ts';
 import { simulate } from './simulate.ts';
 
 const seeds = 12;
+/** These twelve worlds see some of everything. */
+const first = 6;
 
 test(`in ${seeds} worlds of faults nothing is lost or contradicted, and each gets on when they end`, async (t) => {
   const total = noCounts();
-  for (let seed = 1; seed <= seeds; seed += 1) {
+  for (let seed = first; seed < first + seeds; seed += 1) {
     const { counts, violation } = await runSeed(seed);
     addCounts(total, counts);
     t.is(violation, undefined, `seed ${seed}`);
