@@ -1,7 +1,7 @@
 // From a step to the command that carries it out, and from the answer to the facts that it has made true. Everything a
 // command says stands in the replicated state, so a repeat by another leader says the same.
 import { type CommandHeader, type CommandMemberRequest, MemberKind, type Peer } from '@argosy/proto';
-import { electedFact } from '../planning/elect.ts';
+import { choose } from '../planning/elect.ts';
 import { expectedFact } from '../planning/expected.ts';
 import type { Step } from '../planning/steps.ts';
 import { type Cluster, type Member, memberId, memberOf, peersOf } from '../state/clusters.ts';
@@ -48,7 +48,7 @@ export async function execute(step: Step, context: CommandContext): Promise<Fact
 
   switch (step.kind) {
     case 'elect':
-      return [electedFact(step, cluster)];
+      return [elected(step, cluster)];
     case 'raise_epoch':
     case 'change_rule':
       // Nobody is asked: what is to be true is true as soon as it is committed.
@@ -71,6 +71,14 @@ export async function execute(step: Step, context: CommandContext): Promise<Fact
       await region.commandMember({ command: agentCommand(step.kind, header, cluster, ordinal) }, options);
       return [expectedFact(step, cluster)];
   }
+}
+
+/** Looked at once more: of what was promised since, something may reach further. */
+function elected(step: Step, cluster: Cluster): Fact {
+  if (cluster.epoch === 0) return expectedFact(step, cluster);
+  const choice = choose(cluster);
+  if (!('winner' in choice)) throw new Error(choice.missing);
+  return expectedFact({ ...step, ordinal: choice.winner.ordinal }, cluster);
 }
 
 interface PromiseContext {
