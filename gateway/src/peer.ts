@@ -225,6 +225,7 @@ export class GatewayPeer {
       credentials,
       clock,
       term: status.term,
+      newId: randomUUID,
       propose: (entry) => this.#propose(entry),
       log,
     });
