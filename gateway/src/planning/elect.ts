@@ -32,6 +32,18 @@ export function electorate(cluster: Cluster): Member[] {
   return cluster.members.filter(({ ordinal, kind }) => voters.has(ordinal) && kind !== 'arbiter');
 }
 
+/** Who is asked when the primary is deposed: itself only when the others cannot do without it. */
+export function askable(cluster: Cluster): Member[] {
+  const voters = electorate(cluster);
+  const others = voters.filter(({ ordinal }) => ordinal !== cluster.lastElected?.ordinal);
+  const heard = others.filter((member) => isPresent(member) || member.facts.promise?.epoch === cluster.epoch);
+  const areEnough = isEnough(
+    cluster,
+    heard.map(({ ordinal }) => ordinal),
+  );
+  return areEnough && cluster.failover?.acceptsDataLoss !== true ? others : voters;
+}
+
 /** Who is elected now, as far as has been promised. */
 export function choose(cluster: Cluster): Choice {
   const promised = inOrder(cluster).filter(({ facts }) => facts.promise?.epoch === cluster.epoch);

@@ -12,7 +12,7 @@ import {
   type Rule,
   wantedMembers,
 } from '../state/clusters.ts';
-import { choose, electorate } from './elect.ts';
+import { askable, choose } from './elect.ts';
 import type { Step, StepKind } from './steps.ts';
 
 /** The steps that can begin now. None, and none under way: everything wanted is a fact. */
@@ -102,7 +102,7 @@ function failover(cluster: Cluster): Step[] {
   const mark = String(cluster.epoch);
   const choice = choose(cluster);
   if ('winner' in choice) return [step('elect', choice.winner, mark)];
-  const asked = electorate(cluster)
+  const asked = askable(cluster)
     .filter((member) => isPresent(member) && member.facts.promise?.epoch !== cluster.epoch)
     .map((member) => step('promise', member, mark));
   if (asked.length > 0) return asked;
