@@ -10,11 +10,17 @@ import { hasEnded, isUnstoppable, type Operation } from '../state/operations.ts'
 import { answers, awayOf, judge, type Verdict, type Witnesses } from './suspicion.ts';
 import type { WitnessBook } from './witnesses.ts';
 
-const LOOK_MS = 250;
+const LOOK_MS = 100;
+/** How often it is looked for who has fallen silent: that takes a look at every member. */
+const SILENCE_LOOK_MS = 1_000;
+/** Clusters that are acted on at once. */
+const MAX_AT_ONCE = 64;
+/** What is thought of a primary is told no more often, save that it is gone. */
+const TELL_PAUSE_MS = 5_000;
 /** As long as a report may be late before a member is looked at. */
 const SILENT_MS = 1_500;
 /** How long an old primary that shall hand over may be out of sight. */
-const HANDOVER_MS = 3_000;
+const HANDOVER_MS = 10_000;
 /** After an entry was refused or could not be committed. */
 const PAUSE_MS = 2_000;
 
@@ -31,8 +37,10 @@ export class Failures {
   readonly #options: FailuresOptions;
   /** Clusters that are looked at though all of their members may answer. */
   readonly #watched = new Set<string>();
-  readonly #told = new Map<string, Verdict['kind']>();
+  readonly #told = new Map<string, { readonly kind: Verdict['kind']; readonly atMs: number }>();
   readonly #notBefore = new Map<string, number>();
+  #atWork = 0;
+  #silenceLookedMs = 0;
   #timer: Timer | undefined;
   #isStopped = false;
 
@@ -58,7 +66,12 @@ export class Failures {
     if (this.#isStopped) return;
     const { clock, book, federation } = this.#options;
     const now = clock.monotonicMs();
-    for (const id of new Set([...this.#watched, ...book.troubled(SILENT_MS, now), ...this.#told.keys()])) {
+    if (now - this.#silenceLookedMs >= SILENCE_LOOK_MS) {
+      this.#silenceLookedMs = now;
+      book.noteSilent(SILENT_MS, now);
+    }
+    for (const id of new Set([...this.#watched, ...book.troubled(), ...this.#told.keys()])) {
+      if (this.#atWork >= MAX_AT_ONCE) break;
       const cluster = federation.cluster(id);
       if (cluster === undefined) this.#forget(id);
       else if ((this.#notBefore.get(id) ?? 0) <= now) void this.#look(cluster, book.of(cluster, now));
@@ -76,6 +89,7 @@ export class Failures {
     }
     // One entry at a time: what it changes is looked at in the next round.
     this.#notBefore.set(cluster.id, Number.POSITIVE_INFINITY);
+    this.#atWork += 1;
     let isDone = false;
     try {
       isDone = await this.#act(cluster, running, witnesses);
@@ -84,6 +98,7 @@ export class Failures {
         this.#options.log({ message: 'failure not acted on', cluster_id: cluster.id, error: String(error) });
       }
     }
+    this.#atWork -= 1;
     if (isDone) this.#notBefore.delete(cluster.id);
     else this.#notBefore.set(cluster.id, this.#options.clock.monotonicMs() + PAUSE_MS);
   }
@@ -138,10 +153,14 @@ export class Failures {
 
   /** Each change of what is thought of a primary, once. */
   async #tell({ id, name, primary }: Cluster, verdict: Verdict): Promise<boolean> {
-    const before = this.#told.get(id) ?? 'trusted';
-    if (before === verdict.kind) return true;
-    if (verdict.kind === 'trusted') this.#told.delete(id);
-    else this.#told.set(id, verdict.kind);
+    const { kind } = verdict;
+    const told = this.#told.get(id);
+    const before = told?.kind ?? 'trusted';
+    if (before === kind) return true;
+    const atMs = this.#options.clock.monotonicMs();
+    if (kind !== 'gone' && told !== undefined && atMs - told.atMs < TELL_PAUSE_MS) return true;
+    if (kind === 'trusted') this.#told.delete(id);
+    else this.#told.set(id, { kind, atMs });
     const noted = { kind: 'cluster.noted', clusterId: id } as const;
     if (verdict.kind === 'trusted') {
       // A failover says itself how it ended.

@@ -196,7 +196,9 @@ const UNKNOWN_REGION: Omit<Region, 'name' | 'updatedAt' | 'status'> = {
 
 function downDetail(observation: MemberObservation): string {
   if (observation.gone) return 'Its stack is gone.';
-  return observation.report?.detail || observation.detail || 'Its agent does not answer.';
+  const { report, detail } = observation;
+  if (report?.up === true) return 'Its client door is shut.';
+  return report?.detail || detail || 'Its agent does not answer.';
 }
 
 function networkOf(measured: ReadonlyMap<string, RegionReport['roundTrips']>): Network {

@@ -5,9 +5,13 @@ import { canCommit, electorate, isEnough } from '../planning/elect.ts';
 import { type Cluster, type Member, memberOf } from '../state/clusters.ts';
 
 /** An agent that does not answer at all: it or its guest has ended, unless it is back before this. */
-const UNREACHABLE_MS = 800;
-/** Agents report once a second, or their executor is not heard itself. */
-const UNHEARD_MS = 3_000;
+const UNREACHABLE_MS = 600;
+/** The way to the region is cut, or was never there. */
+const UNHEARD_MS = 1_500;
+/** One that was elected and has not opened yet may be starting, and nobody follows it yet. */
+const UNSETTLED_MS = 5_000;
+/** Agents report once a second. */
+const FRESH_MS = 3_000;
 /** A database that its living agent has not brought up again by then is given up. */
 const DOWN_MS = 15_000;
 /** A replica without a receiver has not heard of its primary for so long. */
@@ -47,7 +51,8 @@ export type Verdict =
 export function judge(cluster: Cluster, witnesses: Witnesses): Verdict {
   const primary = memberOf(cluster, cluster.primary);
   if (primary === undefined || cluster.wanted === 'absent' || cluster.opened.epoch === 0) return { kind: 'trusted' };
-  const absence = absenceOf(witnesses.get(primary.ordinal));
+  const leastMs = cluster.opened.epoch === cluster.epoch ? 0 : UNSETTLED_MS;
+  const absence = absenceOf(witnesses.get(primary.ordinal), leastMs);
   if (absence === undefined) return { kind: 'trusted' };
 
   const voters = electorate(cluster).filter(({ ordinal }) => ordinal !== primary.ordinal);
@@ -77,20 +82,20 @@ export function awayOf(cluster: Cluster, witnesses: Witnesses): number[] {
 
 /** Its agent has told something of itself a moment ago. */
 export function answers(witness: Witness | undefined): boolean {
-  return witness?.agent === 'reachable' && witness.report !== undefined && witness.report.ageMs < UNHEARD_MS;
+  return witness?.agent === 'reachable' && witness.report !== undefined && witness.report.ageMs < FRESH_MS;
 }
 
 /** Why nobody answers for the primary, in a sentence; undefined while somebody does. */
-function absenceOf(witness: Witness | undefined): string | undefined {
+function absenceOf(witness: Witness | undefined, leastMs: number): string | undefined {
   if (witness === undefined) return undefined;
   const { agent, agentForMs, report } = witness;
   if (agent === 'unreachable') {
-    return agentForMs < UNREACHABLE_MS ? undefined : 'The agent of the primary does not answer.';
+    return agentForMs < Math.max(UNREACHABLE_MS, leastMs) ? undefined : 'The agent of the primary does not answer.';
   }
   if (agent === 'unheard') {
-    return agentForMs < UNHEARD_MS ? undefined : 'Nothing is heard of the primary.';
+    return agentForMs < Math.max(UNHEARD_MS, leastMs) ? undefined : 'Nothing is heard of the primary.';
   }
-  if (report === undefined || report.ageMs >= UNHEARD_MS) return 'The agent of the primary has stopped to report.';
+  if (report === undefined || report.ageMs >= FRESH_MS) return 'The agent of the primary has stopped to report.';
   if (report.isUp || report.downForMs < DOWN_MS) return undefined;
   return 'The database of the primary is not brought up again.';
 }

@@ -47,11 +47,15 @@ export class WitnessBook {
     }
   }
 
-  /** The clusters of members that do not answer, or are not up, or have not been heard for `silentMs`. */
-  troubled(silentMs: number, nowMs: number): Set<string> {
+  /** Takes note of whom nothing has been heard of for `silentMs`; a report makes that good. */
+  noteSilent(silentMs: number, nowMs: number): void {
     for (const [id, { report }] of this.#members) {
       if (report !== undefined && nowMs - report.atMs >= silentMs) this.#troubled.add(id);
     }
+  }
+
+  /** The clusters of members that do not answer, or are not up, or have fallen silent. */
+  troubled(): Set<string> {
     return new Set([...this.#troubled].map((id) => parseMemberId(id)?.clusterId ?? ''));
   }
 
