@@ -124,7 +124,9 @@ export class Failures {
     const isNews = away.length !== known.length || away.some((ordinal) => !known.includes(ordinal));
     const isIdle = running === undefined && (isNews || isElecting);
     if (isNews || isIdle) return await this.#see(cluster, away, isIdle);
-    if (known.length === 0 && running === undefined && !isElecting) this.#watched.delete(cluster.id);
+    // Whom a new leader has never heard of is in no book yet.
+    const isWhole = heard.length === cluster.members.length && known.length === 0;
+    if (isWhole && running === undefined && !isElecting) this.#watched.delete(cluster.id);
     return true;
   }
 
