@@ -185,3 +185,17 @@ test('a new leader of the gateway gives everybody the time to be heard, and then
   scene.stop();
   t.deepEqual(scene.events().slice(0, 2), ['primary.suspected', 'cluster.failover']);
 });
+
+test('after a recovery of the federation every cluster elects its primary anew by itself', async (t) => {
+  const scene = new Scene();
+  await scene.make();
+  await scene.pass(2_000);
+  scene.world.commit({ kind: 'federation.recovered', epochs: 100 });
+  scene.lead();
+  await scene.world.until(() => scene.world.cluster?.opened.epoch === 101);
+  await scene.pass(2_000);
+  scene.stop();
+
+  t.deepEqual(scene.operations(), ['cluster.create DONE', 'cluster.repair DONE']);
+  t.is(scene.world.cluster?.primary, 1);
+});
