@@ -3,6 +3,9 @@ import { spawn } from 'node:child_process';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { findGuests, type GuestProcess, readFederation } from '../crash-matrix/victims.ts';
 
+/** What a process starts before it is reached is found in a later round. */
+const ROUNDS = 5;
+
 /** What a guest was started with. */
 interface Boot {
   readonly words: readonly string[];
@@ -22,13 +25,13 @@ export class Guests {
     const killed = new Set<number>();
     const boots: Boot[] = [];
     // What is started in between by a process that was still alive is found in the next round.
-    for (let round = 0; round < 5; round += 1) {
+    for (let round = 0; round < ROUNDS; round += 1) {
       const found = findGuests(this.#home).filter((guest) => isMeant(guest) && !killed.has(guest.pid));
       if (found.length === 0) break;
       const rank = { init: 0, agent: 1, database: 2, other: 3 } as const;
       for (const { pid, role } of found.sort((left, right) => rank[left.role] - rank[right.role])) {
         if (role === 'init') boots.push(bootOf(pid));
-        kill(pid);
+        signal(pid, 'SIGKILL');
         killed.add(pid);
       }
     }
@@ -41,10 +44,32 @@ export class Guests {
     };
   }
 
+  /** Stops all of a guest's processes where they stand, its clients' connections left open. Answers what lets them go on. */
+  freeze(memberId: string): () => void {
+    const frozen = new Set<number>();
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const found = findGuests(this.#home).filter((guest) => guest.memberId === memberId && !frozen.has(guest.pid));
+      for (const { pid } of found) {
+        signal(pid, 'SIGSTOP');
+        frozen.add(pid);
+      }
+    }
+    return () => {
+      for (const pid of frozen) signal(pid, 'SIGCONT');
+    };
+  }
+
+  /** The gateway cannot see the region any more; its members notice nothing. */
+  hideRegion(name: string): () => void {
+    const pid = readFederation(this.#home).regions.find((region) => region.name === name)?.pid ?? 0;
+    signal(pid, 'SIGSTOP');
+    return () => signal(pid, 'SIGCONT');
+  }
+
   /** Kills all that the region runs: its executor, its cloud and its guests. The first two are started again. */
   cutRegion(name: string): () => void {
     const region = readFederation(this.#home).regions.find((known) => known.name === name);
-    for (const pid of [region?.pid, region?.microcloud_pid]) if (pid) kill(pid);
+    for (const pid of [region?.pid, region?.microcloud_pid]) if (pid) signal(pid, 'SIGKILL');
     return this.cutPower((guest) => guest.region === name);
   }
 }
@@ -55,9 +80,9 @@ function bootOf(pid: number): Boot {
   return { words: list('cmdline'), environment: Object.fromEntries(pairs), folder: readlinkSync(`/proc/${pid}/cwd`) };
 }
 
-function kill(pid: number): void {
+function signal(pid: number, name: NodeJS.Signals): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, name);
   } catch (error) {
     // It has ended by itself meanwhile.
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;

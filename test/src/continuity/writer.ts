@@ -39,8 +39,7 @@ export class Writer {
 
   /** Ends, and answers the acknowledged numbers that the member that takes writes does not have. */
   async missing(): Promise<number[]> {
-    this.#isEnding = true;
-    await this.#ended;
+    await this.end();
     for (;;) {
       const client = await this.#connect();
       if (client === undefined) continue;
@@ -49,6 +48,11 @@ export class Writer {
       const there = new Set(rows.map((row) => (row as { number: number }).number));
       return this.acknowledged.map(({ number }) => number).filter((number) => !there.has(number));
     }
+  }
+
+  async end(): Promise<void> {
+    this.#isEnding = true;
+    await this.#ended;
   }
 
   async #run(): Promise<void> {
