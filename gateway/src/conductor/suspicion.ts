@@ -58,7 +58,7 @@ export function judge(cluster: Cluster, witnesses: Witnesses): Verdict {
   const voters = electorate(cluster).filter(({ ordinal }) => ordinal !== primary.ordinal);
   const hearing = voters.filter(({ ordinal }) => hears(witnesses.get(ordinal), cluster.epoch));
   if (hearing.length > 0) {
-    return { kind: 'suspected', reason: `${absence} ${listOf(hearing)} still hears it: nothing is changed.` };
+    return { kind: 'suspected', reason: `${absence} It is still heard by ${listOf(hearing)}: nothing is changed.` };
   }
   const heard = voters.filter(({ ordinal }) => answers(witnesses.get(ordinal))).map(({ ordinal }) => ordinal);
   if (!isEnough(cluster, heard) || !canCommit(cluster, heard)) {

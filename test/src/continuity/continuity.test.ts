@@ -86,7 +86,7 @@ async function staysAsItIs({ t, tenant, writer }: Scene, hide: (region: string) 
   const show = hide(region);
   try {
     const isSuspected = async (): Promise<boolean> =>
-      (await told(tenant)).some(({ message }) => message.endsWith('still hears it: nothing is changed.'));
+      (await told(tenant)).some(({ message }) => message.endsWith(': nothing is changed.'));
     await waitUntil('the primary is suspected', FAILOVER_LIMIT_MS, isSuspected);
     await new Promise<void>((resolve) => setTimeout(resolve, HIDDEN_MS));
   } finally {
