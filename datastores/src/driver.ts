@@ -135,9 +135,19 @@ export interface Stream {
   readonly countsForCommit: boolean;
 }
 
+/** What a replica hears of the primary that it follows. */
+export interface Hearing {
+  /** A receiver is connected; it may be so long after the last message came. */
+  readonly isStreaming: boolean;
+  /** Since the last message, or since the replica began to listen. */
+  readonly silentMs: number;
+}
+
 export interface ProbeResult {
   readonly isUp: boolean;
   readonly isOpen: boolean;
+  /** Undefined where nobody is followed. */
+  readonly hearing: Hearing | undefined;
   readonly position: Position | undefined;
   readonly streams: readonly Stream[];
   readonly serverVersion: string;
@@ -156,13 +166,31 @@ export type DriverErrorCode = 'refused' | 'unavailable' | 'failed';
 
 /** What can happen to an honest caller of a driver. */
 export class DriverError extends Error {
-  override readonly name = 'DriverError';
+  override readonly name: string = 'DriverError';
   /** `refused`: as things are, never; `unavailable`: perhaps later; `failed`: the engine did not do it. */
   readonly code: DriverErrorCode;
 
   constructor(code: DriverErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
+  }
+}
+
+/** What a log holds beyond the point at which another's left it. */
+export interface Tail {
+  readonly bytes: number;
+  /** Committed there; undefined when they could not be counted. */
+  readonly transactions: number | undefined;
+}
+
+/** A log that can never go on with that of its upstream: the member must be seeded anew. */
+export class DivergedError extends DriverError {
+  override readonly name = 'DivergedError';
+  readonly tail: Tail;
+
+  constructor(message: string, tail: Tail) {
+    super('refused', message);
+    this.tail = tail;
   }
 }
 
@@ -187,11 +215,11 @@ export interface Driver {
   tryOpen(): Promise<boolean>;
   /** True once the voters of exactly this rule have flushed what was written after it came into force. */
   hasQuorum(rule: { readonly epoch: number; readonly generation: number }): Promise<boolean>;
-  /** Follows a primary; does not wait for it. */
+  /** Follows a primary; does not wait for it. @throws DivergedError */
   follow(role: ReplicaRole): Promise<void>;
   /**
    * Where this replica is, once it streams from its upstream under its name of this epoch and generation.
-   * @throws DriverError `refused` when its log can never go on with that of its upstream
+   * @throws DivergedError when its log can never go on with that of its upstream
    */
   isFollowing(): Promise<Position | undefined>;
   /** True once this replica has flushed all that its primary held when this was first asked after `follow`. */

@@ -6,6 +6,7 @@ export {
   type Admin,
   type CommitRule,
   type DatabaseOwner,
+  DivergedError,
   type Driver,
   type DriverClock,
   DriverError,

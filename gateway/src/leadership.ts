@@ -2,9 +2,13 @@
 // has applied all that was committed before, and end when it leads no more; another peer goes on from the same facts.
 import type { Clock, Credentials, HeardMember } from '@argosy/proto';
 import { Conductor } from './conductor/conductor.ts';
+import { Failures } from './conductor/failures.ts';
 import { candidateSites, Observations } from './conductor/observations.ts';
 import { RegionLink } from './conductor/region-link.ts';
+import type { Witnesses } from './conductor/suspicion.ts';
+import { WitnessBook } from './conductor/witnesses.ts';
 import type { CandidateSite, Network } from './placement/place.ts';
+import type { Cluster } from './state/clusters.ts';
 import type { Applied, Entry, EntryBody } from './state/entries.ts';
 import type { Federation } from './state/federation.ts';
 
@@ -15,6 +19,7 @@ export interface LeadershipOptions {
   readonly credentials: Credentials;
   readonly clock: Clock;
   readonly term: number;
+  readonly newId: () => string;
   readonly propose: (entry: EntryBody) => Promise<Applied>;
   readonly log: (event: { readonly message: string; readonly [field: string]: unknown }) => void;
 }
@@ -23,11 +28,18 @@ export class Leadership {
   readonly #links: ReadonlyMap<string, RegionLink>;
   readonly #observations: Observations;
   readonly #conductor: Conductor;
+  readonly #failures: Failures;
+  readonly #book: WitnessBook;
+  readonly #clock: Clock;
   readonly #federation: Federation;
 
   constructor(options: LeadershipOptions) {
     const { federation, clock, credentials, propose, log, term } = options;
     this.#federation = federation;
+    this.#clock = clock;
+    this.#book = new WitnessBook(clock.monotonicMs());
+    const book = this.#book;
+    this.#failures = new Failures({ federation, book, propose, newId: options.newId, clock, log });
     this.#links = new Map(
       options.regions.map(({ name, executors }) => [
         name,
@@ -39,7 +51,7 @@ export class Leadership {
       observe: (signal: AbortSignal) => link.observe(signal),
     }));
     const returned = (region: string): void => this.#conductor.regionReturned(region);
-    this.#observations = new Observations({ federation, regions, propose, returned, clock, log });
+    this.#observations = new Observations({ federation, regions, propose, returned, book, clock, log });
     this.#conductor = new Conductor({
       federation,
       propose,
@@ -55,9 +67,11 @@ export class Leadership {
   start(): void {
     this.#observations.start();
     this.#conductor.start();
+    this.#failures.start();
   }
 
   stop(): void {
+    this.#failures.stop();
     this.#conductor.stop();
     this.#observations.stop();
     for (const link of this.#links.values()) link.close();
@@ -67,6 +81,7 @@ export class Leadership {
   applied(entry: Entry): void {
     const clusterId = clusterOf(entry, this.#federation);
     if (clusterId !== undefined) this.#conductor.look(clusterId);
+    this.#failures.applied(entry);
   }
 
   sites(flavor: string): CandidateSite[] {
@@ -75,6 +90,11 @@ export class Leadership {
 
   network(): Network {
     return this.#observations.network();
+  }
+
+  /** What is heard of the cluster's members now. */
+  witnesses(cluster: Cluster): Witnesses {
+    return this.#book.of(cluster, this.#clock.monotonicMs());
   }
 
   heard(clusterIds: readonly string[]): HeardMember[] {

@@ -109,6 +109,7 @@ export class GatewayPeer {
         propose: (entry) => this.#propose(entry),
         sites: (flavor) => this.#leadership?.sites(flavor) ?? [],
         network: () => this.#leadership?.network(),
+        witnesses: (cluster) => this.#leadership?.witnesses(cluster) ?? new Map(),
         hear: (clusterIds) => this.#hear(clusterIds),
         newId: randomUUID,
         randomBytes,
@@ -225,6 +226,7 @@ export class GatewayPeer {
       credentials,
       clock,
       term: status.term,
+      newId: randomUUID,
       propose: (entry) => this.#propose(entry),
       log,
     });

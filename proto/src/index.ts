@@ -15,6 +15,7 @@ export {
   type AgentServiceServer,
   AgentServiceService,
   type CommandHeader,
+  type Divergence,
   type EnrolResponse,
   type FollowRequest,
   type FollowResponse,

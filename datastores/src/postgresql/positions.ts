@@ -67,15 +67,25 @@ export function timelineOf(fileNames: readonly string[], histories: ReadonlyMap<
   return timeline;
 }
 
+/** A log that went on where an epoch's timeline had left it. */
+export interface Divergence {
+  readonly reason: string;
+  readonly leftAt: bigint;
+}
+
 /**
  * Why a log can never go on with an epoch: it goes beyond the point at which that epoch's timeline left it. `history` is
  * that timeline's. Undefined when it can.
  */
-export function divergence(position: Position, history: string): string | undefined {
+export function divergence(position: Position, history: string): Divergence | undefined {
   const entries = readHistory(history);
   const index = entries.findIndex(({ timeline }) => timeline === position.epoch);
-  if (index < 0) return `This member's log ends in epoch ${position.epoch}, which was left out`;
+  if (index < 0) {
+    const reason = `This member's log ends in epoch ${position.epoch}, which was left out`;
+    return { reason, leftAt: entries.at(-1)?.end ?? readLsn(position.value) };
+  }
   const end = entries.slice(index).reduce((least, entry) => (entry.end < least ? entry.end : least), MAX_LSN);
   if (readLsn(position.value) <= end) return undefined;
-  return `This member's log of epoch ${position.epoch} ends at ${position.value}, but was left at ${writeLsn(end)}`;
+  const reason = `This member's log of epoch ${position.epoch} ends at ${position.value}, but was left at ${writeLsn(end)}`;
+  return { reason, leftAt: end };
 }

@@ -1,6 +1,6 @@
 // How the server is, asked on connections that are kept. A primary proves itself by committing a row through the quorum
 // within a deadline; a commit that still waits is left waiting (cancelling it would make it visible unacknowledged).
-import type { DriverOptions, ProbeResult, Role } from '../driver.ts';
+import type { DriverOptions, Hearing, ProbeResult, Role } from '../driver.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { dropIdleSlots, HEARTBEAT } from './contents.ts';
 import type { Door } from './door.ts';
@@ -33,6 +33,8 @@ export class Probe {
   readonly #heartbeat: Connection;
   #waiting: { readonly answer: Promise<string>; readonly sinceMs: number } | undefined;
   #quorumSeenMs: number | undefined;
+  /** When this replica last heard of its primary, as far as is known. */
+  #heard: { readonly role: Role; readonly atMs: number } | undefined;
 
   constructor(parts: ProbeParts) {
     this.#parts = parts;
@@ -69,11 +71,28 @@ export class Probe {
     return {
       isUp: detail === '',
       isOpen: isPrimary && door.isOpen,
+      hearing: role?.kind === 'replica' ? await this.#listen(role) : undefined,
       position: typeof end?.lsn === 'string' ? await positionAt(layout.walFolder, end.lsn) : undefined,
       streams: streams.map(({ flushed: _flushed, ...stream }) => stream),
       serverVersion: String(end?.version).split(' ')[0] ?? '',
       detail,
     };
+  }
+
+  /** A primary's heartbeat comes once a second: the age of the last message tells more than a connection does. */
+  async #listen(role: Role): Promise<Hearing> {
+    const [row] = await this.#status.query(
+      `select status = 'streaming' as is_streaming,
+        extract(epoch from clock_timestamp() - last_msg_receipt_time) * 1000 as age_ms from pg_stat_wal_receiver`,
+      [],
+      STATUS_MS,
+    );
+    const now = this.#parts.options.clock.monotonicMs();
+    const ageMs = typeof row?.age_ms === 'string' ? Math.max(0, Number(row.age_ms)) : undefined;
+    const before = this.#heard?.role === role ? this.#heard.atMs : ageMs === undefined ? now : now - ageMs;
+    const atMs = ageMs === undefined ? before : Math.max(before, now - ageMs);
+    this.#heard = { role, atMs };
+    return { isStreaming: row?.is_streaming === true, silentMs: Math.round(now - atMs) };
   }
 
   /** Empty when the heartbeat is committed in time, else the reason. */
@@ -137,6 +156,6 @@ export class Probe {
 
   #down(detail: string): ProbeResult {
     const isOpen = false;
-    return { isUp: false, isOpen, position: undefined, streams: [], serverVersion: '', detail };
+    return { isUp: false, isOpen, hearing: undefined, position: undefined, streams: [], serverVersion: '', detail };
   }
 }

@@ -1,7 +1,7 @@
 // A server that is a standby: with an upstream, or without one. The order of things is the protocol: what is received
 // from an older epoch after the member has said where its log ends would be an acknowledgement that nobody knows of.
 import type { Position } from '../definition.ts';
-import { DriverError, type ReplicaRole } from '../driver.ts';
+import { DivergedError, type ReplicaRole } from '../driver.ts';
 import { AT_REST, conninfo, type ReplicationSettings, slotName, streamName } from './config.ts';
 import { dropIdleSlots } from './contents.ts';
 import type { Door } from './door.ts';
@@ -10,6 +10,7 @@ import type { MemberFiles } from './member-files.ts';
 import { comparePositions, divergence } from './positions.ts';
 import { endReceiver, type Promotion, replayToEnd } from './promotion.ts';
 import type { PostgresServer } from './server.ts';
+import { measureTail } from './tail.ts';
 import { fetchEnd, fetchHistory } from './upstream.ts';
 
 export interface StandbyParts extends Promotion {
@@ -21,7 +22,7 @@ export interface StandbyParts extends Promotion {
 export class Standby {
   readonly #parts: StandbyParts;
   /** Why this member cannot follow its upstream, ever. */
-  #refusal: DriverError | undefined;
+  #refusal: DivergedError | undefined;
   /** How far the primary's log reached when it was asked. */
   #goal: Position | undefined;
   #quietPid: number | undefined;
@@ -113,7 +114,7 @@ export class Standby {
     return comparePositions(position, this.#goal) >= 0;
   }
 
-  /** @throws DriverError `refused` when this log can never go on with that of the upstream */
+  /** @throws DivergedError when this log can never go on with that of the upstream */
   async #checkFit({ epoch, upstream }: ReplicaRole): Promise<void> {
     const { control, layout, options } = this.#parts;
     // Whole records only: of the last one that was received, a part may be missing, and it will be written over.
@@ -122,9 +123,10 @@ export class Standby {
     // A record of the epoch comes from its primary, and so does all before it.
     if (position.epoch === epoch) return;
     const history = await fetchHistory(upstream, epoch, { layout, clock: options.clock });
-    const reason = divergence(position, history);
-    if (reason === undefined) return;
-    this.#refusal = new DriverError('refused', `${reason} by epoch ${epoch}: it must be seeded.`);
+    const found = divergence(position, history);
+    if (found === undefined) return;
+    const tail = await measureTail(position, found.leftAt, this.#parts);
+    this.#refusal = new DivergedError(`${found.reason} by epoch ${epoch}: it must be seeded.`, tail);
     throw this.#refusal;
   }
 

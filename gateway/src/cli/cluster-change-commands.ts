@@ -1,4 +1,4 @@
-// `argosy cluster grow | shrink | resize | set | switchover`: changes of a cluster that is there.
+// `argosy cluster grow | shrink | resize | set | switchover | failover`: changes of a cluster that is there.
 import type { Command } from 'commander';
 import { addChangeOptions, type ChangeOptions, change, readCluster } from './changes.ts';
 import { UsageError } from './errors.ts';
@@ -58,6 +58,14 @@ export function addClusterChangeCommands(program: Command, open: OpenSession): v
   ).action(async (name: string, options: ChangeOptions & { to?: string }, used: Command) =>
     switchOver(await open(used), name, { ...used.optsWithGlobals<ChangeOptions>(), ...options }),
   );
+  addChangeOptions(
+    cluster
+      .command('failover <name>')
+      .description('make another member the primary without waiting for the present one')
+      .option('--accept-data-loss', 'also when voters that do not answer may hold acknowledged writes'),
+  ).action(async (name: string, options: ChangeOptions & { acceptDataLoss?: boolean }, used: Command) =>
+    failOver(await open(used), name, { ...used.optsWithGlobals<ChangeOptions>(), ...options }),
+  );
 }
 
 async function update(session: Session, name: string, options: WishOptions, done: string): Promise<void> {
@@ -79,4 +87,15 @@ async function switchOver(session: Session, name: string, options: ChangeOptions
   const path = `/v2/clusters/${encodeURIComponent(cluster.id)}/switchover`;
   const request = { method: 'POST', path, body: given({ to: options.to }) } as const;
   await change(session, request, { ...options, cluster, done: `Cluster ${name} switches over` });
+}
+
+async function failOver(
+  session: Session,
+  name: string,
+  options: ChangeOptions & { acceptDataLoss?: boolean },
+): Promise<void> {
+  const { cluster } = await readCluster(session, name);
+  const path = `/v2/clusters/${encodeURIComponent(cluster.id)}/failover`;
+  const body = given({ accept_data_loss: options.acceptDataLoss });
+  await change(session, { method: 'POST', path, body }, { ...options, cluster, done: `Cluster ${name} fails over` });
 }

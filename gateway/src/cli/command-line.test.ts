@@ -173,7 +173,7 @@ for (const words of [
   });
 }
 
-for (const words of ['cluster failover orders', 'drill start --live', 'region drain north']) {
+for (const words of ['backup list', 'drill start --live', 'region drain north']) {
   test(`"argosy ${words}" is not there yet`, async (t) => {
     const { code, error } = await argosy(words, {});
 
@@ -195,5 +195,5 @@ test('help names what is there, and nothing else', async (t) => {
   t.is(code, 0);
   t.regex(out, /create/);
   t.regex(out, /switchover/);
-  t.notRegex(out, /failover/);
+  t.notRegex(out, /backup/);
 });

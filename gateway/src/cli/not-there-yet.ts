@@ -5,7 +5,6 @@ import { UsageError } from './errors.ts';
 
 const PLANNED_NOUNS = ['user', 'database', 'parameter', 'backup', 'drill'] as const;
 const PLANNED_VERBS: Readonly<Record<string, readonly string[]>> = {
-  cluster: ['failover'],
   region: ['add', 'remove', 'drain', 'undrain'],
 };
 

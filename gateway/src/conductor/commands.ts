@@ -1,7 +1,7 @@
 // From a step to the command that carries it out, and from the answer to the facts that it has made true. Everything a
 // command says stands in the replicated state, so a repeat by another leader says the same.
-import { type CommandHeader, type CommandMemberRequest, MemberKind, type Peer } from '@argosy/proto';
-import { electedFact } from '../planning/elect.ts';
+import { type CommandHeader, type CommandMemberRequest, type Divergence, MemberKind, type Peer } from '@argosy/proto';
+import { choose } from '../planning/elect.ts';
 import { expectedFact } from '../planning/expected.ts';
 import type { Step } from '../planning/steps.ts';
 import { type Cluster, type Member, memberId, memberOf, peersOf } from '../state/clusters.ts';
@@ -39,8 +39,13 @@ export interface CommandContext {
   readonly signal: AbortSignal;
 }
 
+/** Asked to follow, a member answers that it never can: nothing is true that was not, but this is known now. */
+export interface Diverged {
+  readonly divergence: string;
+}
+
 /** Carries out one step and answers what is true now. @throws grpc.ServiceError as executor.proto says. */
-export async function execute(step: Step, context: CommandContext): Promise<Fact[]> {
+export async function execute(step: Step, context: CommandContext): Promise<Fact[] | Diverged> {
   const { cluster, region } = context;
   const { ordinal } = step;
   const options: CommandOptions = { timeoutMs: TIMEOUT_MS[step.kind], signal: context.signal };
@@ -48,7 +53,7 @@ export async function execute(step: Step, context: CommandContext): Promise<Fact
 
   switch (step.kind) {
     case 'elect':
-      return [electedFact(step, cluster)];
+      return [elected(step, cluster)];
     case 'raise_epoch':
     case 'change_rule':
       // Nobody is asked: what is to be true is true as soon as it is committed.
@@ -67,10 +72,26 @@ export async function execute(step: Step, context: CommandContext): Promise<Fact
       return [{ kind: 'removed', ordinal }];
     case 'promise':
       return [await promise({ header, cluster, ordinal, region, options })];
-    default:
-      await region.commandMember({ command: agentCommand(step.kind, header, cluster, ordinal) }, options);
-      return [expectedFact(step, cluster)];
+    default: {
+      const command = agentCommand(step.kind, header, cluster, ordinal);
+      const { answer } = await region.commandMember({ command }, options);
+      const found = answer?.$case === 'follow' ? answer.value.divergence : undefined;
+      return found === undefined ? [expectedFact(step, cluster)] : { divergence: divergenceMessage(found) };
+    }
   }
+}
+
+function divergenceMessage({ reason, tailBytes, tailTransactions }: Divergence): string {
+  const count = tailTransactions === undefined ? 'uncounted' : String(tailTransactions);
+  return `${reason} It holds ${tailBytes} bytes that the cluster does not, with ${count} transactions; it is copied anew.`;
+}
+
+/** Looked at once more: of what was promised since, something may reach further. */
+function elected(step: Step, cluster: Cluster): Fact {
+  if (cluster.epoch === 0) return expectedFact(step, cluster);
+  const choice = choose(cluster);
+  if (!('winner' in choice)) throw new Error(choice.missing);
+  return expectedFact({ ...step, ordinal: choice.winner.ordinal }, cluster);
 }
 
 interface PromiseContext {

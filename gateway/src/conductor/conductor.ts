@@ -9,14 +9,16 @@ import type { Step } from '../planning/steps.ts';
 import { type Cluster, memberOf, wantedMembers } from '../state/clusters.ts';
 import type { Applied, EntryBody, PlannedStep } from '../state/entries.ts';
 import type { Federation } from '../state/federation.ts';
-import { type FailureClass, hasEnded, type Operation } from '../state/operations.ts';
+import { type FailureClass, hasEnded, isUnstoppable, type Operation } from '../state/operations.ts';
 import type { WantedMember } from '../state/spec.ts';
 import { afterGivingUp } from '../state/wishes.ts';
-import { execute } from './commands.ts';
+import { type Diverged, execute } from './commands.ts';
 import { failureClass, failureMessage, type RegionCommands } from './region-link.ts';
 
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 5 * 60_000;
+const FAILOVER_RETRY_MS = [100, 5_000] as const;
+const MAX_DOUBLINGS = 20;
 /** About ten minutes of retries; removals are tried for ever. */
 const MAX_ATTEMPTS = 10;
 /** Steps under way at once, over all clusters. */
@@ -128,8 +130,10 @@ export class Conductor {
       const region = this.#options.region(step.region);
       if (region === undefined) throw new Error(`The region ${step.region} is not part of the federation.`);
       const begin = clock.monotonicMs();
-      const facts = await execute(step, { cluster, operation, term, region, signal: abort.signal });
+      const outcome = await execute(step, { cluster, operation, term, region, signal: abort.signal });
       this.#log(`step done in ${Math.round(clock.monotonicMs() - begin)} ms`, operation, step);
+      if ('divergence' in outcome) return await this.#diverged(cluster, operation, step, outcome);
+      const facts = outcome;
       const elected = facts.find(({ kind }) => kind === 'elected')?.ordinal;
       if (elected !== undefined && cluster.candidate !== undefined && elected !== cluster.candidate) {
         const message = `Member ${cluster.candidate} was behind the primary, so member ${elected} was elected again and no write is lost.`;
@@ -142,17 +146,29 @@ export class Conductor {
     }
   }
 
+  async #diverged(
+    { id, epoch }: Cluster,
+    operation: Operation,
+    step: Step,
+    { divergence }: Diverged,
+  ): Promise<boolean> {
+    this.#log('member diverged', operation, step, divergence);
+    const found = { clusterId: id, operationId: operation.id, stepId: step.id, ordinal: step.ordinal, epoch };
+    return (await this.#propose({ kind: 'member.diverged', ...found, reason: divergence })) !== undefined;
+  }
+
   async #fail(clusterId: string, operation: Operation, step: Step, error: unknown): Promise<boolean> {
     const { federation, clock } = this.#options;
     const message = failureMessage(error);
     this.#log('step failed', operation, step, message);
     const attempts = federation.operation(operation.id)?.steps.find(({ id }) => id === step.id)?.attempts ?? 1;
     const hasGivenUp = federation.operation(operation.id)?.outcome !== undefined;
-    const found = hasGivenUp ? 'retry' : classify(step, failureClass(error), attempts);
+    const isDriven = hasGivenUp || isUnstoppable(operation);
+    const found = isDriven ? 'retry' : classify(step, failureClass(error), attempts);
     const failed = { kind: 'step.failed', operationId: operation.id, stepId: step.id, error: message } as const;
 
     if (found === 'retry') {
-      const delayMs = Math.min(FIRST_RETRY_MS * 2 ** (attempts - 1), LAST_RETRY_MS);
+      const delayMs = retryDelayMs(operation, attempts);
       const retryAt = new Date(clock.now().getTime() + delayMs).toISOString();
       return (await this.#propose({ ...failed, failureClass: found, retryAt })) !== undefined;
     }
@@ -252,6 +268,12 @@ export class Conductor {
       ...(error === undefined ? {} : { error }),
     });
   }
+}
+
+/** While there is no primary nobody writes: what failed is tried again soon. */
+function retryDelayMs(operation: Operation, attempts: number): number {
+  const [firstMs, lastMs] = isUnstoppable(operation) ? FAILOVER_RETRY_MS : ([FIRST_RETRY_MS, LAST_RETRY_MS] as const);
+  return Math.min(firstMs * 2 ** Math.min(attempts - 1, MAX_DOUBLINGS), lastMs);
 }
 
 function classify(step: Step, found: FailureClass, attempts: number): FailureClass {

@@ -2,6 +2,7 @@ import type { ObserveResponse, RegionReport } from '@argosy/proto';
 import test from 'ava';
 import { place } from '../placement/place.ts';
 import { candidateSites, Observations } from './observations.ts';
+import { WitnessBook } from './witnesses.ts';
 import { GrpcFailure, World } from './world-for-tests.ts';
 
 const SMALL = { name: 'small', vcpus: 1, memoryMib: 512 };
@@ -29,6 +30,7 @@ function listening(world: World, answers: Readonly<Record<string, () => readonly
     })),
     propose: async (entry) => world.commit(entry),
     returned: (region) => returned.push(region),
+    book: new WitnessBook(0),
     clock: world.clock,
     log: () => undefined,
   });

@@ -16,6 +16,7 @@ import { memberOf, parseMemberId } from '../state/clusters.ts';
 import type { EntryBody } from '../state/entries.ts';
 import type { Federation } from '../state/federation.ts';
 import type { Region } from '../state/regions.ts';
+import type { WitnessBook } from './witnesses.ts';
 
 const RECONNECT_MS = 500;
 /** A region that cannot be heard for so long is shown as unreachable. */
@@ -32,6 +33,7 @@ export interface ObservationsOptions {
   readonly propose: (entry: EntryBody) => Promise<unknown>;
   /** Told when a region is heard for the first time, and for the first time after it was silent. */
   readonly returned: (region: string) => void;
+  readonly book: WitnessBook;
   readonly clock: Clock;
   readonly log: (event: { readonly message: string; readonly region: string; readonly error?: string }) => void;
 }
@@ -82,6 +84,7 @@ export class Observations {
         }
       } catch (error) {
         if (signal.aborted) return;
+        this.#options.book.lose(region.name, clock.monotonicMs());
         const detail = (error as { details?: string }).details ?? String(error);
         if (clock.monotonicMs() - silentSince >= UNREACHABLE_AFTER_MS && this.#markUnreachable(region.name, detail)) {
           log({ message: 'region unreachable', region: region.name, error: detail });
@@ -97,6 +100,7 @@ export class Observations {
         this.#hearRegion(region, observation.value);
         break;
       case 'member':
+        this.#options.book.hear(region, observation.value, this.#options.clock.monotonicMs());
         this.#hearMember(observation.value);
         break;
       default:
@@ -192,7 +196,9 @@ const UNKNOWN_REGION: Omit<Region, 'name' | 'updatedAt' | 'status'> = {
 
 function downDetail(observation: MemberObservation): string {
   if (observation.gone) return 'Its stack is gone.';
-  return observation.report?.detail || observation.detail || 'Its agent does not answer.';
+  const { report, detail } = observation;
+  if (report?.up === true) return 'Its client door is shut.';
+  return report?.detail || detail || 'Its agent does not answer.';
 }
 
 function networkOf(measured: ReadonlyMap<string, RegionReport['roundTrips']>): Network {

@@ -18,6 +18,7 @@ import { Federation } from '../state/federation.ts';
 import type { WantedMember } from '../state/spec.ts';
 import { Conductor } from './conductor.ts';
 import type { CommandOptions, RegionCommands } from './region-link.ts';
+import type { Witness, Witnesses } from './suspicion.ts';
 
 const START = Date.parse('2026-01-01T00:00:00Z');
 /** Turns of the event loop after which everything that can happen without time passing has happened. */
@@ -120,6 +121,8 @@ export class World {
   readonly commands: string[] = [];
   /** How far the members' logs reach; all the same where nothing is said. */
   readonly positions = new Map<string, { epoch: number; value: string }>();
+  /** Whose agents do not answer. */
+  readonly silent = new Set<string>();
   fault: Fault = () => undefined;
   sites: CandidateSite[] = ['north', 'south', 'west'].flatMap((region) =>
     ['a', 'b'].map((zone) => ({
@@ -192,6 +195,18 @@ export class World {
       requestId: 'req-2',
       steps: [],
     });
+  }
+
+  /** As those who answer tell: each hears the primary that the state knows. */
+  witnesses({ id, epoch, members }: Cluster): Witnesses {
+    const report = { ageMs: 0, epoch, role: 'replica', isUp: true, downForMs: 0 } as const;
+    return new Map(
+      members.map(({ ordinal }): [number, Witness] =>
+        this.silent.has(`${id}-${ordinal}`)
+          ? [ordinal, { agent: 'unreachable', agentForMs: 60_000 }]
+          : [ordinal, { agent: 'reachable', agentForMs: 60_000, report }],
+      ),
+    );
   }
 
   get cluster(): Cluster | undefined {

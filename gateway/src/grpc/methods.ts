@@ -16,6 +16,7 @@ const ROUTES: Readonly<Record<string, string>> = {
   UpdateCluster: 'clusters.update',
   DeleteCluster: 'clusters.delete',
   SwitchOver: 'clusters.switchover',
+  FailOver: 'clusters.failover',
   RenewCredentials: 'clusters.credentials',
   ListOperations: 'operations.list',
   GetOperation: 'operations.show',

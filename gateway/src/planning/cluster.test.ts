@@ -1,72 +1,15 @@
 import test from 'ava';
 import { applyFact } from '../state/apply-fact.ts';
 import { type Cluster, memberOf, wantedMembers, withNothingWanted } from '../state/clusters.ts';
-import { newMember } from '../state/entries.ts';
-import type { MemberKind, WantedMember } from '../state/spec.ts';
+import type { WantedMember } from '../state/spec.ts';
 import { withWish } from '../state/wishes.ts';
 import { plan } from './cluster.ts';
+import { carryOut, cluster, first, last, made, wanted } from './cluster-for-tests.ts';
 import { expectedFact } from './expected.ts';
 import { readySteps } from './ready.ts';
 import type { Step } from './steps.ts';
 
-const REGIONS = ['north', 'south', 'west'];
-const MAX_STEPS = 200;
-
-function wanted(ordinal: number, kind: MemberKind = 'voter'): WantedMember {
-  const region = REGIONS[(ordinal - 1) % REGIONS.length] ?? '';
-  return { ordinal, kind, region, zone: `${region}-a` };
-}
-
-function cluster(kinds: readonly MemberKind[]): Cluster {
-  return {
-    id: 'c',
-    name: 'orders',
-    projectId: 'p',
-    spec: {
-      datastore: { type: 'postgresql', version: '15' },
-      flavor: 'small',
-      volume: { size: 1 },
-      topology: { voters: kinds.filter((kind) => kind === 'voter').length, replicas: 0, arbiters: 0 },
-      placement: { survive: 'region', regions: [], residency: [] },
-      durability: { mode: 'quorum' },
-    },
-    revision: 1,
-    wanted: 'present',
-    members: kinds.map((kind, index) => newMember(wanted(index + 1, kind))),
-    nextOrdinal: kinds.length + 1,
-    epoch: 0,
-    liveRules: [],
-    opened: { epoch: 0, generation: 0 },
-    admin: { name: 'admin', database: 'admin', verifier: '', generation: 1 },
-    operationId: 'o',
-    createdAt: '',
-    updatedAt: '',
-  };
-}
-
-/** Carries out ready steps one at a time, chosen by `choose`, until nothing is missing; looks at each state between. */
-function carryOut(
-  start: Cluster,
-  choose: (ready: readonly Step[]) => Step,
-  look: (state: Cluster) => void = () => undefined,
-): { done: string[]; end: Cluster } {
-  const done: string[] = [];
-  let now = start;
-  for (let ready = readySteps(now); ready.length > 0; ready = readySteps(now)) {
-    if (done.length > MAX_STEPS) throw new Error(`no end after ${done.join(' ')}`);
-    const step = choose(ready);
-    now = applyFact(now, expectedFact(step, now));
-    done.push(step.id);
-    look(now);
-  }
-  return { done, end: now };
-}
-
-const first = (ready: readonly Step[]): Step => ready[0] as Step;
-const last = (ready: readonly Step[]): Step => ready.at(-1) as Step;
-
-/** A cluster of three voters that was made. */
-const whole = carryOut(cluster(['voter', 'voter', 'voter']), first).end;
+const whole = made(3);
 
 function wish(start: Cluster, members: readonly WantedMember[]): Cluster {
   return { ...withWish(start, members), revision: start.revision + 1 };

@@ -1,7 +1,8 @@
 // What a step makes true when all goes well: what a forecast is made of, and what the conductor reports for the steps
 // whose outcome leaves nothing to be found out.
-import { type Cluster, peersOf } from '../state/clusters.ts';
+import { type Cluster, peersOf, type Rule } from '../state/clusters.ts';
 import type { Fact } from '../state/entries.ts';
+import { electedRule } from './elect.ts';
 import { nextVoters, ruleOf } from './ready.ts';
 import type { Step } from './steps.ts';
 
@@ -24,7 +25,7 @@ export function expectedFact({ kind, ordinal }: Step, cluster: Cluster): Fact {
     case 'promise':
       return { kind: 'promised', ordinal, promise: { epoch, position: { epoch: epoch - 1, value: UNKNOWN } } };
     case 'elect':
-      return { kind: 'elected', ordinal, rule: electedRule(cluster) };
+      return { kind: 'elected', ordinal, rule: ruleOfElected(cluster, ordinal) };
     case 'promote':
     case 'configure': {
       const knownPeers = peersOf(cluster, ordinal).map((member) => member.ordinal);
@@ -43,10 +44,10 @@ export function expectedFact({ kind, ordinal }: Step, cluster: Cluster): Fact {
   }
 }
 
-/** The voters stay; a new generation keeps the acknowledgements of the old epoch apart. */
-function electedRule(cluster: Cluster) {
-  const { rule } = cluster;
-  return rule === undefined
-    ? ruleOf(1, 1, nextVoters(cluster))
-    : ruleOf(cluster.epoch, rule.generation + 1, rule.voters);
+/** A new generation keeps the acknowledgements of the old epoch apart. */
+function ruleOfElected(cluster: Cluster, winner: number): Rule {
+  const rule = electedRule(cluster, winner);
+  if (cluster.rule === undefined || rule === undefined) return ruleOf(1, 1, nextVoters(cluster));
+  const { voters, acknowledgements } = rule;
+  return { epoch: cluster.epoch, generation: cluster.rule.generation + 1, voters, acknowledgements };
 }

@@ -4,6 +4,7 @@
 import {
   type Cluster,
   isInForce,
+  isPresent,
   isSettled,
   type Member,
   memberOf,
@@ -11,6 +12,7 @@ import {
   type Rule,
   wantedMembers,
 } from '../state/clusters.ts';
+import { askable, choose } from './elect.ts';
 import type { Step, StepKind } from './steps.ts';
 
 /** The steps that can begin now. None, and none under way: everything wanted is a fact. */
@@ -33,7 +35,8 @@ export function ruleOf(epoch: number, generation: number, voters: readonly numbe
 
 /** The voters of the next rule. The primary stays in it until another has been elected. */
 export function nextVoters(cluster: Cluster): number[] {
-  const wished = votersOf(cluster).map(({ ordinal }) => ordinal);
+  const voters = votersOf(cluster).filter(({ facts }) => facts.leftOutInEpoch === undefined);
+  const wished = voters.map(({ ordinal }) => ordinal);
   const { primary } = cluster;
   return primary === undefined || wished.includes(primary) ? wished : [...wished, primary];
 }
@@ -68,7 +71,7 @@ function change(cluster: Cluster, primary: Member): Step[] {
   if (!isSameSet(nextVoters(cluster), cluster.rule?.voters ?? []))
     return [step('change_rule', primary, nextMark(cluster))];
 
-  const others = wantedMembers(cluster).filter(({ ordinal }) => ordinal !== primary.ordinal);
+  const others = wantedMembers(cluster).filter((member) => member.ordinal !== primary.ordinal && isPresent(member));
   const small = others.find((member) => !hasSize(cluster, member));
   if (small !== undefined) return [withBlock(step('resize', small), blockOf(cluster, small))];
 
@@ -77,8 +80,12 @@ function change(cluster: Cluster, primary: Member): Step[] {
   return hasSize(cluster, primary) || primary.isRetired ? [] : [step('resize', primary)];
 }
 
-/** The old primary promises first: it ends, and whoever copies it then has all that it ever acknowledged. */
 function election(cluster: Cluster): Step[] {
+  return cluster.failover === undefined ? handover(cluster) : failover(cluster);
+}
+
+/** The old primary promises first: it ends, and whoever copies it then has all that it ever acknowledged. */
+function handover(cluster: Cluster): Step[] {
   const old = memberOf(cluster, cluster.lastElected?.ordinal);
   const candidate = memberOf(cluster, cluster.candidate) ?? old;
   for (const member of [old, candidate]) {
@@ -86,7 +93,21 @@ function election(cluster: Cluster): Step[] {
       return [step('promise', member, String(cluster.epoch))];
     }
   }
-  return candidate === undefined ? [] : [step('elect', candidate, String(cluster.epoch))];
+  const choice = choose(cluster);
+  return 'winner' in choice ? [step('elect', choice.winner, String(cluster.epoch))] : [];
+}
+
+/** All that can be are asked side by side; as soon as they are enough, no slower one is waited for. */
+function failover(cluster: Cluster): Step[] {
+  const mark = String(cluster.epoch);
+  const choice = choose(cluster);
+  if ('winner' in choice) return [step('elect', choice.winner, mark)];
+  const asked = askable(cluster)
+    .filter((member) => isPresent(member) && member.facts.promise?.epoch !== cluster.epoch)
+    .map((member) => step('promise', member, mark));
+  if (asked.length > 0) return asked;
+  const last = memberOf(cluster, cluster.lastElected?.ordinal) ?? cluster.members[0];
+  return last === undefined ? [] : [withBlock(step('elect', last, mark), choice.missing)];
 }
 
 /** A retired voter follows too, as long as the rule still counts on it. */
@@ -96,7 +117,11 @@ function replication(cluster: Cluster, primary: Member): Step[] {
   return cluster.members
     .filter(({ ordinal, kind }) => ordinal !== primary.ordinal && kind !== 'arbiter')
     .filter((member) => member.facts.address !== undefined && isCounted(member) && !isInForce(cluster, member))
-    .map((member) => (hasData(member) ? step('follow', member, markOf(cluster)) : step('seed', member)));
+    .filter(isPresent)
+    .map((member) => {
+      if (member.facts.divergence !== undefined) return step('seed', member, markOf(cluster));
+      return hasData(member) ? step('follow', member, markOf(cluster)) : step('seed', member);
+    });
 }
 
 /** A member goes when no commit and no election can need it any more. */
@@ -114,7 +139,7 @@ function removals(cluster: Cluster): Step[] {
 /** Who shall lead in the place of this primary; undefined when it may go on. */
 function successorOf(cluster: Cluster, primary: Member): Member | undefined {
   const { wantedPrimary, epoch } = cluster;
-  const voters = votersOf(cluster).filter(({ ordinal }) => ordinal !== primary.ordinal);
+  const voters = votersOf(cluster).filter((member) => member.ordinal !== primary.ordinal && isPresent(member));
   if (wantedPrimary?.epoch === epoch && wantedPrimary.ordinal !== primary.ordinal) {
     return voters.find(({ ordinal }) => ordinal === wantedPrimary.ordinal);
   }

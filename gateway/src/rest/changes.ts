@@ -68,7 +68,10 @@ export const CHANGE_ANSWERS = {
 } as const;
 const MAX_IDEMPOTENCY_KEY = 255;
 
-type StartEntry = Extract<EntryBody, { kind: 'cluster.created' | 'cluster.changed' | 'cluster.unwanted' }>;
+type StartEntry = Extract<
+  EntryBody,
+  { kind: 'cluster.created' | 'cluster.changed' | 'cluster.unwanted' | 'cluster.failover' }
+>;
 
 export interface Change {
   /** Without its steps. */

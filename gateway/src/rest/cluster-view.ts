@@ -2,7 +2,7 @@
 import type { Datastores } from '@argosy/datastores';
 import type { HeardMember } from '@argosy/proto';
 import { z } from 'zod';
-import { type Cluster, type Member, memberId, wantedMembers } from '../state/clusters.ts';
+import { type Cluster, isPresent, isSettled, type Member, memberId, wantedMembers } from '../state/clusters.ts';
 import type { Federation } from '../state/federation.ts';
 import { hasEnded, type Operation } from '../state/operations.ts';
 
@@ -113,16 +113,18 @@ export function viewCluster(
 
 export function clusterStatus(cluster: Cluster, federation: Federation): ClusterStatus {
   const operation = federation.operation(cluster.operationId);
-  if (operation !== undefined && !hasEnded(operation)) return statusDuring(operation);
+  if (operation !== undefined && !hasEnded(operation)) return statusDuring(operation, cluster);
   if (cluster.failure !== undefined || cluster.wanted === 'absent') return 'ERROR';
 
   const isHealthy = wantedMembers(cluster).every(
-    ({ facts, region }) => facts.isUp === true && federation.region(region)?.status !== 'UNREACHABLE',
+    (member) =>
+      member.facts.isUp === true && isPresent(member) && federation.region(member.region)?.status !== 'UNREACHABLE',
   );
   return isHealthy ? 'ACTIVE' : 'DEGRADED';
 }
 
-function statusDuring(operation: Operation): ClusterStatus {
+function statusDuring(operation: Operation, cluster: Cluster): ClusterStatus {
+  if (operation.kind === 'cluster.failover' && !isSettled(cluster)) return 'FAILING_OVER';
   if (operation.kind === 'cluster.delete') return 'DELETING';
   if (operation.kind !== 'cluster.create') return 'UPDATING';
   return operation.error === undefined ? 'BUILD' : 'ERROR';
@@ -144,12 +146,23 @@ function viewMember(cluster: Cluster, member: Member, heard: Heard): z.infer<typ
     port: member.facts.port ?? null,
     lag_bytes: lagBytes ?? null,
     observed_at: last?.time?.toISOString() ?? null,
-    ...(member.facts.detail === undefined ? {} : { detail: member.facts.detail }),
+    ...detailOf(member),
   };
 }
 
-function memberStatus({ isRetired, facts, kind }: Member): MemberStatus {
+function detailOf({ facts }: Member): { detail?: string } {
+  if (facts.leftOutInEpoch !== undefined) {
+    return {
+      detail: `Left out of epoch ${facts.leftOutInEpoch}, when losing writes was accepted; its volume is kept.`,
+    };
+  }
+  const detail = facts.detail ?? (facts.isAway === true ? 'It is not heard.' : undefined);
+  return detail === undefined ? {} : { detail };
+}
+
+function memberStatus(member: Member): MemberStatus {
+  const { isRetired, facts, kind } = member;
   if (isRetired) return 'DELETING';
-  if (facts.role !== undefined) return facts.isUp === true ? 'UP' : 'DOWN';
+  if (facts.role !== undefined) return facts.isUp === true && isPresent(member) ? 'UP' : 'DOWN';
   return facts.address !== undefined && kind !== 'arbiter' && facts.isInitialised !== true ? 'SEEDING' : 'BUILD';
 }

@@ -25,12 +25,13 @@ import {
 } from './cluster-changes.ts';
 import { clusterSchema, clusterStatus, clusterStatusSchema, type ViewContext, viewCluster } from './cluster-view.ts';
 import { ApiError } from './errors.ts';
+import { type FailoverOptions, failover, failoverBody } from './failover.ts';
 import { clusterName, newCluster } from './new-cluster.ts';
 import { emptyBody } from './objects.ts';
 import { linksSchema, PAGE_QUERY, readPage } from './pages.ts';
 import type { Route, RouteRequest, RouteResponse } from './route.ts';
 
-export type ClustersOptions = ClusterChangesOptions & ViewContext;
+export type ClustersOptions = ClusterChangesOptions & FailoverOptions & ViewContext;
 
 export function clusterRoutes(options: ClustersOptions): Route[] {
   const change = (description: ChangeDescription, work: ChangeOfCluster): Route => ({
@@ -98,6 +99,15 @@ function changesOfCluster(change: (description: ChangeDescription, work: ChangeO
         errors: ['switchover.impossible'],
       },
       switchover,
+    ),
+    change(
+      {
+        ...{ name: 'clusters.failover', method: 'POST', path: '/v2/clusters/:id/failover' },
+        summary: 'Makes another voter the primary without waiting for the present one',
+        body: failoverBody,
+        errors: ['failover.impossible'],
+      },
+      failover,
     ),
     change(
       {

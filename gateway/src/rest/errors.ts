@@ -24,6 +24,7 @@ const STATUS = {
   'cluster.busy': 409,
   'cluster.unchanged': 409,
   'switchover.impossible': 409,
+  'failover.impossible': 409,
   'plan.changed': 409,
   'operation.ended': 409,
   'operation.not_cancellable': 409,

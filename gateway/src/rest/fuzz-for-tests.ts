@@ -22,6 +22,7 @@ const METHODS = ['GET', 'POST', 'PATCH', 'DELETE', 'PUT', 'HEAD', 'OPTIONS', 'TR
 const TARGETS = [
   ...['POST /v2/clusters', 'POST /v2/clusters', 'POST /v2/clusters', 'PATCH /v2/clusters/{}', 'PATCH /v2/clusters/{}'],
   ...['DELETE /v2/clusters/{}', 'POST /v2/clusters/{}/switchover', 'POST /v2/clusters/{}/credentials'],
+  'POST /v2/clusters/{}/failover',
   ...['GET /v2/clusters', 'GET /v2/clusters', 'GET /v2/clusters/{}', 'GET /v2/operations', 'GET /v2/operations/{}'],
   ...['POST /v2/operations/{}/cancel', 'GET /v2/regions', 'GET /v2/regions/{}', 'GET /v2/datastores', 'GET /v2/events'],
   ...['GET /v2/quotas', 'GET /', 'GET /v2', 'GET /healthz', 'GET /readyz', 'GET /metrics', 'GET /docs', 'GET /v1'],

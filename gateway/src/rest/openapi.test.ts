@@ -101,6 +101,7 @@ test('what the document shows as valid is accepted', async (t) => {
   const changes: [string, string, unknown][] = [
     ['PATCH', '/v2/clusters/orders', { cluster: { topology: { replicas: 1 }, placement: { survive: 'zone' } } }],
     ['POST', '/v2/clusters/orders/switchover', {}],
+    ['POST', '/v2/clusters/orders/failover', {}],
     ['POST', '/v2/clusters/orders/credentials', undefined],
     ['DELETE', '/v2/clusters/orders', undefined],
     ['POST', '/v2/clusters', orders],

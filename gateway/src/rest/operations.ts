@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { plan } from '../planning/cluster.ts';
 import type { Applied, EntryBody } from '../state/entries.ts';
 import type { Federation } from '../state/federation.ts';
-import { hasEnded, type Operation } from '../state/operations.ts';
+import { hasEnded, isUnstoppable, type Operation } from '../state/operations.ts';
 import { afterGivingUp } from '../state/wishes.ts';
 import { isAdmin } from './callers.ts';
 import { ApiError } from './errors.ts';
@@ -94,6 +94,7 @@ async function cancel(request: RouteRequest, { federation, propose }: Operations
 function pointOfNoReturn(operation: Operation): string | undefined {
   const hasBegun = (kind: string): boolean => operation.steps.some((step) => step.kind === kind && step.attempts > 0);
   if (operation.kind === 'cluster.delete') return 'A delete cannot be cancelled: members are being removed.';
+  if (isUnstoppable(operation)) return 'There is nothing to go back to: it is driven to its end.';
   if (operation.outcome !== undefined) return 'The operation is on its way back already.';
   if (hasBegun('raise_epoch')) return 'A switchover that has begun is driven to its end.';
   if (operation.before !== undefined && hasBegun('remove_member')) return 'Members have been removed already.';

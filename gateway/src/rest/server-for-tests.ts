@@ -147,6 +147,7 @@ function routesOf(world: World, events: Events, { quotas: limits }: ServeOptions
         return applied;
       },
       sites: () => world.sites,
+      witnesses: (cluster) => world.witnesses(cluster),
       hear: async () => new Map(),
       newId: () => {
         ids += 1;

@@ -1,7 +1,7 @@
 // How the entries about clusters change the state. Pure: tables in, tables changed, an answer out.
 import assert from 'node:assert/strict';
 import { type Cluster, memberOf, withNothingWanted } from './clusters.ts';
-import { type Applied, type EntryOf, newMember, refuse } from './entries.ts';
+import { type Applied, type EntryOf, newMember, type OperationStart, refuse } from './entries.ts';
 import { addSteps, dropPending, hasEnded, pendingStep, type Wish } from './operations.ts';
 import type { Tables } from './tables.ts';
 import { wishOf, withWish } from './wishes.ts';
@@ -116,9 +116,9 @@ export function observeMember(tables: Tables, entry: EntryOf<'member.observed'>)
   return {};
 }
 
-function startOperation(
+export function startOperation(
   tables: Tables,
-  entry: EntryOf<'cluster.created' | 'cluster.unwanted' | 'cluster.changed'>,
+  entry: OperationStart & { readonly at: string },
   cluster: Cluster | undefined,
   before?: Wish,
 ): void {

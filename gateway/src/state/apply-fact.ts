@@ -36,7 +36,7 @@ export function applyFact(cluster: Cluster, fact: Fact): Cluster {
     case 'resized':
       return resize(cluster, fact);
     case 'seeded':
-      return withFacts(cluster, fact.ordinal, { seededInEpoch: fact.epoch });
+      return seed(cluster, fact);
     case 'following': {
       const { ordinal, epoch, generation } = fact;
       if (epoch !== cluster.epoch || ordinal === cluster.primary) return cluster;
@@ -62,16 +62,28 @@ function elect(cluster: Cluster, { ordinal, rule }: FactOf<'elected'>): Cluster 
   const isElecting = cluster.epoch > 0 && cluster.primary === undefined && rule.epoch === cluster.epoch;
   if (!isFirst && !isElecting) return cluster;
 
-  const { candidate: _candidate, ...rest } = cluster;
+  const { candidate: _candidate, failover, ...rest } = cluster;
   const { epoch } = rule;
-  return {
-    ...rest,
-    epoch,
-    rule,
-    primary: ordinal,
-    lastElected: { epoch, ordinal },
-    liveRules: [...cluster.liveRules, rule],
-  };
+  const elected = { ...rest, epoch, rule, primary: ordinal, lastElected: { epoch, ordinal } };
+  if (failover?.acceptsDataLoss !== true) return { ...elected, liveRules: [...cluster.liveRules, rule] };
+  // What the older rules would have found is given up, with the voters that the new rule leaves out.
+  const given = new Set(
+    cluster.liveRules.flatMap(({ voters }) => voters).filter((voter) => !rule.voters.includes(voter)),
+  );
+  const members = cluster.members.map((member) =>
+    given.has(member.ordinal) ? { ...member, facts: { ...member.facts, leftOutInEpoch: epoch } } : member,
+  );
+  return { ...elected, members, liveRules: [rule] };
+}
+
+/** What was copied anew goes on with the primary's, whatever it held before. */
+function seed(cluster: Cluster, { ordinal, epoch }: FactOf<'seeded'>): Cluster {
+  const members = cluster.members.map((member) => {
+    if (member.ordinal !== ordinal) return member;
+    const { divergence: _gone, ...facts } = member.facts;
+    return { ...member, facts: { ...facts, seededInEpoch: epoch } };
+  });
+  return { ...cluster, members };
 }
 
 function open(cluster: Cluster, { epoch, generation, ordinal }: FactOf<'opened'>): Cluster {

@@ -83,7 +83,7 @@ export function failStep(tables: Tables, entry: EntryOf<'step.failed'>): Applied
   );
 }
 
-function changeStep(
+export function changeStep(
   tables: Tables,
   operationId: string,
   planned: PlannedStep,

@@ -47,6 +47,12 @@ export interface MemberFacts {
   readonly isUp?: boolean;
   /** Why it is not up. */
   readonly detail?: string;
+  /** Nobody answers for it: it is asked for nothing until it is heard again. */
+  readonly isAway?: boolean;
+  /** Why its data cannot go on with the primary's, so that it must copy them anew. */
+  readonly divergence?: string;
+  /** The epoch that was elected without it while losing writes was accepted: what it holds is kept as it is. */
+  readonly leftOutInEpoch?: number;
 }
 
 export interface Member extends WantedMember {
@@ -73,6 +79,8 @@ export interface Cluster {
   readonly lastElected?: { readonly epoch: number; readonly ordinal: number };
   /** Who shall be elected, while an epoch is being elected. */
   readonly candidate?: number;
+  /** While an epoch is being elected: the old primary does not hand over, its voters are asked. */
+  readonly failover?: { readonly acceptsDataLoss: boolean };
   /** The newest rule. */
   readonly rule?: Rule;
   /** Every rule by which a write may have been acknowledged that an election must find, the newest last. */
@@ -120,6 +128,11 @@ export function memberOf(cluster: Cluster, ordinal: number | undefined): Member 
 export function isInForce(cluster: Cluster, { ordinal, facts }: Member): boolean {
   const role = ordinal === cluster.primary ? 'primary' : 'replica';
   return facts.role === role && facts.epoch === cluster.epoch && facts.generation === cluster.rule?.generation;
+}
+
+/** True when it can be asked for something. */
+export function isPresent({ facts }: Member): boolean {
+  return facts.isAway !== true && facts.leftOutInEpoch === undefined;
 }
 
 /** True when the primary's door was open under the newest rule, so that only this rule is live. */

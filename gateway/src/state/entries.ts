@@ -40,7 +40,7 @@ export type Fact =
   | { readonly kind: 'opened'; readonly ordinal: number; readonly epoch: number; readonly generation: number }
   | { readonly kind: 'removed'; readonly ordinal: number };
 
-interface OperationStart {
+export interface OperationStart {
   readonly idempotency?: Idempotency;
   readonly operationId: string;
   readonly operationKind: OperationKind;
@@ -104,6 +104,43 @@ export type EntryBody =
       readonly steps: readonly PlannedStep[];
     }
   | { readonly kind: 'operation.ended'; readonly operationId: string }
+  | (OperationStart & {
+      /** The primary is gone: another epoch is elected without it, and whatever else was changing waits. */
+      readonly kind: 'cluster.failover';
+      readonly clusterId: string;
+      /** The epoch that was looked at, and its primary; null while it was being elected. */
+      readonly epoch: number;
+      readonly deposed: number | null;
+      /** Members that nobody answers for. */
+      readonly away: readonly number[];
+      readonly acceptsDataLoss: boolean;
+      readonly reason: string;
+    })
+  | {
+      /** Who does not answer has changed. */
+      readonly kind: 'members.seen';
+      readonly clusterId: string;
+      readonly away: readonly number[];
+      /** Brings back into force who has returned. */
+      readonly repair?: OperationStart;
+    }
+  | {
+      /** Asked to follow, a member found that its log went another way. */
+      readonly kind: 'member.diverged';
+      readonly clusterId: string;
+      readonly operationId: string;
+      readonly stepId: string;
+      readonly ordinal: number;
+      readonly epoch: number;
+      readonly reason: string;
+    }
+  /** Changes nothing: it is told to those who watch. */
+  | {
+      readonly kind: 'cluster.noted';
+      readonly clusterId: string;
+      readonly event: 'primary.suspected' | 'primary.trusted' | 'failover.waits';
+      readonly message: string;
+    }
   | {
       readonly kind: 'member.observed';
       readonly clusterId: string;
@@ -139,6 +176,10 @@ const KINDS: Readonly<Record<Entry['kind'], 'founding' | 'announced'>> = {
   'member.observed': 'founding',
   'region.observed': 'founding',
   'federation.recovered': 'announced',
+  'cluster.failover': 'announced',
+  'members.seen': 'announced',
+  'member.diverged': 'announced',
+  'cluster.noted': 'announced',
 };
 
 /** What this peer announces. */

@@ -1,7 +1,7 @@
 // What happened, for those who watch: made while an entry is applied, so every peer numbers the same events the same and
 // a watcher can go on at any of them. Old ones are forgotten.
 import type { Cluster } from './clusters.ts';
-import type { Entry } from './entries.ts';
+import type { Entry, EntryOf } from './entries.ts';
 import type { Operation } from './operations.ts';
 import type { Region } from './regions.ts';
 
@@ -56,14 +56,19 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
         scene,
       );
     case 'member.observed': {
-      const projectId = scene.cluster(entry.clusterId)?.projectId;
-      return {
-        kind: entry.isUp ? 'member.up' : 'member.down',
-        ...(projectId === undefined ? {} : { projectId }),
-        clusterId: entry.clusterId,
-        message: `Member ${entry.ordinal}${entry.detail === undefined ? '' : `: ${entry.detail}`}`,
-      };
+      const message = `Member ${entry.ordinal}${entry.detail === undefined ? '' : `: ${entry.detail}`}`;
+      return ofCluster(entry.isUp ? 'member.up' : 'member.down', entry.clusterId, message, scene);
     }
+    case 'cluster.failover':
+      return ofOperation(entry.kind, entry.operationId, failoverMessage(entry), scene);
+    case 'members.seen': {
+      const away = entry.away.length === 0 ? 'Every member answers.' : `Away: member ${entry.away.join(', ')}.`;
+      return ofCluster(entry.kind, entry.clusterId, away, scene);
+    }
+    case 'member.diverged':
+      return ofOperation(entry.kind, entry.operationId, `Member ${entry.ordinal}: ${entry.reason}`, scene);
+    case 'cluster.noted':
+      return ofCluster(entry.event, entry.clusterId, entry.message, scene);
     case 'federation.recovered':
       return { kind: 'federation.recovered', message: 'One peer was made the whole; every cluster elects anew.' };
     case 'region.observed': {
@@ -79,4 +84,15 @@ function ofOperation(kind: string, operationId: string, message: string, scene: 
   const operation = scene.operation(operationId);
   if (operation === undefined) return undefined;
   return { kind, projectId: operation.projectId, clusterId: operation.clusterId, operationId, message };
+}
+
+function ofCluster(kind: string, clusterId: string, message: string, scene: Scene): NewEvent {
+  const projectId = scene.cluster(clusterId)?.projectId;
+  return { kind, ...(projectId === undefined ? {} : { projectId }), clusterId, message };
+}
+
+function failoverMessage({ deposed, acceptsDataLoss, reason, away }: EntryOf<'cluster.failover'>): string {
+  const whom = deposed === null ? 'The election goes on without who is away.' : `Member ${deposed} is primary no more.`;
+  const loss = acceptsDataLoss ? ` Losing what only member ${away.join(', ') || 'none'} may hold was accepted.` : '';
+  return `${whom} ${reason}${loss}`;
 }

@@ -9,6 +9,7 @@ import {
   replaceMember,
   unwantCluster,
 } from './apply-cluster.ts';
+import { divergeMember, failOver, seeMembers } from './apply-failover.ts';
 import { endOperation, failOperation, failStep, finishStep, startStep } from './apply-operation.ts';
 import type { Cluster } from './clusters.ts';
 import { type Applied, type Entry, refuse } from './entries.ts';
@@ -150,6 +151,14 @@ export class Federation {
       case 'federation.recovered':
         recoverClusters(tables, entry);
         return {};
+      case 'cluster.failover':
+        return failOver(tables, entry);
+      case 'members.seen':
+        return seeMembers(tables, entry);
+      case 'member.diverged':
+        return divergeMember(tables, entry);
+      case 'cluster.noted':
+        return tables.clusters.has(entry.clusterId) ? {} : refuse('cluster.not_found', 'The cluster is gone.');
       default:
         // A peer that met an entry it cannot apply would differ from the others from here on.
         assert.fail(`unknown kind of entry: ${JSON.stringify((entry as { kind: unknown }).kind)}`);

@@ -10,6 +10,8 @@ export type OperationKind =
   | 'cluster.delete'
   | 'cluster.update'
   | 'cluster.switchover'
+  | 'cluster.failover'
+  | 'cluster.repair'
   | 'cluster.credentials';
 export type OperationStatus = 'RUNNING' | 'DONE' | 'FAILED' | 'CANCELLED';
 export type StepStatus = 'PENDING' | 'RUNNING' | 'DONE' | 'FAILED';
@@ -61,6 +63,11 @@ export interface Wish {
   readonly admin: AdminUser;
   /** Ordinals. */
   readonly members: readonly number[];
+}
+
+/** True for what has no other wish to go back to: it is driven to its end, however long that takes. */
+export function isUnstoppable({ kind }: Operation): boolean {
+  return kind === 'cluster.failover' || kind === 'cluster.repair';
 }
 
 /** True when nothing of it will change any more. */

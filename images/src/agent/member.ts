@@ -1,10 +1,11 @@
 // One member: its durable state and the driver of its database. A command is first stored, then done; what is stored is
 // what the member becomes again after any crash, with nobody's help.
-import { type Driver, DriverError, type ReplicaRole, type Role } from '@argosy/datastores/drivers';
+import { DivergedError, type Driver, type ReplicaRole, type Role } from '@argosy/datastores/drivers';
 import {
   type Clock,
   type CommandHeader,
   type FollowRequest,
+  type FollowResponse,
   type InitialiseRequest,
   type OpenRequest,
   type Position,
@@ -128,8 +129,18 @@ export class Member {
   }
 
   /** Answers when it streams; follows on even when the caller does not wait for that. */
-  async follow(request: FollowRequest, signal: AbortSignal): Promise<Position> {
+  async follow(request: FollowRequest, signal: AbortSignal): Promise<FollowResponse> {
     this.#admit(request.header);
+    try {
+      return { position: await this.#follow(request, signal), divergence: undefined };
+    } catch (error) {
+      if (!(error instanceof DivergedError)) throw error;
+      const { bytes: tailBytes, transactions: tailTransactions } = error.tail;
+      return { position: undefined, divergence: { reason: error.message, tailBytes, tailTransactions } };
+    }
+  }
+
+  async #follow(request: FollowRequest, signal: AbortSignal): Promise<Position> {
     const role = await this.#queue.run(key('follow', request.header), async () => {
       const header = this.#admit(request.header);
       const { file, driver } = this.#parts;
@@ -221,7 +232,7 @@ export class Member {
   async #hasDiverged(): Promise<boolean> {
     return await this.#parts.driver.isFollowing().then(
       () => false,
-      (error: unknown) => error instanceof DriverError && error.code === 'refused',
+      (error: unknown) => error instanceof DivergedError,
     );
   }
 
@@ -294,6 +305,6 @@ function key(kind: string, header: CommandHeader | undefined): string {
 }
 
 function ignoreUnlessRefused(error: unknown): undefined {
-  if (error instanceof DriverError && error.code === 'refused') throw error;
+  if (error instanceof DivergedError) throw error;
   return undefined;
 }

@@ -4,6 +4,8 @@ import { type Clock, type MemberReport, MemberRole } from '@argosy/proto';
 import type { StateFile } from './state.ts';
 
 const PROBE_INTERVAL_MS = 1_000;
+/** Of a replica that hears no primary. */
+const ALONE_INTERVAL_MS = 250;
 /** After a probe that took longer than the interval. */
 const LEAST_PAUSE_MS = 100;
 
@@ -59,7 +61,9 @@ export class Observations {
     const startMs = clock.monotonicMs();
     this.#probing = this.#probe().finally(() => {
       this.#probing = undefined;
-      const nextMs = startMs + PROBE_INTERVAL_MS - clock.monotonicMs();
+      // Whether its primary is gone is not found out by one replica alone: what it sees is told without delay.
+      const isAlone = this.#latest?.upstream?.streaming === false;
+      const nextMs = startMs + (isAlone ? ALONE_INTERVAL_MS : PROBE_INTERVAL_MS) - clock.monotonicMs();
       const delayMs = this.#isAskedAgain ? 0 : Math.max(LEAST_PAUSE_MS, nextMs);
       this.#isAskedAgain = false;
       if (!this.#isEnding) this.#timer = clock.after(delayMs, () => this.probeNow());
@@ -81,6 +85,7 @@ export class Observations {
       role: roleOf(role?.kind),
       open: probe?.isOpen ?? false,
       position: probe?.position,
+      upstream: probe?.hearing && { streaming: probe.hearing.isStreaming, silentMs: probe.hearing.silentMs },
       streams: (probe?.streams ?? []).map(({ isStreaming, ...stream }) => ({ ...stream, streaming: isStreaming })),
       serverVersion: probe?.serverVersion ?? '',
       detail: role === null && detail === '' ? 'The member has no role yet.' : detail,

@@ -80,7 +80,7 @@ export function agentService(parts: ServiceParts): AgentServiceServer {
       return { position: await member.seed(request) };
     }),
     promote: unary('Promote', async (request) => ({ position: await member.promote(request) })),
-    follow: unary('Follow', async (request, signal) => ({ position: await member.follow(request, signal) })),
+    follow: unary('Follow', async (request, signal) => await member.follow(request, signal)),
     promise: unary('Promise', async (request) => ({ position: await member.promise(request) })),
     open: unary('Open', async (request, signal) => ({ position: await member.open(request, signal) })),
     observe: (call) => {

@@ -13,6 +13,7 @@ import {
   callUnary,
   channelOptions,
   enrolmentMac,
+  type FollowResponse,
   isSameMac,
   type KeyPair,
   MemberKind,
@@ -233,8 +234,12 @@ export class Guest {
   }
 
   async follow(epoch: number, generation: number, primary: Guest): Promise<Position> {
+    return await position(() => this.askToFollow(epoch, generation, primary));
+  }
+
+  askToFollow(epoch: number, generation: number, primary: Guest): Promise<FollowResponse> {
     const request = { header: this.header(epoch, generation), primary: primary.peer };
-    return await position(() => callUnary(this.agent.follow.bind(this.agent), request, { deadline: soon() }));
+    return callUnary(this.agent.follow.bind(this.agent), request, { deadline: soon() });
   }
 
   async promise(epoch: number, generation = 0): Promise<Position> {

@@ -62,6 +62,7 @@ function report(): MemberReport {
     generation: 0,
     open: false,
     position: undefined,
+    upstream: undefined,
     streams: [],
     serverVersion: '',
     detail: '',

@@ -1,0 +1,128 @@
+import test from 'ava';
+import { failedOver, made } from '../planning/cluster-for-tests.ts';
+import { judge, type Witness } from './suspicion.ts';
+
+const three = made(3);
+
+/** A replica that hears its primary. */
+const hearing: Witness = reporting({ isStreaming: true, silentMs: 400 });
+/** One whose primary is gone. */
+const alone: Witness = reporting({ isStreaming: false, silentMs: 900 });
+const primary: Witness = { ...reporting(undefined), report: { ...report(), role: 'primary' } };
+const unreachable: Witness = { agent: 'unreachable', agentForMs: 900 };
+const unheard: Witness = { agent: 'unheard', agentForMs: 1_600 };
+
+function report() {
+  return { ...{ ageMs: 200, epoch: 1, isUp: true, downForMs: 0 }, role: 'replica' } as const;
+}
+
+function reporting(upstream: { isStreaming: boolean; silentMs: number } | undefined): Witness {
+  return {
+    agent: 'reachable',
+    agentForMs: 60_000,
+    report: { ...report(), ...(upstream === undefined ? {} : { upstream }) },
+  };
+}
+
+function verdict(...witnesses: readonly (Witness | undefined)[]) {
+  const heard = witnesses
+    .map((witness, index) => [index + 1, witness] as const)
+    .filter(([, witness]) => witness !== undefined);
+  return judge(three, new Map(heard as [number, Witness][]));
+}
+
+test('a primary is gone when its agent does not answer and no voter hears it', (t) => {
+  t.like(verdict(unreachable, alone, alone), { kind: 'gone', away: [1] });
+  t.like(verdict(unheard, alone, alone), { kind: 'gone', away: [1] });
+});
+
+test('a region that only the gateway cannot see is left alone while replication flows', (t) => {
+  t.is(verdict(unheard, hearing, hearing).kind, 'suspected');
+  t.is(verdict(unheard, hearing, alone).kind, 'suspected', 'one of them is enough: commits may go on');
+});
+
+test('a primary that answers is trusted, though no replica hears it', (t) => {
+  t.is(verdict(primary, alone, alone).kind, 'trusted');
+});
+
+test('an agent that is back at once, and a replica that connects anew, change nothing', (t) => {
+  t.is(verdict({ ...unreachable, agentForMs: 500 }, alone, alone).kind, 'trusted');
+  t.is(verdict(unreachable, reporting({ isStreaming: false, silentMs: 300 }), alone).kind, 'suspected');
+});
+
+test('it is the age of the last message that counts, not a connection that hangs', (t) => {
+  const hanging = reporting({ isStreaming: true, silentMs: 2_600 });
+
+  t.is(verdict(unheard, hanging, hanging).kind, 'gone');
+  t.is(verdict(unheard, hanging, reporting({ isStreaming: true, silentMs: 2_400 })).kind, 'suspected');
+});
+
+test('when too few voters answer nobody is deposed, and it is said who is missing', (t) => {
+  const stuck = verdict(unheard, unheard, alone);
+
+  t.is(stuck.kind, 'stuck');
+  t.regex('reason' in stuck ? stuck.reason : '', /member 2 \(south\)/);
+  t.is(
+    judge(
+      made(2),
+      new Map([
+        [1, unreachable],
+        [2, alone],
+      ]),
+    ).kind,
+    'stuck',
+    'two voters: no commit without both',
+  );
+});
+
+test('an old report is no answer', (t) => {
+  const old: Witness = { ...alone, report: { ...report(), ageMs: 3_000 } };
+
+  t.is(verdict(unreachable, old, alone).kind, 'stuck');
+});
+
+test('a database that its agent does not bring up again is given up', (t) => {
+  const down = (downForMs: number): Witness => ({
+    ...primary,
+    report: { ...report(), role: 'primary', isUp: false, downForMs },
+  });
+
+  t.is(verdict(down(14_000), alone, alone).kind, 'trusted');
+  t.like(verdict(down(15_000), alone, alone), { kind: 'gone', away: [] });
+  t.is(verdict(down(15_000), hearing, alone).kind, 'suspected');
+});
+
+test('nothing is thought of a primary that a new leader has not had time to hear of, nor of none', (t) => {
+  t.is(verdict({ ...unheard, agentForMs: 1_000 }, alone, alone).kind, 'trusted');
+  t.is(verdict(undefined, alone, alone).kind, 'trusted');
+  t.is(
+    judge(
+      failedOver(three, [1]),
+      new Map([
+        [1, unreachable],
+        [2, alone],
+        [3, alone],
+      ]),
+    ).kind,
+    'trusted',
+  );
+});
+
+test('a new primary that dies before anybody follows it is gone as well, but has time to start', (t) => {
+  const promised = { ...reporting(undefined), report: { ...report(), role: 'none' } } as const;
+  const elected = { ...three, epoch: 2, primary: 2, lastElected: { epoch: 2, ordinal: 2 } };
+  const died: Witness = { ...unreachable, agentForMs: 5_000 };
+  const judged = (one: Witness, two: Witness) =>
+    judge(
+      elected,
+      new Map([
+        [1, one],
+        [2, two],
+        [3, promised],
+      ]),
+    ).kind;
+
+  t.is(judged(unreachable, died), 'stuck');
+  t.is(judged(promised, died), 'gone');
+  t.is(judged(promised, { ...died, agentForMs: 4_900 }), 'trusted');
+});

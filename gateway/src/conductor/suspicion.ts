@@ -1,0 +1,112 @@
+// Whether a cluster's primary is gone, and what to do about it: a pure function of what is heard, with ages as arguments.
+// It takes two witnesses: nobody answers for the primary where the gateway asks, and none of its replicas hears it. A
+// region that only the gateway has lost sight of is left alone, for as long as replication flows.
+import { canCommit, electorate, isEnough } from '../planning/elect.ts';
+import { type Cluster, type Member, memberOf } from '../state/clusters.ts';
+
+/** An agent that does not answer at all: it or its guest has ended, unless it is back before this. */
+const UNREACHABLE_MS = 600;
+/** The way to the region is cut, or was never there. */
+const UNHEARD_MS = 1_500;
+/** One that was elected and has not opened yet may be starting, and nobody follows it yet. */
+const UNSETTLED_MS = 5_000;
+/** Agents report once a second. */
+const FRESH_MS = 3_000;
+/** A database that its living agent has not brought up again by then is given up. */
+const DOWN_MS = 15_000;
+/** A replica without a receiver has not heard of its primary for so long. */
+const DISCONNECTED_MS = 500;
+/** A connected replica hears a heartbeat each second, and asks for a word after 1.5 s of silence. */
+const SILENT_MS = 2_500;
+
+/** What is heard of one member. Ages are in milliseconds. */
+export interface Witness {
+  /** Whether its executor reaches its agent, and since when; `unheard`: no executor has told. */
+  readonly agent: 'reachable' | 'unreachable' | 'unheard';
+  readonly agentForMs: number;
+  /** The newest report of the agent itself; absent while it is not reachable. */
+  readonly report?: {
+    readonly ageMs: number;
+    readonly epoch: number;
+    readonly role: 'primary' | 'replica' | 'none';
+    readonly isUp: boolean;
+    /** How long it has not been up, while it is not. */
+    readonly downForMs: number;
+    /** Of a replica: its connection to the primary. */
+    readonly upstream?: { readonly isStreaming: boolean; readonly silentMs: number };
+  };
+}
+
+export type Witnesses = ReadonlyMap<number, Witness>;
+
+export type Verdict =
+  | { readonly kind: 'trusted' }
+  /** One witness only, or not for long enough. */
+  | { readonly kind: 'suspected'; readonly reason: string }
+  | { readonly kind: 'gone'; readonly reason: string; readonly away: readonly number[] }
+  /** It is gone, and so are too many others. */
+  | { readonly kind: 'stuck'; readonly reason: string };
+
+/** What is to be thought of the primary now. */
+export function judge(cluster: Cluster, witnesses: Witnesses): Verdict {
+  const primary = memberOf(cluster, cluster.primary);
+  if (primary === undefined || cluster.wanted === 'absent' || cluster.opened.epoch === 0) return { kind: 'trusted' };
+  const leastMs = cluster.opened.epoch === cluster.epoch ? 0 : UNSETTLED_MS;
+  const absence = absenceOf(witnesses.get(primary.ordinal), leastMs);
+  if (absence === undefined) return { kind: 'trusted' };
+
+  const voters = electorate(cluster).filter(({ ordinal }) => ordinal !== primary.ordinal);
+  const hearing = voters.filter(({ ordinal }) => hears(witnesses.get(ordinal), cluster.epoch));
+  if (hearing.length > 0) {
+    return { kind: 'suspected', reason: `${absence} It is still heard by ${listOf(hearing)}: nothing is changed.` };
+  }
+  const heard = voters.filter(({ ordinal }) => answers(witnesses.get(ordinal))).map(({ ordinal }) => ordinal);
+  if (!isEnough(cluster, heard) || !canCommit(cluster, heard)) {
+    const missing = voters.filter(({ ordinal }) => !heard.includes(ordinal));
+    return {
+      kind: 'stuck',
+      reason: `${absence} No other can lead without losing writes until more answer: ${listOf(missing)}.`,
+    };
+  }
+  return { kind: 'gone', reason: `${absence} None of its voters hears it.`, away: awayOf(cluster, witnesses) };
+}
+
+/** Members that have a place and that nobody answers for. */
+export function awayOf(cluster: Cluster, witnesses: Witnesses): number[] {
+  return cluster.members
+    .filter(
+      ({ facts, kind, ordinal }) => facts.role !== undefined && kind !== 'arbiter' && !answers(witnesses.get(ordinal)),
+    )
+    .map(({ ordinal }) => ordinal);
+}
+
+/** Its agent has told something of itself a moment ago. */
+export function answers(witness: Witness | undefined): boolean {
+  return witness?.agent === 'reachable' && witness.report !== undefined && witness.report.ageMs < FRESH_MS;
+}
+
+/** Why nobody answers for the primary, in a sentence; undefined while somebody does. */
+function absenceOf(witness: Witness | undefined, leastMs: number): string | undefined {
+  if (witness === undefined) return undefined;
+  const { agent, agentForMs, report } = witness;
+  if (agent === 'unreachable') {
+    return agentForMs < Math.max(UNREACHABLE_MS, leastMs) ? undefined : 'The agent of the primary does not answer.';
+  }
+  if (agent === 'unheard') {
+    return agentForMs < Math.max(UNHEARD_MS, leastMs) ? undefined : 'Nothing is heard of the primary.';
+  }
+  if (report === undefined || report.ageMs >= FRESH_MS) return 'The agent of the primary has stopped to report.';
+  if (report.isUp || report.downForMs < DOWN_MS) return undefined;
+  return 'The database of the primary is not brought up again.';
+}
+
+/** Messages of this epoch's primary still reach it. */
+function hears(witness: Witness | undefined, epoch: number): boolean {
+  const { upstream, epoch: own } = witness?.report ?? {};
+  if (upstream === undefined || own !== epoch || !answers(witness)) return false;
+  return upstream.silentMs < (upstream.isStreaming ? SILENT_MS : DISCONNECTED_MS);
+}
+
+function listOf(members: readonly Member[]): string {
+  return members.map(({ ordinal, region }) => `member ${ordinal} (${region})`).join(', ');
+}
