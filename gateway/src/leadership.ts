@@ -2,6 +2,8 @@
 // has applied all that was committed before, and end when it leads no more; another peer goes on from the same facts.
 import type { Clock, Credentials, HeardMember } from '@argosy/proto';
 import { Conductor } from './conductor/conductor.ts';
+import { disastersAt } from './conductor/disasters.ts';
+import { Drills, type DrillsOptions } from './conductor/drills.ts';
 import { Failures } from './conductor/failures.ts';
 import { candidateSites, Observations } from './conductor/observations.ts';
 import { RegionLink } from './conductor/region-link.ts';
@@ -19,6 +21,10 @@ export interface LeadershipOptions {
   readonly credentials: Credentials;
   readonly clock: Clock;
   readonly term: number;
+  /** Where processes can be killed. */
+  readonly drillControl: string | undefined;
+  readonly switchOver: DrillsOptions['switchOver'];
+  readonly due: DrillsOptions['due'];
   readonly newId: () => string;
   readonly propose: (entry: EntryBody) => Promise<Applied>;
   readonly log: (event: { readonly message: string; readonly [field: string]: unknown }) => void;
@@ -29,6 +35,7 @@ export class Leadership {
   readonly #observations: Observations;
   readonly #conductor: Conductor;
   readonly #failures: Failures;
+  readonly #drills: Drills;
   readonly #book: WitnessBook;
   readonly #clock: Clock;
   readonly #federation: Federation;
@@ -52,10 +59,16 @@ export class Leadership {
     }));
     const returned = (region: string): void => this.#conductor.regionReturned(region);
     this.#observations = new Observations({ federation, regions, propose, returned, book, clock, log });
+    const { drillControl: control, switchOver, due } = options;
+    const disasters = control === undefined ? undefined : disastersAt(control);
+    const regionOf = (name: string): RegionLink | undefined => this.#links.get(name);
+    this.#drills = new Drills({
+      ...{ federation, propose, clock, term, log, region: regionOf, disasters, switchOver, due },
+    });
     this.#conductor = new Conductor({
       federation,
       propose,
-      region: (name) => this.#links.get(name),
+      region: regionOf,
       sites: (flavor) => this.sites(flavor),
       clock,
       term,
@@ -65,12 +78,14 @@ export class Leadership {
   }
 
   start(): void {
+    this.#drills.start();
     this.#observations.start();
     this.#conductor.start();
     this.#failures.start();
   }
 
   stop(): void {
+    this.#drills.stop();
     this.#failures.stop();
     this.#conductor.stop();
     this.#observations.stop();

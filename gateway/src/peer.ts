@@ -31,10 +31,12 @@ import { GrpcServer } from './grpc/server.ts';
 import { Leadership } from './leadership.ts';
 import { Forwarding, peerService } from './peers/forwarding.ts';
 import { Callers } from './rest/callers.ts';
+import { drillSwitchover } from './rest/cluster-changes.ts';
 import { type Heard, NOTHING_HEARD } from './rest/cluster-view.ts';
 import { clusterRoutes } from './rest/clusters.ts';
 import { createConnections } from './rest/connections.ts';
 import { datastoreRoutes } from './rest/datastores.ts';
+import { drillRoutes, scheduledRun } from './rest/drills.ts';
 import { ApiError } from './rest/errors.ts';
 import { Events } from './rest/events.ts';
 import { Metrics } from './rest/metrics.ts';
@@ -116,6 +118,11 @@ export class GatewayPeer {
       }),
       ...operationRoutes({ federation: this.#federation, propose: (entry) => this.#propose(entry) }),
       ...regionRoutes(this.#federation),
+      ...drillRoutes({
+        ...{ federation: this.#federation, propose: (entry) => this.#propose(entry), newId: randomUUID },
+        ...{ canKill: config.drills.control !== undefined, wideDrills: config.drills.wide },
+        now: () => clock.now(),
+      }),
       ...datastoreRoutes(datastores),
       ...this.#events.routes(),
       ...quotas.routes(),
@@ -229,6 +236,10 @@ export class GatewayPeer {
       newId: randomUUID,
       propose: (entry) => this.#propose(entry),
       log,
+      drillControl: config.drills.control,
+      switchOver: (drill, cluster, to) => drillSwitchover(cluster, to, drill, { newId: randomUUID }),
+      due: (schedule) =>
+        scheduledRun(schedule, { federation: this.#federation, newId: randomUUID, now: () => clock.now() }),
     });
     this.#leadership.start();
   }

@@ -25,6 +25,7 @@ import {
   regionKeyFile,
   regionRunFolder,
 } from './configurations.ts';
+import { type DisasterServer, serveDisasters } from './disaster-server.ts';
 import { StartError } from './errors.ts';
 import { writeFederationFile } from './federation-file.ts';
 import {
@@ -36,7 +37,7 @@ import {
   writeJson,
   writeWhole,
 } from './folders.ts';
-import { lifelinePath } from './home-paths.ts';
+import { disastersPath, lifelinePath } from './home-paths.ts';
 import { killAll, waitForEnd } from './last-run.ts';
 import { type Endpoint, endpointUrl, type RegionLayout } from './layout.ts';
 import { type Lifeline, openLifeline } from './lifeline-server.ts';
@@ -72,6 +73,7 @@ export class LocalFederation {
   readonly #options: LocalFederationOptions;
   readonly #children: Children;
   #lifeline: Lifeline | undefined;
+  #disasters: DisasterServer | undefined;
 
   constructor(options: LocalFederationOptions) {
     const { plan, clock, environment, say, onFailure } = options;
@@ -111,10 +113,18 @@ export class LocalFederation {
   }
 
   async openLifeline(): Promise<void> {
-    const { run, regions } = this.#options.plan;
+    const { plan, clock, say } = this.#options;
+    const { run, regions } = plan;
     emptyOwnFolder(run, PASSAGE_FOLDER);
     for (const region of regions) ensureFolder(regionRunFolder(run, region), PASSAGE_FOLDER);
     this.#lifeline = await openLifeline(lifelinePath(run));
+    this.#disasters = await serveDisasters({
+      ...{ path: disastersPath(run), children: this.#children, clock, say },
+      namesOf: (name, kind) => {
+        const region = regions.find((known) => known.name === name);
+        return region === undefined ? [] : DISASTER_NAMES[kind](region);
+      },
+    });
   }
 
   /** Starts this kind in every region that has it, and waits until each serves. @throws StartError */
@@ -128,6 +138,7 @@ export class LocalFederation {
   /** Stops everything, databases in order. Returns the pids of those that had to be killed. */
   async stop(): Promise<number[]> {
     const { clock, plan } = this.#options;
+    this.#disasters?.close();
     this.#children.stopRestarting();
     // The gateway first: it must not take what follows for a disaster.
     this.#children.signal('SIGTERM', (name) => name.startsWith('gateway'));
@@ -225,6 +236,13 @@ const SCRIPTS: Readonly<Record<ProcessKind, string>> = {
   microcloud: 'regions/dist/microcloud/main.js',
   executor: 'regions/dist/executor/main.js',
   gateway: 'gateway/dist/main.js',
+};
+
+/** What a drill may kill of a region. */
+const DISASTER_NAMES: Readonly<Record<'gateway' | 'executor' | 'cloud', (region: RegionLayout) => string[]>> = {
+  gateway: (region) => [gatewayName(region)],
+  executor: (region) => [executorName(region)],
+  cloud: (region) => [microcloudName(region), openstackName(region)],
 };
 
 interface Health {

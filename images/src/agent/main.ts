@@ -9,6 +9,11 @@ import { VolumeError } from './state.ts';
 /** sysexits' EX_CONFIG: a restart does not help. */
 const EXIT_CONFIG = 78;
 
+/** As a machine does whose power is cut: nothing is tidied up. */
+function die(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
 const log = pino({
   base: { process: 'agent', pid: process.pid },
   timestamp: pino.stdTimeFunctions.isoTime,
@@ -20,7 +25,7 @@ async function main(): Promise<void> {
   const member = log.child({ member: config.member.memberId });
   const processes = systemProcesses(config.owner, systemClock);
   const early = new AbortController();
-  const starting = startAgent({ config, clock: systemClock, processes, log: member, signal: early.signal });
+  const starting = startAgent({ config, clock: systemClock, processes, log: member, signal: early.signal, die });
   let isEnding = false;
   const end = (reason: string): void => {
     if (isEnding) return;
@@ -41,13 +46,13 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGINT', () => end('SIGINT'));
+  if (config.lifeline !== undefined) watchLifeline(config.lifeline, () => end('lifeline'));
   try {
     await starting;
   } catch (error) {
     if (isEnding) return;
     throw error;
   }
-  if (config.lifeline !== undefined) watchLifeline(config.lifeline, () => end('lifeline'));
 }
 
 main().catch((error: unknown) => {
