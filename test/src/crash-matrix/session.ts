@@ -72,6 +72,7 @@ export class Session {
       if (operation !== undefined) {
         await this.#bringTo(operation);
         await this.#federation.ready();
+        await this.#allRegionsUp();
         const since = new Date().toISOString();
         for (const { kill, id } of arms) writeArm(control, { id, ...kill, since });
         await this.#run(operation);
@@ -94,6 +95,22 @@ export class Session {
   async clear(): Promise<void> {
     const remove = operations.find(({ name }) => name === 'delete');
     if (this.#cluster !== undefined && remove !== undefined) await this.#run(remove);
+  }
+
+  /** A region that is away has nowhere for a new member: what is asked next would rightly be refused. */
+  async #allRegionsUp(): Promise<void> {
+    let away: string[] = [];
+    await waitUntil(
+      'all regions are heard',
+      SETTLED_LIMIT_MS,
+      async () => {
+        const { body } = await this.#tenant.ask('GET', '/v2/regions');
+        const { regions } = body as { regions: { name: string; status: string }[] };
+        away = regions.filter(({ status }) => status !== 'UP').map(({ name }) => name);
+        return away.length === 0;
+      },
+      () => `Not heard: ${away.join(', ')}.`,
+    );
   }
 
   async #bringTo({ needs }: OperationUnderTest): Promise<void> {
