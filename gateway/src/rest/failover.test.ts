@@ -56,7 +56,8 @@ test('a failover preempts a change that is under way, which is gone on with afte
   const { body } = await call('demo', 'POST', '/v2/clusters/orders/failover', {});
   await world.until(() => world.federation.operation(body.operation.id)?.status === 'DONE');
 
-  t.is(world.federation.operation(grow.body.operation.id)?.status, 'CANCELLED');
+  const superseded = (await call('demo', 'GET', `/v2/operations/${grow.body.operation.id}`)).body.operation;
+  t.like(superseded, { status: 'CANCELLED', superseded_by: body.operation.id });
   const [cluster] = world.federation.clusters();
   t.is(cluster?.rule?.voters.length, 5);
   t.true((cluster?.epoch ?? 0) >= 2 && cluster?.primary !== 1);
