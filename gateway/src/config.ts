@@ -59,6 +59,8 @@ const config = z.strictObject({
       wide: z.enum(['admin', 'member']).default('admin'),
     })
     .prefault({}),
+  /** A Unix socket of a supervisor that makes faults in the network; absent: there is none. */
+  networkControl: z.string().optional(),
   /** A Unix socket with whose end this process ends. */
   lifeline: z.string().optional(),
 });

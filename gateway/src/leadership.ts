@@ -1,12 +1,11 @@
 // What only the leader does: it listens to the regions and conducts the operations. Both begin when this peer leads and
 // has applied all that was committed before, and end when it leads no more; another peer goes on from the same facts.
-import type { Clock, Credentials, HeardMember } from '@argosy/proto';
+import type { Clock, HeardMember } from '@argosy/proto';
 import { Conductor } from './conductor/conductor.ts';
-import { disastersAt } from './conductor/disasters.ts';
 import { Drills, type DrillsOptions } from './conductor/drills.ts';
 import { Failures } from './conductor/failures.ts';
 import { candidateSites, Observations } from './conductor/observations.ts';
-import { RegionLink } from './conductor/region-link.ts';
+import type { RegionCommands, RegionWire } from './conductor/region-link.ts';
 import type { Witnesses } from './conductor/suspicion.ts';
 import { WitnessBook } from './conductor/witnesses.ts';
 import type { CandidateSite, Network } from './placement/place.ts';
@@ -14,57 +13,53 @@ import type { Cluster } from './state/clusters.ts';
 import type { Applied, Entry, EntryBody } from './state/entries.ts';
 import type { Federation } from './state/federation.ts';
 
+export interface LedRegion {
+  readonly name: string;
+  /** `address:port` of each. */
+  readonly executors: readonly string[];
+}
+
 export interface LeadershipOptions {
-  readonly federationName: string;
   readonly federation: Federation;
-  readonly regions: readonly { readonly name: string; readonly executors: readonly string[] }[];
-  readonly credentials: Credentials;
+  readonly regions: readonly LedRegion[];
+  /** The line to a region; it is closed when the leadership ends. */
+  readonly link: (region: LedRegion) => RegionWire;
   readonly clock: Clock;
   readonly term: number;
-  /** Where processes can be killed. */
-  readonly drillControl: string | undefined;
-  readonly switchOver: DrillsOptions['switchOver'];
-  readonly due: DrillsOptions['due'];
+  /** What drills need beside members; absent: none is led. */
+  readonly drills?: Pick<DrillsOptions, 'disasters' | 'switchOver' | 'due'>;
   readonly newId: () => string;
   readonly propose: (entry: EntryBody) => Promise<Applied>;
   readonly log: (event: { readonly message: string; readonly [field: string]: unknown }) => void;
 }
 
 export class Leadership {
-  readonly #links: ReadonlyMap<string, RegionLink>;
+  readonly #links: ReadonlyMap<string, RegionWire>;
   readonly #observations: Observations;
   readonly #conductor: Conductor;
   readonly #failures: Failures;
-  readonly #drills: Drills;
+  readonly #drills: Drills | undefined;
   readonly #book: WitnessBook;
   readonly #clock: Clock;
   readonly #federation: Federation;
 
   constructor(options: LeadershipOptions) {
-    const { federation, clock, credentials, propose, log, term } = options;
+    const { federation, clock, propose, log, term } = options;
     this.#federation = federation;
     this.#clock = clock;
     this.#book = new WitnessBook(clock.monotonicMs());
     const book = this.#book;
     this.#failures = new Failures({ federation, book, propose, newId: options.newId, clock, log });
-    this.#links = new Map(
-      options.regions.map(({ name, executors }) => [
-        name,
-        new RegionLink({ federation: options.federationName, region: name, executors, credentials, clock }),
-      ]),
-    );
+    this.#links = new Map(options.regions.map((region) => [region.name, options.link(region)]));
     const regions = [...this.#links].map(([name, link]) => ({
       name,
       observe: (signal: AbortSignal) => link.observe(signal),
     }));
     const returned = (region: string): void => this.#conductor.regionReturned(region);
     this.#observations = new Observations({ federation, regions, propose, returned, book, clock, log });
-    const { drillControl: control, switchOver, due } = options;
-    const disasters = control === undefined ? undefined : disastersAt(control);
-    const regionOf = (name: string): RegionLink | undefined => this.#links.get(name);
-    this.#drills = new Drills({
-      ...{ federation, propose, clock, term, log, region: regionOf, disasters, switchOver, due },
-    });
+    const regionOf = (name: string): RegionCommands | undefined => this.#links.get(name);
+    const leading = { federation, propose, clock, term, log, region: regionOf };
+    this.#drills = options.drills && new Drills({ ...leading, ...options.drills });
     this.#conductor = new Conductor({
       federation,
       propose,
@@ -78,14 +73,14 @@ export class Leadership {
   }
 
   start(): void {
-    this.#drills.start();
+    this.#drills?.start();
     this.#observations.start();
     this.#conductor.start();
     this.#failures.start();
   }
 
   stop(): void {
-    this.#drills.stop();
+    this.#drills?.stop();
     this.#failures.stop();
     this.#conductor.stop();
     this.#observations.stop();

@@ -17,6 +17,7 @@ class Scene {
   readonly asked: string[] = [];
   readonly outages: Outage[] = [];
   readonly ended: string[] = [];
+  readonly cuts: string[] = [];
   /** Members that are dead until then. */
   readonly dead = new Map<string, number>();
   lost = 0;
@@ -56,6 +57,7 @@ class Scene {
         return this.world.commit(entry);
       },
       disasters: {
+        cut: async (id) => void this.cuts.push(id),
         begin: async (outage) => void this.outages.push(outage),
         end: async (id) => void this.ended.push(id),
       },

@@ -172,6 +172,10 @@ export class Drills {
     const isWide = spec.kind === 'control-plane-loss' || (spec.kind === 'region-outage' && spec.scope !== 'members');
     if (!isWide) return true;
     const { disasters, federation } = this.#options;
+    if (spec.scope === 'cut') {
+      await disasters?.cut(drill.id, spec.region ?? '', this.#leftMs(drill));
+      return true;
+    }
     const all = federation.regions().map(({ name }) => name);
     await disasters?.begin({
       id: drill.id,

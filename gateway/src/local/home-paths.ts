@@ -81,6 +81,11 @@ export function disastersPath(run: string): string {
   return join(run, 'disasters');
 }
 
+/** Where faults of the network are asked for, under `--netns`. */
+export function networkControlPath(run: string): string {
+  return join(run, 'network');
+}
+
 export function lifelinePath(run: string): string {
   return join(run, 'lifeline');
 }

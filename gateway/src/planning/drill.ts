@@ -7,9 +7,9 @@ import { hasEnded, type Operation } from '../state/operations.ts';
 import { reportOf } from './drill-report.ts';
 
 /** Before the disaster, so that a drill begins with a cluster that takes writes. */
-const LEAST_WRITES = 30;
+const LEAST_WRITES = 10;
 const LEAST_WRITING_MS = 2_000;
-const WRITING_LIMIT_MS = 30_000;
+const WRITING_LIMIT_MS = 60_000;
 /** Writes that are acknowledged so long after the strike have come through. */
 const SETTLED_MS = 3_000;
 /** How long after the disaster's end writes are waited for. */

@@ -159,7 +159,7 @@ function routesOf(world: World, events: Events, { quotas: limits }: ServeOptions
     ...operationRoutes({ federation, propose: async (entry) => world.commit(entry) }),
     ...regionRoutes(federation),
     ...drillRoutes({
-      ...{ federation, canKill: true, wideDrills: 'admin', now: () => new Date('2026-01-02T03:04:05Z') },
+      ...{ federation, canKill: true, canCut: false, wideDrills: 'admin', now: () => new Date('2026-01-02T03:04:05Z') },
       propose: async (entry) => world.commit(entry),
       newId: () => `drill-${federation.drills().length + 1}`,
     }),

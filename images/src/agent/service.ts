@@ -23,7 +23,7 @@ const MAX_OBSERVERS = 32;
 export interface ServiceParts {
   readonly config: Pick<AgentConfig, 'member' | 'executor' | 'userData'>;
   readonly member: Member;
-  readonly certificates: MemberCertificates;
+  readonly certificates: Pick<MemberCertificates, 'request' | 'install'>;
   readonly observations: Observations;
   readonly rehearsal: Rehearsal;
   readonly log: Logger;
