@@ -1,11 +1,9 @@
 // What a member asks the primary over the replication protocol before it trusts its stream. Whether its log can go on with
 // the primary's is asked first: a receiver that turns out not to fit has by then shown the primary its own end as
 // flushed, under a name that counts.
-import { readFile } from 'node:fs/promises';
-import { Socket } from 'node:net';
-import pg from 'pg';
 import type { Position } from '../definition.ts';
-import { type DriverClock, DriverError, type Upstream } from '../driver.ts';
+import { DriverError, type DriverOptions, type Upstream } from '../driver.ts';
+import type { Row } from '../session.ts';
 import { REPLICATION_ROLE } from './config.ts';
 import type { Layout } from './layout.ts';
 
@@ -13,7 +11,7 @@ const ANSWER_MS = 5_000;
 
 export interface Asking {
   readonly layout: Layout;
-  readonly clock: DriverClock;
+  readonly options: Pick<DriverOptions, 'clock' | 'session'>;
 }
 
 /** The history of an epoch's timeline, from its primary. @throws DriverError `unavailable` while it does not tell */
@@ -30,30 +28,23 @@ export async function fetchEnd(upstream: Upstream, asking: Asking): Promise<Posi
   return { epoch: Number(row.timeline), value: String(row.xlogpos) };
 }
 
-async function ask(
-  upstream: Upstream,
-  command: string,
-  { layout, clock }: Asking,
-): Promise<Readonly<Record<string, unknown>>> {
-  const { rootFile, certificateFile, keyFile } = layout;
-  const [ca, cert, key] = await Promise.all([rootFile, certificateFile, keyFile].map((path) => readFile(path, 'utf8')));
-  const socket = new Socket();
-  const settings = {
-    ...{ host: upstream.address, port: upstream.port, user: REPLICATION_ROLE, database: 'replication' },
-    ...{ replication: 'true', stream: () => socket },
-    ssl: { ca, cert, key, servername: upstream.serverName },
-  };
-  const client = new pg.Client(settings as pg.ClientConfig);
-  client.on('error', () => {});
-  const timer = clock.after(ANSWER_MS, () => socket.destroy(new Error('No answer in time.')));
+async function ask(upstream: Upstream, command: string, { layout, options }: Asking): Promise<Row> {
+  const { memberId, address, port, serverName } = upstream;
+  const { rootFile: root, certificateFile: certificate, keyFile: key } = layout;
+  const settings = { ...{ address, port, serverName, root, certificate, key }, user: REPLICATION_ROLE };
+  const session = options.session({ kind: 'replication', ...settings }, () => {});
+  const answered = session.open().then(() => session.query(command, []));
+  let timer: { cancel(): void } | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = options.clock.after(ANSWER_MS, () => reject(new Error('No answer in time.')));
+  });
   try {
-    await client.connect();
-    const { rows } = await client.query(command);
-    return rows[0] as Record<string, unknown>;
+    const [row] = await Promise.race([answered, late]);
+    return row ?? {};
   } catch (error) {
-    throw new DriverError('unavailable', `${upstream.memberId} does not answer ${command}.`, { cause: error });
+    throw new DriverError('unavailable', `${memberId} does not answer ${command}.`, { cause: error });
   } finally {
-    timer.cancel();
-    socket.destroy();
+    timer?.cancel();
+    session.destroy();
   }
 }
