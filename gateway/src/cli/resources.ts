@@ -65,7 +65,13 @@ const clusterSchema = z.looseObject({
     .optional(),
   durability: z.looseObject({ mode: z.string().nullish(), rpo_seconds: z.number().nullish() }).nullish(),
   members: z.array(memberSchema).default([]),
-  endpoints: z.looseObject({ read_write: z.string().nullish(), read_only: z.string().nullish() }).nullish(),
+  endpoints: z
+    .looseObject({
+      read_write: z.string().nullish(),
+      read_only: z.string().nullish(),
+      local: z.record(z.string(), z.string()).nullish(),
+    })
+    .nullish(),
   /** The change that is under way, or was the last. */
   operation_id: z.string().nullish(),
   created_at: time,

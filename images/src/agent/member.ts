@@ -52,6 +52,11 @@ export class Member {
     this.#resumption = new Resumption({ ...parts, queue: this.#queue });
   }
 
+  /** Whether this primary admits clients. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
   get role(): Role | null {
     return this.#parts.file.state.role;
   }

@@ -2,11 +2,11 @@
 // primary by a planned change.
 import { readFileSync } from 'node:fs';
 import { Guests } from '../../continuity/guests.ts';
+import { RetryingClient } from '../../continuity/retrying-client.ts';
 import { FederationUnderTest } from '../../crash-matrix/local-federation.ts';
 import { type ClusterView, type MemberView, Tenant } from '../../crash-matrix/tenant.ts';
 import { readFederation } from '../../crash-matrix/victims.ts';
 import { waitUntil } from '../../crash-matrix/waiting.ts';
-import { RetryingClient } from './client.ts';
 
 const WHOLE_LIMIT_MS = 180_000;
 

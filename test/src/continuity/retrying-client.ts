@@ -6,10 +6,30 @@ const CONNECT_LIMIT_MS = 1_000;
 const ANSWER_LIMIT_MS = 1_000;
 const RETRY_MS = 10;
 const BREATH_MS = 5;
+const CHECK_LIMIT_MS = 60_000;
+/** With the timeline that it was written on, which is the epoch, and who wrote it. */
+const INSERT = `insert into written
+  values ($1, left(pg_walfile_name(pg_current_wal_insert_lsn()), 8), current_setting('cluster_name'))`;
 
 export interface Place {
   readonly host: string;
   readonly port: number;
+}
+
+interface Written {
+  readonly number: number;
+  readonly epoch: string;
+  readonly member: string;
+}
+
+export interface Checked {
+  readonly acknowledged: number;
+  /** Acknowledged, and not there. */
+  readonly lost: readonly number[];
+  /** There more than once. */
+  readonly doubled: readonly number[];
+  /** Epochs in which more than one member has completed a commit. */
+  readonly shared: readonly string[];
 }
 
 export class RetryingClient {
@@ -47,20 +67,14 @@ export class RetryingClient {
     return Math.round(longest);
   }
 
-  /** Ends writing, and tells what became of what was acknowledged. */
-  async count(): Promise<{ readonly lost: number; readonly doubled: number }> {
-    this.#isEnding = true;
-    await this.#ended;
+  /** What has become of all that was acknowledged up to now, as the member that takes writes has it. */
+  async check(): Promise<Checked> {
+    const asked = this.#acknowledged.map(({ number }) => number);
+    const deadline = performance.now() + CHECK_LIMIT_MS;
     for (;;) {
-      const client = await this.#connect();
-      if (client === undefined) continue;
-      const { rows } = await client.query('select number, count(*)::int as times from failover group by number');
-      await client.end();
-      const there = new Map(rows.map((row) => [(row as { number: number }).number, (row as { times: number }).times]));
-      return {
-        lost: this.#acknowledged.filter(({ number }) => !there.has(number)).length,
-        doubled: [...there.values()].filter((times) => times > 1).length,
-      };
+      const rows = await this.#rows().catch(() => undefined);
+      if (rows !== undefined) return checked(asked, rows);
+      if (performance.now() > deadline) throw new Error('No member that takes writes can be asked for them.');
     }
   }
 
@@ -74,7 +88,7 @@ export class RetryingClient {
       const client = await this.#connect();
       if (client === undefined) continue;
       try {
-        await client.query('create table if not exists failover (number int)');
+        await client.query('create table if not exists written (number int, epoch text, member text)');
         while (!this.#isEnding) await this.#write(client);
       } catch {
         // Another member, or the same one once more.
@@ -83,19 +97,30 @@ export class RetryingClient {
     }
   }
 
+  async #rows(): Promise<readonly Written[]> {
+    const client = await this.#connect(CHECK_LIMIT_MS);
+    if (client === undefined) throw new Error('No member takes writes.');
+    try {
+      await client.query('create table if not exists written (number int, epoch text, member text)');
+      return (await client.query('select number, epoch, member from written')).rows as Written[];
+    } finally {
+      close(client);
+    }
+  }
+
   async #write(client: Client): Promise<void> {
     const number = this.#next++;
     this.#wasWarned = false;
-    await client.query('insert into failover values ($1)', [number]);
+    await client.query(INSERT, [number]);
     if (!this.#wasWarned) this.#acknowledged.push({ number, atMs: performance.now() });
     await new Promise((resolve) => setTimeout(resolve, BREATH_MS));
   }
 
   /** The first that takes writes; all are asked at once. */
-  async #connect(): Promise<Client | undefined> {
+  async #connect(answerMs = ANSWER_LIMIT_MS): Promise<Client | undefined> {
     let isDecided = false;
     const tries = this.#places.map(async (place) => {
-      const client = await this.#open(place);
+      const client = await this.#open(place, answerMs);
       if (!isDecided) {
         isDecided = true;
         return client;
@@ -109,8 +134,8 @@ export class RetryingClient {
   }
 
   /** @throws Error when it takes no writes */
-  async #open(place: Place): Promise<Client> {
-    const limits = { connectionTimeoutMillis: CONNECT_LIMIT_MS, query_timeout: ANSWER_LIMIT_MS };
+  async #open(place: Place, answerMs: number): Promise<Client> {
+    const limits = { connectionTimeoutMillis: CONNECT_LIMIT_MS, query_timeout: answerMs };
     const client = new Client({ ...this.#settings, ...place, ...limits });
     client.on('error', () => undefined);
     client.on('notice', ({ severity }) => {
@@ -131,4 +156,19 @@ export class RetryingClient {
 
 function close(client: Client): void {
   (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+}
+
+function checked(asked: readonly number[], rows: readonly Written[]): Checked {
+  const times = new Map<number, number>();
+  const members = new Map<string, Set<string>>();
+  for (const { number, epoch, member } of rows) {
+    times.set(number, (times.get(number) ?? 0) + 1);
+    members.set(epoch, (members.get(epoch) ?? new Set()).add(member));
+  }
+  return {
+    acknowledged: asked.length,
+    lost: asked.filter((number) => !times.has(number)),
+    doubled: [...times].filter(([, count]) => count > 1).map(([number]) => number),
+    shared: [...members].filter(([, who]) => who.size > 1).map(([epoch]) => epoch),
+  };
 }
