@@ -6,6 +6,8 @@ const CONNECT_LIMIT_MS = 1_000;
 const ANSWER_LIMIT_MS = 1_000;
 const RETRY_MS = 10;
 const BREATH_MS = 5;
+/** Longer than a connection takes. */
+const PATIENCE_MS = 1_500;
 const CHECK_LIMIT_MS = 60_000;
 /** With the timeline that it was written on, which is the epoch, and who wrote it. */
 const INSERT = `insert into written
@@ -113,23 +115,28 @@ export class RetryingClient {
     this.#wasWarned = false;
     await client.query(INSERT, [number]);
     if (!this.#wasWarned) this.#acknowledged.push({ number, atMs: performance.now() });
-    await new Promise((resolve) => setTimeout(resolve, BREATH_MS));
+    await pause(BREATH_MS);
   }
 
-  /** The first that takes writes; all are asked at once. */
+  /** The first that takes writes; each is asked again and again by itself, so that who is cut off delays nobody. */
   async #connect(answerMs = ANSWER_LIMIT_MS): Promise<Client | undefined> {
-    let isDecided = false;
-    const tries = this.#places.map(async (place) => {
-      const client = await this.#open(place, answerMs);
-      if (!isDecided) {
-        isDecided = true;
-        return client;
-      }
-      close(client);
-      throw new Error('Another was first.');
+    let isOver = false;
+    const find = new Promise<Client>((resolve) => {
+      const seek = async (place: Place): Promise<void> => {
+        while (!isOver) {
+          const client = await this.#open(place, answerMs).catch(() => undefined);
+          if (client === undefined) await pause(RETRY_MS);
+          else if (isOver) close(client);
+          else {
+            isOver = true;
+            resolve(client);
+          }
+        }
+      };
+      for (const place of this.#places) void seek(place);
     });
-    const found = await Promise.any(tries).catch(() => undefined);
-    if (found === undefined) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    const found = await Promise.race([find, pause(PATIENCE_MS).then(() => undefined)]);
+    isOver = true;
     return found;
   }
 
@@ -152,6 +159,10 @@ export class RetryingClient {
     close(client);
     throw new Error('It is a standby.');
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function close(client: Client): void {
