@@ -109,7 +109,11 @@ export function viewCluster(
     endpoints:
       endpoints === undefined || cluster.opened.epoch === 0
         ? {}
-        : { read_write: endpoints.readWrite, read_only: endpoints.readOnly, local: localEndpoints(cluster, definition) },
+        : {
+            read_write: endpoints.readWrite,
+            read_only: endpoints.readOnly,
+            local: localEndpoints(cluster, definition),
+          },
     operation_id: cluster.operationId,
     ...(cluster.failure === undefined ? {} : { failure: cluster.failure }),
     created_at: cluster.createdAt,
