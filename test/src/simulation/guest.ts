@@ -5,9 +5,9 @@ import type { Processes, ProgramResult } from '@argosy/datastores/drivers';
 import { type AgentConfig, agentService, openMember, type UserData } from '@argosy/images';
 import type { Random } from 'raft-ts/simulation';
 import type { Server } from './calls.ts';
-import type { DatabaseHost, DatabaseWorld } from './database/database-world.ts';
+import type { DatabaseHost } from './database/database-world.ts';
 import { runProgram } from './database/programs.ts';
-import { DatabaseServer } from './database/server.ts';
+import { DatabaseServer, type ServersWorld } from './database/server.ts';
 import { sessionsOf } from './database/sessions.ts';
 import { SimulatedProcess } from './process.ts';
 import { silentLog } from './silent-log.ts';
@@ -18,7 +18,7 @@ const AGENT_RESTART_MS = 500;
 /** Children of a postmaster that was killed notice it by themselves. */
 const LINGER_MS = 60;
 
-export interface GuestWorld extends DatabaseWorld {
+export interface GuestWorld extends ServersWorld {
   readonly random: Random;
   failed(error: Error): void;
 }

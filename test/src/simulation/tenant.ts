@@ -1,14 +1,14 @@
 // A tenant's program: it tries the cluster's addresses in turn until one takes writes, writes rows that are numbered, and
 // reads. A write of which nothing is heard is neither committed nor not.
 import type { Random } from 'raft-ts/simulation';
-import type { DatabaseWorld } from './database/database-world.ts';
+import type { ServersWorld } from './database/server.ts';
 import { TenantSession } from './database/sessions.ts';
 import { SimulatedProcess } from './process.ts';
 
 const ANSWER_MS = 4_000;
 const READ_CHANCE = 0.3;
 
-export interface TenantWorld extends DatabaseWorld {
+export interface TenantWorld extends ServersWorld {
   addresses(): readonly string[];
   counted(what: 'acknowledged' | 'unknown' | 'reads'): void;
 }

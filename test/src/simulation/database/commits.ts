@@ -1,9 +1,16 @@
 // Commits and who waits for them. A commit is made when it is flushed; it is told, and shown to others, when as many
 // replicas as the settings want have flushed it too. Whether anybody is to be waited for is what one process of the
 // server, the checkpointer, has read of the settings.
-import type { LogRecord } from './data-directory.ts';
-import type { DatabaseServer } from './server.ts';
+import type { Random } from 'raft-ts/simulation';
+import type { DataDirectory, LogRecord } from './data-directory.ts';
 import type { ServerSettings } from './settings.ts';
+
+/** The server whose commits these are. */
+export interface CommitsHost {
+  readonly data: DataDirectory;
+  readonly world: { readonly random: Random };
+  after(delayMs: number, act: () => void): void;
+}
 
 /** A client's session. */
 export interface ClientSession {
@@ -24,7 +31,7 @@ const READ_ROWS = 12;
 const FIRST_READ_MS = 100;
 
 export class Commits {
-  readonly #server: DatabaseServer;
+  readonly #server: CommitsHost;
   #waiting: Waiting[] = [];
   /** Records of this number and before are visible; of later ones, those in the set. */
   #visible = 0;
@@ -34,7 +41,7 @@ export class Commits {
   #isSynchronous = false;
   readonly #sessions = new Set<ClientSession>();
 
-  constructor(server: DatabaseServer) {
+  constructor(server: CommitsHost) {
     this.#server = server;
   }
 

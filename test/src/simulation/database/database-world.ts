@@ -3,7 +3,6 @@ import type { Random, Timeline } from 'raft-ts/simulation';
 import type { Network } from '../network.ts';
 import type { Volume } from '../volume.ts';
 import type { LogRecord } from './data-directory.ts';
-import type { DatabaseServer } from './server.ts';
 
 /** Milliseconds, and chances. */
 export interface DatabaseHabits {
@@ -18,23 +17,23 @@ export interface DatabaseHabits {
   readonly partialChance: number;
 }
 
-export interface DatabaseWatcher {
+export interface DatabaseWatcher<Server> {
   /** A client was told that its write is committed. */
-  acknowledged(record: LogRecord, server: DatabaseServer): void;
+  acknowledged(record: LogRecord, server: Server): void;
   /** A client has been shown these. */
-  wasRead(records: readonly LogRecord[], server: DatabaseServer): void;
-  promoted(server: DatabaseServer, timeline: number): void;
+  wasRead(records: readonly LogRecord[], server: Server): void;
+  promoted(server: Server, timeline: number): void;
 }
 
-export interface DatabaseWorld {
+export interface DatabaseWorld<Server> {
   readonly timeline: Timeline;
   readonly random: Random;
   readonly network: Network;
   readonly habits: DatabaseHabits;
-  readonly watcher: DatabaseWatcher;
+  readonly watcher: DatabaseWatcher<Server>;
   trace(what: string): void;
   /** The server that listens at an address now. */
-  serverAt(address: string): DatabaseServer | undefined;
+  serverAt(address: string): Server | undefined;
   /** Where an address is. */
   placeOf(address: string): string;
   nextSystemId(): string;

@@ -6,8 +6,8 @@ import { Wire } from '../network.ts';
 import { SimulatedProcess } from '../process.ts';
 import { DATA, WAL } from '../volume.ts';
 import { DataDirectory, readLsn, writeLsn } from './data-directory.ts';
-import type { DatabaseHost, DatabaseWorld } from './database-world.ts';
-import type { DatabaseServer } from './server.ts';
+import type { DatabaseHost } from './database-world.ts';
+import type { DatabaseServer, ServersWorld } from './server.ts';
 import { readConninfo } from './settings.ts';
 
 const INITDB_MS = 200;
@@ -16,7 +16,7 @@ const QUICK_MS = 5;
 interface Run {
   readonly program: Program;
   readonly host: DatabaseHost;
-  readonly world: DatabaseWorld;
+  readonly world: ServersWorld;
   readonly process: SimulatedProcess;
   readonly end: (result: ProgramResult) => void;
 }
@@ -25,7 +25,7 @@ interface Run {
 export function runProgram(
   program: Program,
   host: DatabaseHost,
-  world: DatabaseWorld,
+  world: ServersWorld,
   end: (result: ProgramResult) => void,
 ): SimulatedProcess {
   const name = basename(program.path);

@@ -1,10 +1,11 @@
 // The process of a replica that receives the log. It is a process of its own: it outlives a change of the settings until
 // replay has caught up, and what it goes on to flush is acknowledged under its name.
 import { Wire } from '../network.ts';
+import type { SimulatedProcess } from '../process.ts';
 import { WAL } from '../volume.ts';
-import { historyName, writeLsn } from './data-directory.ts';
-import type { Greeting, Sender, ToReplica } from './senders.ts';
-import type { DatabaseServer } from './server.ts';
+import { type DataDirectory, historyName } from './data-directory.ts';
+import type { DatabaseHost, DatabaseWorld } from './database-world.ts';
+import type { Greeting, Sender, Senders, ToReplica } from './senders.ts';
 import type { ServerSettings } from './settings.ts';
 
 /** `wal_receiver_timeout`, `wal_receiver_status_interval`, `connect_timeout`. */
@@ -13,15 +14,41 @@ const STATUS_MS = 1_000;
 const CONNECT_MS = 3_000;
 const LOOK_MS = 500;
 
+/** The server that sends to it. */
+export interface UpstreamHost {
+  readonly process: SimulatedProcess;
+  readonly isAccepting: boolean;
+  readonly host: DatabaseHost;
+  readonly timeline: number;
+  readonly senders: Senders;
+}
+
+/** The server that it is a process of. */
+export interface ReceiverHost {
+  readonly world: DatabaseWorld<UpstreamHost>;
+  readonly process: SimulatedProcess;
+  readonly host: DatabaseHost;
+  readonly data: DataDirectory;
+  readonly replayed: number;
+  readonly timeline: number;
+  misfits: number;
+  historyOf(timeline: number): readonly { readonly timeline: number; readonly end: number }[];
+  trace(what: string): void;
+  complain(what: string): void;
+  after(delayMs: number, act: () => void): void;
+  flush(): void;
+  receiverEnded(): void;
+}
+
 interface Upstream {
-  readonly server: DatabaseServer;
+  readonly server: UpstreamHost;
   readonly sender: Sender;
 }
 
 export class Receiver {
   readonly pid: number;
   readonly conninfo: string;
-  readonly #server: DatabaseServer;
+  readonly #server: ReceiverHost;
   readonly #settings: ServerSettings;
   isStreaming = false;
   heardMs: number | undefined;
@@ -30,7 +57,7 @@ export class Receiver {
   #isOver = false;
   #told = 0;
 
-  constructor(server: DatabaseServer, settings: ServerSettings) {
+  constructor(server: ReceiverHost, settings: ServerSettings) {
     this.#server = server;
     this.#settings = settings;
     this.conninfo = settings.conninfo;
@@ -101,7 +128,7 @@ export class Receiver {
   }
 
   /** Runs at the other end. */
-  #greeted(upstream: DatabaseServer, wire: Wire, greeting: Greeting): void {
+  #greeted(upstream: UpstreamHost, wire: Wire, greeting: Greeting): void {
     const histories = new Map<number, string>();
     const { files } = upstream.host.volume;
     for (let timeline = 2; timeline <= upstream.timeline; timeline += 1) {
@@ -117,7 +144,7 @@ export class Receiver {
     this.#upstream = { server: upstream, sender };
   }
 
-  #lost(upstream: DatabaseServer): void {
+  #lost(upstream: UpstreamHost): void {
     const sender = this.#upstream?.sender;
     if (sender !== undefined) upstream.senders.end(sender.pid);
   }
@@ -216,11 +243,5 @@ export class Receiver {
       }
       this.#watch();
     });
-  }
-
-  /** How far it is, also in the middle of a record. */
-  get received(): string {
-    const { data } = this.#server;
-    return writeLsn((data.partial?.start ?? data.endOf(data.records.length)) + (data.partial === undefined ? 0 : 16));
   }
 }

@@ -1,13 +1,31 @@
 // The processes that send the log to replicas. Each has read the settings in its own time, and counts acknowledgements by
 // what it has read: by the name under which a replica streams, whoever that is.
+import type { Timeline } from 'raft-ts/simulation';
 import type { Wire } from '../network.ts';
-import { type LogRecord, writeLsn } from './data-directory.ts';
-import type { DatabaseServer } from './server.ts';
+import type { Commits } from './commits.ts';
+import { type DataDirectory, type LogRecord, writeLsn } from './data-directory.ts';
 import type { ServerSettings } from './settings.ts';
 
 /** `wal_sender_timeout`, and the pause after which a word is asked for. */
 const TIMEOUT_MS = 3_000;
 const LOOK_MS = 500;
+
+/** The server that sends. */
+export interface SendersHost {
+  readonly state: string;
+  readonly isAccepting: boolean;
+  readonly isRecovering: boolean;
+  readonly data: DataDirectory;
+  readonly timeline: number;
+  readonly replayed: number;
+  readonly settings: ServerSettings;
+  readonly commits: Commits;
+  readonly world: { readonly timeline: Timeline };
+  readonly host: { nextPid(): number };
+  historyOf(timeline: number): readonly { readonly timeline: number; readonly end: number }[];
+  trace(what: string): void;
+  after(delayMs: number, act: () => void): void;
+}
 
 /** What a replica says when it connects. */
 export interface Greeting {
@@ -47,10 +65,10 @@ export interface Sender {
 }
 
 export class Senders {
-  readonly #server: DatabaseServer;
+  readonly #server: SendersHost;
   readonly #senders = new Map<number, Sender>();
 
-  constructor(server: DatabaseServer) {
+  constructor(server: SendersHost) {
     this.#server = server;
   }
 

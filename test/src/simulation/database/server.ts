@@ -23,11 +23,14 @@ const STALL_MS = [100, 2_500] as const;
 /** A fast stop waits so long for a replica that says nothing. */
 const STOP_PATIENCE_MS = 3_000;
 
+/** The world as all servers share it. */
+export type ServersWorld = DatabaseWorld<DatabaseServer>;
+
 export type ServerState = 'starting' | 'recovery' | 'primary' | 'stopping' | 'ended';
 
 export class DatabaseServer {
   readonly host: DatabaseHost;
-  readonly world: DatabaseWorld;
+  readonly world: ServersWorld;
   readonly process: SimulatedProcess;
   readonly pid: number;
   readonly configFile: string;
@@ -56,7 +59,7 @@ export class DatabaseServer {
   readonly #exited: Promise<void>;
   #exit: () => void = () => undefined;
 
-  constructor(host: DatabaseHost, world: DatabaseWorld, configFile: string) {
+  constructor(host: DatabaseHost, world: ServersWorld, configFile: string) {
     this.host = host;
     this.world = world;
     this.configFile = configFile;

@@ -5,8 +5,7 @@ import { Wire } from '../network.ts';
 import type { SimulatedProcess } from '../process.ts';
 import { WAL } from '../volume.ts';
 import { historyName, type LogRecord, writeLsn } from './data-directory.ts';
-import type { DatabaseWorld } from './database-world.ts';
-import type { DatabaseServer } from './server.ts';
+import type { DatabaseServer, ServersWorld } from './server.ts';
 import { answerStatement, StatementError, UnknownStatementError } from './statements.ts';
 
 const CONNECT_MS = 0.5;
@@ -15,7 +14,7 @@ const NO_CONNECTION_MS = 3_000;
 
 /** The sessions that an agent's process makes; `own` is the server that runs beside it now. */
 export function sessionsOf(
-  world: DatabaseWorld & { failed(error: Error): void },
+  world: ServersWorld & { failed(error: Error): void },
   agent: SimulatedProcess,
   own: () => DatabaseServer | undefined,
 ): OpenSession {
@@ -116,14 +115,14 @@ class LocalSession implements Session {
 }
 
 class ReplicationSession implements Session {
-  readonly #world: DatabaseWorld;
+  readonly #world: ServersWorld;
   readonly #agent: SimulatedProcess;
   readonly #settings: Extract<SessionSettings, { kind: 'replication' }>;
   #wire: Wire | undefined;
   #server: DatabaseServer | undefined;
   #reject: (error: Error) => void = () => undefined;
 
-  constructor(world: DatabaseWorld, agent: SimulatedProcess, settings: SessionSettings) {
+  constructor(world: ServersWorld, agent: SimulatedProcess, settings: SessionSettings) {
     this.#world = world;
     this.#agent = agent;
     this.#settings = settings as Extract<SessionSettings, { kind: 'replication' }>;
@@ -182,7 +181,7 @@ export class TenantSession {
   readonly #session: { lose(): void };
   #onLost: () => void = () => undefined;
 
-  private constructor(world: DatabaseWorld, client: SimulatedProcess, server: DatabaseServer) {
+  private constructor(world: ServersWorld, client: SimulatedProcess, server: DatabaseServer) {
     this.#server = server;
     this.#wire = new Wire(
       world.network,
@@ -194,7 +193,7 @@ export class TenantSession {
 
   /** `answer` gets a session of a primary, or why there is none. */
   static open(
-    world: DatabaseWorld,
+    world: ServersWorld,
     client: SimulatedProcess,
     address: string,
     answer: (session: TenantSession | string) => void,
