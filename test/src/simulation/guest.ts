@@ -107,6 +107,7 @@ export class Guest implements DatabaseHost {
     const service = agentService({
       ...{ config, member, observations, log: silentLog, onCertificate: async () => undefined },
       certificates: { request: Buffer.alloc(0), install: async () => false },
+      rehearsal: { take: () => Promise.reject(new Error('The model knows no drills.')) },
     });
     this.serving = { process: agent, methods: service };
     observations.start();

@@ -64,11 +64,11 @@ class LocalSession implements Session {
   async query(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
     const server = this.#server;
     if (server === undefined) throw new Error('The session is not open.');
-    const context = { server, values, settingsReadMs: this.#settingsReadMs, isLocal: this.#isLocal };
+    const context = { server, text, values, settingsReadMs: this.#settingsReadMs, isLocal: this.#isLocal };
     try {
       return await this.#inServer(server, () => {
         if (!server.isAccepting) throw new StatementError('The database system is shutting down.');
-        return answerStatement(text, context);
+        return answerStatement(context);
       });
     } catch (error) {
       if (error instanceof UnknownStatementError) this.#world.failed(error);

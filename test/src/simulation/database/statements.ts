@@ -7,6 +7,7 @@ import type { DatabaseServer } from './server.ts';
 
 export interface StatementContext {
   readonly server: DatabaseServer;
+  readonly text: string;
   readonly values: readonly unknown[];
   /** When the session's settings were read. */
   readonly settingsReadMs: number;
@@ -24,8 +25,8 @@ export class StatementError extends Error {
   override readonly name = 'StatementError';
 }
 
-export function answerStatement(text: string, context: StatementContext): Answer {
-  const words = text.replace(/\s+/g, ' ').trim();
+export function answerStatement(context: StatementContext): Answer {
+  const words = context.text.replace(/\s+/g, ' ').trim();
   const found = STATEMENTS.find(([beginning]) => words.startsWith(beginning));
   if (found === undefined) throw new UnknownStatementError(`The model does not know: ${words}`);
   return found[1](context);
@@ -48,9 +49,17 @@ function commit(
   });
 }
 
-function create(name: string): Statement {
-  return (context) => (context.server.objects.has(name) ? [] : commit(context, 'object', name));
-}
+/** `create KIND [if not exists] NAME ...`, of whatever kind. */
+const create: Statement = (context) => {
+  const match = /^create (\w+) (?:if not exists )?"?([\w.]+)"?/.exec(context.text.trim());
+  const name = `${match?.[1]} ${match?.[2]}`;
+  return context.server.objects.has(name) ? [] : commit(context, 'object', name);
+};
+
+const give =
+  (name: string): Statement =>
+  (context) =>
+    context.server.objects.has(name) ? [] : commit(context, 'object', name);
 
 function exists(name: (values: readonly unknown[]) => string): Statement {
   return ({ server, values }) => (server.objects.has(name(values)) ? [{ one: 1 }] : []);
@@ -172,18 +181,13 @@ const STATEMENTS: readonly (readonly [string, Statement])[] = [
   ['update argosy.heartbeat', (context) => commit(context, 'heartbeat')],
   ['insert into argosy.heartbeat', (context) => commit(context, 'object', 'heartbeat row')],
   ['insert into argosy.barrier', (context) => commit(context, 'barrier')],
-  ['create schema if not exists argosy', create('schema')],
-  ['create table if not exists argosy.heartbeat', create('heartbeat')],
-  ['create table if not exists argosy.barrier', create('barrier')],
-  ['create role "argosy_replication"', create('role argosy_replication')],
-  ['create role "admin"', create('role admin')],
-  ['create database "admin"', create('database admin')],
-  ['grant pg_monitor', () => []],
+  ['create ', create],
+  ['grant ', () => []],
   [
     'select coalesce(shobj_description(oid',
     ({ server }) => [{ note: server.objects.has('admin 1') ? 'argosy generation 1' : '' }],
   ],
-  ['alter role', create('admin 1')],
+  ['alter role', give('admin 1')],
   ['comment on role', () => []],
   [
     "select slot_name::text from pg_replication_slots where slot_type = 'physical'",
