@@ -111,7 +111,7 @@ function rehearsalOf(parts: AgentParts, driver: Driver, certificates: MemberCert
 
 /** The agent without its port: the member on this volume, with whatever of it runs already. @throws VolumeError */
 export async function openMember(
-  parts: Omit<AgentParts, 'signal'>,
+  parts: Omit<AgentParts, 'signal' | 'die'>,
   certificates: Pick<MemberCertificates, 'isEnrolled' | 'current'>,
   changed: () => void = () => undefined,
 ): Promise<{
@@ -136,7 +136,7 @@ export async function openMember(
   return { file, member, observations, driver };
 }
 
-function makeDriver({ config, clock, processes, files, session, log }: Omit<AgentParts, 'signal'>): Driver {
+function makeDriver({ config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>): Driver {
   const { datastore, datastore_port: port, memory_mib: memoryMib = null } = config.userData;
   const create = drivers[datastore];
   if (create === undefined) throw new ConfigError(`This image has no driver for "${datastore}".`);

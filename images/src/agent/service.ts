@@ -25,7 +25,7 @@ export interface ServiceParts {
   readonly member: Member;
   readonly certificates: Pick<MemberCertificates, 'request' | 'install'>;
   readonly observations: Observations;
-  readonly rehearsal: Rehearsal;
+  readonly rehearsal: Pick<Rehearsal, 'take'>;
   readonly log: Logger;
   /** Puts a new certificate into use. */
   readonly onCertificate: () => Promise<void>;
