@@ -61,7 +61,7 @@ async function measure({ argosy, patroni, theirs, rounds, configuration }: Conte
     await argosy.whole();
     const ours = await pauseOf(argosy.client, () => argosy.killPrimary());
     await patroni.whole();
-    const their = await pauseOf(theirs, () => patroni.killLeader());
+    const their = await pauseOf(theirs, async () => patroni.killLeader(theirs.place));
     killed.push({ ours, theirs: their });
     process.stdout.write(`round ${round}: primary killed: Argosy ${ours} ms, Patroni ${their} ms\n`);
   }

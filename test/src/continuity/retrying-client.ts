@@ -40,6 +40,7 @@ export class RetryingClient {
   readonly #ended: Promise<void>;
   readonly #acknowledged: { readonly number: number; readonly atMs: number }[] = [];
   #next = 1;
+  #place: Place | undefined;
   #isEnding = false;
   #wasWarned = false;
 
@@ -47,6 +48,11 @@ export class RetryingClient {
     this.#places = places;
     this.#settings = settings;
     this.#ended = this.#run();
+  }
+
+  /** Where it writes, or wrote last. */
+  get place(): Place | undefined {
+    return this.#place;
   }
 
   get acknowledged(): number {
@@ -89,6 +95,7 @@ export class RetryingClient {
     while (!this.#isEnding) {
       const client = await this.#connect();
       if (client === undefined) continue;
+      this.#place = { host: client.host, port: client.port };
       try {
         await client.query('create table if not exists written (number int, epoch text, member text)');
         while (!this.#isEnding) await this.#write(client);

@@ -92,9 +92,10 @@ export class ArgosyCluster {
     await this.#federation.stop();
   }
 
+  /** The member that takes the client's writes: what the gateway says may be a moment old. */
   async #primary(): Promise<MemberView> {
     const { members } = await this.whole();
-    const primary = members.find(({ role }) => role === 'primary');
+    const primary = members.find(({ address }) => address === this.client.place?.host);
     if (primary === undefined) throw new Error('demo has no primary.');
     return primary;
   }

@@ -140,10 +140,9 @@ export class PatroniCluster {
     );
   }
 
-  /** Kills Patroni and PostgreSQL of the leader's machine with one blow. Answers what starts them again. */
-  async killLeader(): Promise<() => void> {
-    const leader = (await this.#look()).find(({ role }) => role === 'leader')?.name;
-    const member = this.#members.find(({ name }) => name === leader);
+  /** Kills Patroni and PostgreSQL of the machine that takes writes there with one blow. Answers what starts them again. */
+  killLeader(at: Place | undefined): () => void {
+    const member = this.#members.find(({ place }) => place.port === at?.port);
     if (member === undefined) throw new Error('Patroni has no leader.');
     this.#kill(member);
     return () => this.#boot(member);
