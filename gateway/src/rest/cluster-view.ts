@@ -123,13 +123,12 @@ export function viewCluster(
 
 /** The gate of one member of each region. */
 function localEndpoints(cluster: Cluster, definition: DatastoreDefinition | undefined): Record<string, string> {
-  const members = wantedMembers(cluster).filter(({ kind, facts }) => kind !== 'arbiter' && facts.address !== undefined);
-  // The first of each: a later one takes no earlier one's place.
-  const gates = members.reverse().map(({ region, facts }) => {
-    const gate = { address: facts.address ?? '', port: GATE_PORT };
-    return [region, definition?.localEndpoint(gate) ?? ''] as const;
-  });
-  return Object.fromEntries(gates);
+  const gates: Record<string, string> = {};
+  for (const { region, kind, facts } of wantedMembers(cluster)) {
+    if (definition === undefined || kind === 'arbiter' || facts.address === undefined) continue;
+    gates[region] ??= definition.localEndpoint({ address: facts.address, port: GATE_PORT });
+  }
+  return gates;
 }
 
 export function clusterStatus(cluster: Cluster, federation: Federation): ClusterStatus {
