@@ -5,6 +5,7 @@ export {
   type ForwardRequest,
   type ForwardResponse,
   type HeardMember,
+  type MeasuredWay,
   PeerServiceClient,
   type PeerServiceServer,
   PeerServiceService,
@@ -53,6 +54,7 @@ export {
   type RegionReport,
   type RemoveMemberRequest,
   type RemoveMemberResponse,
+  type RegionPeer,
   type RoundTrip,
   type Zone,
 } from './generated/argosy/region/v1/executor.ts';

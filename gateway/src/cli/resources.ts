@@ -83,6 +83,19 @@ const regionSchema = z.looseObject({
   provider: z.string().nullish(),
   jurisdiction: z.string().nullish(),
   status: z.string().nullish(),
+  detail: z.string().nullish(),
+  drained: z.boolean().nullish(),
+  members: z.number().nullish(),
+  ways: z
+    .array(
+      z.looseObject({
+        region: z.string(),
+        reachable: z.boolean(),
+        round_trip_ms: z.number().nullish(),
+        detail: z.string().nullish(),
+      }),
+    )
+    .default([]),
   zones: z.array(z.looseObject({ name: z.string(), free_members: z.number().nullish() })).default([]),
   flavors: z
     .array(z.looseObject({ name: z.string(), vcpus: z.number().nullish(), memory_mib: z.number().nullish() }))

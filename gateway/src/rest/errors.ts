@@ -33,6 +33,8 @@ const STATUS = {
   'precondition.failed': 412,
   'operation.not_found': 404,
   'region.not_found': 404,
+  'region.name_taken': 409,
+  'region.in_use': 409,
   'datastore.unknown': 400,
   'datastore.version_unknown': 400,
   'placement.infeasible': 409,

@@ -156,7 +156,7 @@ function routesOf(world: World, events: Events, { quotas: limits }: ServeOptions
       randomBytes: (count) => Buffer.alloc(count, 7),
     }),
     ...operationRoutes({ federation, propose: async (entry) => world.commit(entry) }),
-    ...regionRoutes(federation),
+    ...regionRoutes({ federation, propose: async (entry) => world.commit(entry), ways: async () => [] }),
     ...datastoreRoutes(datastores),
     ...events.routes(),
     ...quotas.routes(),

@@ -104,7 +104,12 @@ function createAdminApp(world: AdminWorld): Koa {
     };
   });
   router.get('/reachability', (context) => {
-    context.body = { reachability: world.report().roundTrips };
+    context.body = {
+      reachability: world.report().roundTrips.map(({ region, reachable, microseconds, detail }) => ({
+        ...{ region, reachable, microseconds: reachable ? microseconds : null },
+        ...(detail === '' ? {} : { detail }),
+      })),
+    };
   });
   for (const [path, isDrained] of [
     ['/drain', true],

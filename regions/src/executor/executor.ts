@@ -1,5 +1,5 @@
 // Wires an executor: Heat below, agents beside, gRPC and the admin API above. It keeps nothing on disk.
-import type { Clock, RegionReport } from '@argosy/proto';
+import { type Clock, type RegionPeer, type RegionReport, serverName } from '@argosy/proto';
 import type { Logger } from 'pino';
 import { type Heat, HeatClient } from '../openstack/heat.ts';
 import { createHttp } from '../openstack/http.ts';
@@ -41,8 +41,10 @@ export async function startExecutor(
   const heat = new HeatClient(keystone);
   const own = await ownCertificate(config, secrets, world);
   const links = new TlsAgentLinks(own.current());
-  const roundTrips = new RoundTrips(config.peers, {
+  const measured = config.peers.map(({ address, ...peer }) => ({ ...peer, addresses: [address] }));
+  const roundTrips = new RoundTrips(measured, {
     ...{ clock, own: own.current, everyMs: config.measureEverySeconds * MS_PER_SECOND },
+    serverName: (name) => serverName({ kind: 'executor', federation, region: name }),
   });
   const around = { heat, links, clock, log, metrics, roundTrips };
   const { enroller, watch, capacity, members, report, service } = assembleRegion(config, secrets, around);
@@ -84,7 +86,7 @@ export interface RegionSurroundings {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
-  readonly roundTrips: Pick<RoundTrips, 'measured'>;
+  readonly roundTrips: Pick<RoundTrips, 'measured'> & Partial<Pick<RoundTrips, 'tell'>>;
 }
 
 /** The executor without its ports: what it does in the region, and the service by which it is told to. */
@@ -114,7 +116,8 @@ export function assembleRegion(
     changed: () => watch.kick(),
   });
   const report = (): RegionReport => describeRegion(config, { watch, capacity, roundTrips });
-  const service = createService({ config, members, watch, heat, links, clock, log, metrics, report });
+  const told = (peers: readonly RegionPeer[]): void => roundTrips.tell?.(peers);
+  const service = createService({ config, members, watch, heat, links, clock, log, metrics, report, told });
   return { enroller, watch, capacity, members, report, service };
 }
 

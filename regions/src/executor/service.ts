@@ -1,6 +1,6 @@
 // The methods of ExecutorService: each reads, hands over and answers; what goes wrong becomes a status.
 
-import type { Clock, ExecutorServiceServer, RegionReport } from '@argosy/proto';
+import type { Clock, ExecutorServiceServer, RegionPeer, RegionReport } from '@argosy/proto';
 import { type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Heat } from '../openstack/heat.ts';
@@ -25,6 +25,8 @@ export interface ServiceWorld {
   readonly log: Logger;
   readonly metrics: Metrics;
   report(): RegionReport;
+  /** The gateway says which other regions there are. */
+  told(peers: readonly RegionPeer[]): void;
 }
 
 export function createService(world: ServiceWorld): ExecutorServiceServer {
@@ -53,6 +55,7 @@ export function createService(world: ServiceWorld): ExecutorServiceServer {
       return relay(world.links.client(location), command, call);
     }),
     observe: (call) => {
+      world.told(call.request.peers);
       serveObserve(call, world).catch((error: unknown) => {
         world.log.error({ err: error }, 'a watcher was dropped');
         call.destroy(error as Error);

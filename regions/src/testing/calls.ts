@@ -48,7 +48,7 @@ export interface Watched {
 /** Watches a region; what has been told so far is in `told`. */
 export function watch(t: ExecutionContext, to: ExecutorServiceClient): Watched {
   const told: NonNullable<ObserveResponse['observation']>[] = [];
-  const stream = to.observe({});
+  const stream = to.observe({ peers: [] });
   stream.on('data', ({ observation }: ObserveResponse) => {
     if (observation !== undefined) told.push(observation);
   });
