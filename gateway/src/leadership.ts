@@ -1,7 +1,7 @@
 // What only the leader does: it listens to the regions and conducts the operations. Both begin when this peer leads and
 // has applied all that was committed before, and end when it leads no more; another peer goes on from the same facts.
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock, HeardMember, MeasuredWay } from '@argosy/proto';
+import type { Clock, HeardMember, MeasuredWay, Orphan } from '@argosy/proto';
 import { Conductor } from './conductor/conductor.ts';
 import { Failures } from './conductor/failures.ts';
 import { candidateSites, Observations, type ObservedRegion } from './conductor/observations.ts';
@@ -12,7 +12,11 @@ import type { CandidateSite, Network } from './placement/place.ts';
 import type { Cluster } from './state/clusters.ts';
 import type { Applied, Entry, EntryBody } from './state/entries.ts';
 import type { Federation } from './state/federation.ts';
+import { knownMembers } from './state/known-members.ts';
 import type { LedRegion } from './state/regions.ts';
+
+/** A repair waits until Heat has removed the stacks. */
+const AUDIT_TIMEOUT_MS = 90_000;
 
 export interface LeadershipOptions {
   readonly federation: Federation;
@@ -36,6 +40,7 @@ export class Leadership {
   readonly #book: WitnessBook;
   readonly #clock: Clock;
   readonly #federation: Federation;
+  readonly #ending = new AbortController();
 
   constructor(options: LeadershipOptions) {
     const { federation, clock, propose, log, term } = options;
@@ -68,6 +73,7 @@ export class Leadership {
   }
 
   stop(): void {
+    this.#ending.abort();
     this.#failures.stop();
     this.#conductor.stop();
     this.#observations.stop();
@@ -106,6 +112,13 @@ export class Leadership {
 
   network(): Network {
     return this.#observations.network();
+  }
+
+  /** What of a region nobody wishes, and what is missing there; and removes the stacks that are named. @throws grpc.ServiceError */
+  async audit(region: string, remove: readonly string[]): Promise<readonly Orphan[] | undefined> {
+    const wire = this.#links.get(region)?.wire;
+    const request = { ...knownMembers(this.#federation, region), remove: [...remove] };
+    return wire?.audit?.(request, { timeoutMs: AUDIT_TIMEOUT_MS, signal: this.#ending.signal });
   }
 
   /** As each region has measured its ways to the others. */

@@ -24,6 +24,7 @@ import type { GatewayConfig } from './config.ts';
 import { GrpcServer } from './grpc/server.ts';
 import { Forwarding, peerService } from './peers/forwarding.ts';
 import { Replica } from './replica.ts';
+import { auditRoute } from './rest/audit.ts';
 import { Callers } from './rest/callers.ts';
 import { type Heard, NOTHING_HEARD } from './rest/cluster-view.ts';
 import { clusterRoutes } from './rest/clusters.ts';
@@ -105,6 +106,11 @@ export class GatewayPeer {
         federation,
         propose: (entry) => this.#replica.propose(entry),
         ways: () => this.#ways(),
+      }),
+      auditRoute({
+        federation,
+        audit: async (region, remove) => this.#replica.leadership?.audit(region, remove),
+        catchUp: () => this.#catchUp(),
       }),
       ...datastoreRoutes(datastores),
       ...this.#events.routes(),

@@ -1,9 +1,10 @@
 // `argosy region ...`: which regions there are, how they are, and how they reach each other; and, for administrators,
 // who joins and who leaves.
 import type { Command } from 'commander';
+import { CommandError } from './errors.ts';
 import { commaSeparated } from './option-values.ts';
-import { type Region, regionAnswer, regionsAnswer } from './resources.ts';
-import type { OpenSession } from './session.ts';
+import { orphansAnswer, type Region, regionAnswer, regionsAnswer } from './resources.ts';
+import type { OpenSession, Session } from './session.ts';
 import { renderFields, renderTable } from './tables.ts';
 
 export function addRegionCommands(program: Command, open: OpenSession): void {
@@ -45,6 +46,14 @@ export function addRegionCommands(program: Command, open: OpenSession): void {
       const answer = await client.delete(pathOf(name), regionAnswer);
       terminal.out(isJson(command) ? asJson(answer) : `Region ${name} has left.`);
     });
+  region
+    .command('orphans <name>')
+    .description('stacks there that nobody wishes, and members without one; shows, and changes nothing')
+    .option('--repair', 'remove what can be removed, as shown before')
+    .option('--stacks <ids>', 'with --repair: only these (a,b)', commaSeparated)
+    .action(async (name: string, options: { repair?: boolean; stacks?: string[] }, command: Command) =>
+      showOrphans(await open(command), name, { ...options, isJson: isJson(command) }),
+    );
   for (const [verb, description] of [
     ['drain', 'no new member is placed in the region; those that are there stay until their clusters are changed'],
     ['undrain', 'new members are placed in the region again'],
@@ -58,6 +67,40 @@ export function addRegionCommands(program: Command, open: OpenSession): void {
         terminal.out(isJson(command) ? asJson(answer) : drainedText(answer.region));
       });
   }
+}
+
+interface OrphanOptions {
+  readonly repair?: boolean;
+  readonly stacks?: readonly string[];
+  readonly isJson: boolean;
+}
+
+/** A repair asks twice: it removes by the ids that were shown, so that nothing is removed that nobody has seen. */
+async function showOrphans({ client, terminal }: Session, name: string, options: OrphanOptions): Promise<void> {
+  const path = `${pathOf(name)}/audit`;
+  let answer = await client.post(path, {}, orphansAnswer);
+  const wished = options.stacks;
+  const remove = answer.orphans.flatMap(({ stack_id: id, removable }) =>
+    removable && id && (wished === undefined || wished.includes(id)) ? [id] : [],
+  );
+  if (options.repair === true && remove.length > 0) answer = await client.post(path, { remove }, orphansAnswer);
+  if (options.isJson) terminal.out(asJson(answer));
+  else if (answer.orphans.length === 0) terminal.out(`Region ${name} has no orphans.`);
+  else {
+    const rows = answer.orphans.map((orphan) => [
+      orphan.member_id ?? orphan.stack_name,
+      orphan.kind,
+      orphan.stack_id,
+      orphan.removed ? 'removed' : orphan.removable ? 'can be removed (--repair)' : 'left alone',
+      orphan.advice ?? orphan.why,
+    ]);
+    terminal.out(renderTable(['member or stack', 'kind', 'stack', 'repair', 'why'], rows));
+  }
+  const failed =
+    options.repair === true &&
+    answer.orphans.some(({ stack_id: id, removed }) => id && remove.includes(id) && !removed);
+  if (failed)
+    throw new CommandError('Not every stack could be removed; its Heat says why ("openstack stack show ID").');
 }
 
 function drainedText({ name, drained, members }: Region): string {

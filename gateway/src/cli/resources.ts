@@ -161,6 +161,20 @@ export const operationsAnswer = z.looseObject({
 export const regionAnswer = z.looseObject({ region: regionSchema });
 /** Of one peer's `/readyz`. */
 export const readyAnswer = z.looseObject({ reason: z.string() });
+export const orphansAnswer = z.looseObject({
+  orphans: z.array(
+    z.looseObject({
+      stack_id: z.string().nullish(),
+      stack_name: z.string().nullish(),
+      member_id: z.string().nullish(),
+      kind: z.string(),
+      why: z.string(),
+      removable: z.boolean(),
+      removed: z.boolean(),
+      advice: z.string().nullish(),
+    }),
+  ),
+});
 export const regionsAnswer = z.looseObject({ regions: z.array(regionSchema) });
 export const datastoresAnswer = z.looseObject({ datastores: z.array(datastoreSchema) });
 

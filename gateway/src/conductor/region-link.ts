@@ -2,6 +2,7 @@
 // several executors; they keep no state, so any that answers will do.
 
 import {
+  type AuditRequest,
   type Clock,
   type CommandMemberRequest,
   type CommandMemberResponse,
@@ -13,6 +14,7 @@ import {
   type EnsureMemberResponse,
   ExecutorServiceClient,
   type ObserveResponse,
+  type Orphan,
   type RemoveMemberRequest,
   serverName,
 } from '@argosy/proto';
@@ -49,6 +51,8 @@ export interface RegionWire extends RegionCommands {
    * and measures the way to them. @throws grpc.ServiceError
    */
   observe(signal: AbortSignal, others?: readonly LedRegion[]): AsyncIterable<ObserveResponse>;
+  /** What of the region nobody wishes, and what is missing. Absent: it cannot be asked. */
+  audit?(request: AuditRequest, options: CommandOptions): Promise<readonly Orphan[]>;
   close(): void;
 }
 
@@ -76,6 +80,12 @@ export class RegionLink implements RegionWire {
 
   commandMember(request: CommandMemberRequest, options: CommandOptions): Promise<CommandMemberResponse> {
     return this.#call((client) => callUnary(client.commandMember.bind(client), request, this.#limits(options)));
+  }
+
+  async audit(request: AuditRequest, options: CommandOptions): Promise<readonly Orphan[]> {
+    const audit = (client: ExecutorServiceClient) =>
+      callUnary(client.audit.bind(client), request, this.#limits(options));
+    return (await this.#call(audit)).orphans;
   }
 
   async *observe(signal: AbortSignal, others: readonly LedRegion[] = []): AsyncGenerator<ObserveResponse> {

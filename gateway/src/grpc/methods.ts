@@ -27,6 +27,8 @@ const ROUTES: Readonly<Record<string, string>> = {
   RemoveRegion: 'regions.remove',
   DrainRegion: 'regions.drain',
   UndrainRegion: 'regions.undrain',
+  AuditRegion: 'regions.audit',
+  ReplaceMember: 'clusters.replace',
   ListDatastores: 'datastores.list',
   ListQuotas: 'quotas.list',
   ListEvents: 'events.list',

@@ -35,6 +35,8 @@ const STATUS = {
   'region.not_found': 404,
   'region.name_taken': 409,
   'region.in_use': 409,
+  'region.silent': 503,
+  'replace.impossible': 409,
   'datastore.unknown': 400,
   'datastore.version_unknown': 400,
   'placement.infeasible': 409,

@@ -2,10 +2,11 @@
 // passes here is read by the schema that the API document shows for it.
 import type { AddressInfo } from 'node:net';
 import { datastores } from '@argosy/datastores';
-import { systemClock } from '@argosy/proto';
+import { type Orphan, systemClock } from '@argosy/proto';
 import type { ExecutionContext } from 'ava';
 import { World } from '../conductor/world-for-tests.ts';
 import type { AnsweringOptions } from './answering.ts';
+import { auditRoute } from './audit.ts';
 import type { Caller } from './callers.ts';
 import { clusterRoutes } from './clusters.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, createConnections } from './connections.ts';
@@ -63,6 +64,8 @@ export interface ServeOptions {
   readonly limits?: Partial<ConnectionLimits>;
   readonly quotas?: Partial<Usage>;
   readonly burst?: number;
+  /** What an audit of any region finds. */
+  readonly orphans?: readonly Orphan[];
   readonly events?: EventsOptions;
 }
 
@@ -130,7 +133,8 @@ export async function made(t: ExecutionContext): Promise<Served> {
   return served;
 }
 
-function routesOf(world: World, events: Events, { quotas: limits }: ServeOptions): Route[] {
+function routesOf(world: World, events: Events, options: ServeOptions): Route[] {
+  const { quotas: limits } = options;
   const { federation } = world;
   let ids = 0;
   const quotas = new Quotas({
@@ -157,6 +161,7 @@ function routesOf(world: World, events: Events, { quotas: limits }: ServeOptions
     }),
     ...operationRoutes({ federation, propose: async (entry) => world.commit(entry) }),
     ...regionRoutes({ federation, propose: async (entry) => world.commit(entry), ways: async () => [] }),
+    auditRoute({ federation, audit: async () => options.orphans, catchUp: async () => undefined }),
     ...datastoreRoutes(datastores),
     ...events.routes(),
     ...quotas.routes(),

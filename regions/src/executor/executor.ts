@@ -6,6 +6,7 @@ import { createHttp } from '../openstack/http.ts';
 import { Keystone } from '../openstack/keystone.ts';
 import { serveAdmin } from './admin-api.ts';
 import { type AgentLinks, TlsAgentLinks } from './agent-links.ts';
+import { Auditor } from './audit.ts';
 import { Capacity } from './capacity.ts';
 import type { ExecutorSecrets, ExecutorSettings } from './config.ts';
 import { serveGrpc } from './grpc-server.ts';
@@ -47,10 +48,10 @@ export async function startExecutor(
     serverName: (name) => serverName({ kind: 'executor', federation, region: name }),
   });
   const around = { heat, links, clock, log, metrics, roundTrips };
-  const { enroller, watch, capacity, members, report, service } = assembleRegion(config, secrets, around);
+  const { enroller, watch, capacity, auditor, members, report, service } = assembleRegion(config, secrets, around);
   const grpc = await serveGrpc(service, { federation, own: own.current(), ...config.grpc });
   const admin = await serveAdmin(
-    { federation, keystone, heat, watch, capacity, metrics, clock, log, report },
+    { federation, keystone, heat, watch, capacity, auditor, metrics, clock, log, report },
     config.admin,
   );
   own.onRenewal((renewed) => {
@@ -116,9 +117,12 @@ export function assembleRegion(
     changed: () => watch.kick(),
   });
   const report = (): RegionReport => describeRegion(config, { watch, capacity, roundTrips });
+  const auditor = new Auditor({ federation, heat, watch, clock, log });
   const told = (peers: readonly RegionPeer[]): void => roundTrips.tell?.(peers);
-  const service = createService({ config, members, watch, heat, links, clock, log, metrics, report, told });
-  return { enroller, watch, capacity, members, report, service };
+  const service = createService({
+    ...{ config, members, auditor, watch, heat, links, clock, log, metrics, report, told },
+  });
+  return { enroller, watch, capacity, members, auditor, report, service };
 }
 
 /** The executor's certificate, made anew already when it has ended while nothing ran. */

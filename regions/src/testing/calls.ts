@@ -60,3 +60,16 @@ export function watch(t: ExecutionContext, to: ExecutorServiceClient): Watched {
     told.flatMap((one) => (one.$case === 'region' ? [one.value] : [])).at(-1);
   return { told, newest, region };
 }
+
+type Body = Readonly<Record<string, unknown>>;
+
+/** The admin API, with this token. */
+export function callAs(token: string, port: number) {
+  return async (path: string, method = 'GET', body?: unknown): Promise<{ code: number; text: string; body: Body }> => {
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const url = `http://127.0.0.1:${port}${path}`;
+    const answer = await fetch(url, { method, headers: { 'x-auth-token': token }, ...sent });
+    const text = await answer.text();
+    return { code: answer.status, text, body: text.startsWith('{') ? (JSON.parse(text) as Body) : {} };
+  };
+}
