@@ -3,9 +3,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock, HeardMember, MeasuredWay, Orphan } from '@argosy/proto';
 import { Conductor } from './conductor/conductor.ts';
+import { Drills, type DrillsOptions } from './conductor/drills.ts';
 import { Failures } from './conductor/failures.ts';
 import { candidateSites, Observations, type ObservedRegion } from './conductor/observations.ts';
-import type { RegionWire } from './conductor/region-link.ts';
+import type { RegionCommands, RegionWire } from './conductor/region-link.ts';
 import type { Witnesses } from './conductor/suspicion.ts';
 import { WitnessBook } from './conductor/witnesses.ts';
 import type { CandidateSite, Network } from './placement/place.ts';
@@ -26,6 +27,8 @@ export interface LeadershipOptions {
   readonly link: (region: LedRegion) => RegionWire;
   readonly clock: Clock;
   readonly term: number;
+  /** What drills need beside members; absent: none is led. */
+  readonly drills?: Pick<DrillsOptions, 'disasters' | 'switchOver' | 'due'>;
   readonly newId: () => string;
   readonly propose: (entry: EntryBody) => Promise<Applied>;
   readonly log: (event: { readonly message: string; readonly [field: string]: unknown }) => void;
@@ -37,6 +40,7 @@ export class Leadership {
   readonly #observations: Observations;
   readonly #conductor: Conductor;
   readonly #failures: Failures;
+  readonly #drills: Drills | undefined;
   readonly #book: WitnessBook;
   readonly #clock: Clock;
   readonly #federation: Federation;
@@ -53,10 +57,13 @@ export class Leadership {
     const regions = this.#openLinks();
     const returned = (region: string): void => this.#conductor.regionReturned(region);
     this.#observations = new Observations({ federation, regions, propose, returned, book, clock, log });
+    const regionOf = (name: string): RegionCommands | undefined => this.#links.get(name)?.wire;
+    const leading = { federation, propose, clock, term, log, region: regionOf };
+    this.#drills = options.drills && new Drills({ ...leading, ...options.drills });
     this.#conductor = new Conductor({
       federation,
       propose,
-      region: (name) => this.#links.get(name)?.wire,
+      region: regionOf,
       sites: (flavor) => this.sites(flavor),
       network: () => this.network(),
       clock,
@@ -67,6 +74,7 @@ export class Leadership {
   }
 
   start(): void {
+    this.#drills?.start();
     this.#observations.start();
     this.#conductor.start();
     this.#failures.start();
@@ -74,6 +82,7 @@ export class Leadership {
 
   stop(): void {
     this.#ending.abort();
+    this.#drills?.stop();
     this.#failures.stop();
     this.#conductor.stop();
     this.#observations.stop();

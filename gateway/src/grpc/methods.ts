@@ -31,6 +31,10 @@ const ROUTES: Readonly<Record<string, string>> = {
   ReplaceMember: 'clusters.replace',
   ListDatastores: 'datastores.list',
   ListQuotas: 'quotas.list',
+  RunDrill: 'drills.run',
+  ListDrills: 'drills.list',
+  GetDrill: 'drills.show',
+  AbortDrill: 'drills.abort',
   ListEvents: 'events.list',
   Watch: 'events.list',
 };

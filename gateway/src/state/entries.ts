@@ -1,6 +1,7 @@
 // What stands in the log. An entry carries results, never a question: times, ids, placements and plans were drawn by the
 // leader before it proposed. A kind once written keeps its meaning for ever; what changes gets a new kind.
 import type { AdminUser, Member, Promised, Rule } from './clusters.ts';
+import type { Drill, DrillChange, DrillMoment, DrillPhase } from './drills.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { FailureClass, OperationKind } from './operations.ts';
 import type { PlannedStep } from './planned-step.ts';
@@ -70,6 +71,8 @@ export type EntryBody =
       readonly members: readonly WantedMember[];
       readonly admin: AdminUser;
       readonly wantedPrimary?: number;
+      /** The drill that it belongs to; any other change waits for the drill's end. */
+      readonly drillId?: string;
     })
   | {
       /** A site had no room: this member is wished elsewhere, under a new ordinal. */
@@ -152,6 +155,30 @@ export type EntryBody =
   | { readonly kind: 'region.added'; readonly region: JoinedRegion }
   | { readonly kind: 'region.removed'; readonly name: string }
   | { readonly kind: 'region.drained'; readonly name: string; readonly isDrained: boolean }
+  | {
+      /** `at` stands in for the drill's own times. */
+      readonly kind: 'drill.created';
+      readonly drill: Drill;
+      /** When the schedule that it comes from begins another. */
+      readonly scheduleNextAt?: string;
+    }
+  | {
+      readonly kind: 'drill.advanced';
+      readonly drillId: string;
+      /** The phase that was looked at. */
+      readonly phase: DrillPhase;
+      readonly change: DrillChange;
+      /** Those without a time of their own are of the entry's. */
+      readonly moments: readonly (Omit<DrillMoment, 'at'> & { readonly at?: string })[];
+    }
+  | { readonly kind: 'drill.aborted'; readonly drillId: string; readonly reason: string }
+  /** A run of a schedule could not begin. */
+  | {
+      readonly kind: 'drill.passed_over';
+      readonly drillId: string;
+      readonly nextAt: string;
+      readonly reason: string;
+    }
   /**
    * A single peer's log is taken for the truth. Others may have raised epochs that it does not know of, so every
    * cluster's is raised by more than that can be; and what was heard of the regions counts no more.
@@ -186,6 +213,10 @@ const KINDS: Readonly<Record<Entry['kind'], 'founding' | 'announced'>> = {
   'region.added': 'announced',
   'region.removed': 'announced',
   'region.drained': 'announced',
+  'drill.created': 'announced',
+  'drill.advanced': 'announced',
+  'drill.aborted': 'announced',
+  'drill.passed_over': 'announced',
 };
 
 /** What this peer announces. */
@@ -211,6 +242,9 @@ export interface Refusal {
     | 'region.not_found'
     | 'region.name_taken'
     | 'region.in_use'
+    | 'drill.not_found'
+    | 'drill.busy'
+    | 'drill.ended'
     | 'state.stale';
   readonly message: string;
 }

@@ -9,10 +9,12 @@ import {
   replaceMember,
   unwantCluster,
 } from './apply-cluster.ts';
+import { abortDrill, advanceDrill, createDrill, passSchedule } from './apply-drill.ts';
 import { divergeMember, failOver, seeMembers } from './apply-failover.ts';
 import { endOperation, failOperation, failStep, finishStep, startStep } from './apply-operation.ts';
 import { addRegion, drainRegion, observeRegion, removeRegion } from './apply-region.ts';
 import type { Cluster } from './clusters.ts';
+import type { Drill } from './drills.ts';
 import { type Applied, type Entry, refuse } from './entries.ts';
 import { eventOf, type FederationEvent, MAX_EVENTS } from './events.ts';
 import type { Operation } from './operations.ts';
@@ -30,6 +32,8 @@ interface Snapshot {
     readonly left: readonly string[];
     readonly drained: readonly string[];
   };
+  /** Absent in snapshots of before there were drills. */
+  readonly drills?: readonly Drill[];
 }
 
 export class Federation {
@@ -73,6 +77,15 @@ export class Federation {
 
   operations(): Operation[] {
     return [...this.#tables.operations.values()];
+  }
+
+  drill(id: string): Drill | undefined {
+    return this.#tables.drills.get(id);
+  }
+
+  /** In the order of creation. */
+  drills(): Drill[] {
+    return [...this.#tables.drills.values()];
   }
 
   region(name: string): Region | undefined {
@@ -128,6 +141,7 @@ export class Federation {
         left: [...this.#tables.left],
         drained: [...this.#tables.drained],
       },
+      drills: this.drills(),
     };
     return Buffer.from(JSON.stringify(snapshot));
   }
@@ -142,6 +156,7 @@ export class Federation {
     for (const region of joined) this.#tables.joined.set(region.name, region);
     for (const name of left) this.#tables.left.add(name);
     for (const name of drained) this.#tables.drained.add(name);
+    for (const drill of snapshot.drills ?? []) this.#tables.keepDrill(drill);
     this.#events = [...snapshot.events];
   }
 
@@ -193,6 +208,14 @@ export class Federation {
         return removeRegion(tables, entry);
       case 'region.drained':
         return drainRegion(tables, entry);
+      case 'drill.created':
+        return createDrill(tables, entry);
+      case 'drill.advanced':
+        return advanceDrill(tables, entry);
+      case 'drill.aborted':
+        return abortDrill(tables, entry);
+      case 'drill.passed_over':
+        return passSchedule(tables, entry);
       case 'federation.recovered':
         recoverClusters(tables, entry);
         return {};

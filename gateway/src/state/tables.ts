@@ -1,5 +1,6 @@
 // The state as tables, with the ways of writing that keep them in step with each other.
 import type { Cluster } from './clusters.ts';
+import type { Drill } from './drills.ts';
 import { hasEnded, type Operation } from './operations.ts';
 import type { JoinedRegion, Region } from './regions.ts';
 
@@ -16,6 +17,7 @@ export class Tables {
   readonly left = new Set<string>();
   /** Names of regions that take no new member. */
   readonly drained = new Set<string>();
+  readonly drills = new Map<string, Drill>();
   /** Ids of operations, by project and idempotency key. */
   readonly #repeats = new Map<string, string>();
 
@@ -28,6 +30,10 @@ export class Tables {
     this.operations.set(operation.id, operation);
     const { idempotency } = operation;
     if (idempotency !== undefined) this.#repeats.set(repeatKey(idempotency.projectId, idempotency.key), operation.id);
+  }
+
+  keepDrill(drill: Drill): void {
+    this.drills.set(drill.id, drill);
   }
 
   /** The operation that a request with this idempotency key began. */
@@ -52,6 +58,7 @@ export class Tables {
     this.joined.clear();
     this.left.clear();
     this.drained.clear();
+    this.drills.clear();
     this.#repeats.clear();
   }
 }
