@@ -56,6 +56,8 @@ const newRegionSchema = z.strictObject({
     .meta({ id: 'NewRegion' }),
 });
 
+const one = z.strictObject({ region: regionSchema });
+
 export interface RegionRoutesOptions {
   readonly federation: Federation;
   readonly propose: (entry: EntryBody) => Promise<Applied>;
@@ -65,7 +67,6 @@ export interface RegionRoutesOptions {
 
 export function regionRoutes(options: RegionRoutesOptions): Route[] {
   const { federation } = options;
-  const one = z.strictObject({ region: regionSchema });
   return [
     {
       name: 'regions.list',
@@ -95,6 +96,14 @@ export function regionRoutes(options: RegionRoutesOptions): Route[] {
       errors: ['region.not_found'],
       handle: ({ parameters }) => answer(demand(parameters.name, federation), options, 200),
     },
+    ...membershipRoutes(options),
+  ];
+}
+
+/** Who joins, who leaves, and who takes no new members. */
+function membershipRoutes(options: RegionRoutesOptions): Route[] {
+  const { federation } = options;
+  return [
     {
       name: 'regions.add',
       method: 'POST',

@@ -95,21 +95,7 @@ function createAdminApp(world: AdminWorld): Koa {
     const stacks = await world.heat.list(stackTag(world.federation));
     context.body = { stacks: stacks.map(({ id, name, status, reason, tags }) => ({ id, name, status, reason, tags })) };
   });
-  router.get('/orphans', async (context) => {
-    const found = await world.auditor.orphans();
-    context.body = orphansBody(
-      found.map((orphan) => orphanView(orphan)),
-      world.auditor,
-    );
-  });
-  // What GET shows is the dry run: only stacks that it calls removable, and that are named here, are removed.
-  router.post('/orphans/repair', async (context) => {
-    const ids = (await readJson(context.req))?.stack_ids;
-    if (!Array.isArray(ids) || ids.length === 0 || !ids.every((id): id is string => typeof id === 'string')) {
-      throw new AdminError(400, 'request.invalid', 'The body must be {"stack_ids": ["…"]}, of stacks that GET shows.');
-    }
-    context.body = orphansBody(await world.auditor.repair(ids), world.auditor);
-  });
+  addOrphans(router, world);
   router.get('/reachability', (context) => {
     context.body = {
       reachability: world.report().roundTrips.map(({ region, reachable, microseconds, detail }) => ({
@@ -131,6 +117,24 @@ function createAdminApp(world: AdminWorld): Koa {
   app.use(open.routes());
   app.use(router.routes());
   return app;
+}
+
+function addOrphans(router: Router, { auditor }: AdminWorld): void {
+  router.get('/orphans', async (context) => {
+    const found = await auditor.orphans();
+    context.body = orphansBody(
+      found.map((orphan) => orphanView(orphan)),
+      auditor,
+    );
+  });
+  // What GET shows is the dry run: only stacks that it calls removable, and that are named here, are removed.
+  router.post('/orphans/repair', async (context) => {
+    const ids = (await readJson(context.req))?.stack_ids;
+    if (!Array.isArray(ids) || ids.length === 0 || !ids.every((id): id is string => typeof id === 'string')) {
+      throw new AdminError(400, 'request.invalid', 'The body must be {"stack_ids": ["…"]}, of stacks that GET shows.');
+    }
+    context.body = orphansBody(await auditor.repair(ids), auditor);
+  });
 }
 
 /** `gateway_told_at` null: what is wished is not known, so that strangers are not told from members. */
