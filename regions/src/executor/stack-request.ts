@@ -2,7 +2,7 @@
 // by any executor asks Heat for the same name and is refused as a double.
 import { readFileSync } from 'node:fs';
 import { datastores } from '@argosy/datastores';
-import { AGENT_PORT, GATE_PORT, enrolmentToken, identityUri, MemberKind, type MemberSpec } from '@argosy/proto';
+import { AGENT_PORT, enrolmentToken, GATE_PORT, identityUri, MemberKind, type MemberSpec } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import { parse } from 'yaml';
 import type { NewStack, Stack } from '../openstack/heat.ts';
