@@ -39,11 +39,16 @@ export async function removeDurably(path: string): Promise<void> {
 }
 
 export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
+  await syncFile(path);
+}
+
+/** What was written to a file is on the disk; a folder's is what names there are in it. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r');
   try {
-    await folder.sync();
+    await file.sync();
   } finally {
-    await folder.close();
+    await file.close();
   }
 }
 

@@ -32,10 +32,14 @@ export {
   type PromiseResponse,
   type PromoteRequest,
   type PromoteResponse,
+  RejoinMethod,
+  type RejoinRequest,
+  type RejoinResponse,
   type ReplicaStream,
   type Rule,
   type SeedRequest,
   type SeedResponse,
+  type Tail,
 } from './generated/argosy/member/v1/agent.ts';
 export {
   AgentState,

@@ -4,7 +4,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Position } from '../definition.ts';
 import type { Upstream } from '../driver.ts';
-import { readIfThere, writeDurably } from '../durable-files.ts';
+import { readIfThere, removeDurably, writeDurably } from '../durable-files.ts';
 import { conninfo, slotName } from './config.ts';
 import { runTool } from './programs.ts';
 import { type DataPlace, makeEmptyDatabase } from './template.ts';
@@ -16,6 +16,7 @@ const SYNC_MS = 3_600_000;
 /** Empties the data directory; whoever still writes into it is ended first. */
 export async function empty({ layout, server }: DataPlace): Promise<void> {
   await server.clear();
+  await removeDurably(layout.rewoundFile);
   for (const name of await readdir(layout.data)) await rm(join(layout.data, name), { recursive: true, force: true });
 }
 
@@ -47,7 +48,8 @@ export function readManifestEnd(manifest: string): Position {
   return { epoch: Number(range[1]), value: range[2] ?? '' };
 }
 
-async function finish(context: DataPlace): Promise<void> {
+/** None of the source's settings, at rest, and all of it on the disk. */
+export async function finish(context: DataPlace): Promise<void> {
   const { layout, options, server } = context;
   await writeDurably(layout.autoConfigFile, '', { mode: 0o600, owner: options.owner });
   await server.putAtRest();

@@ -13,7 +13,9 @@ const UNSETTLED_MS = 5_000;
 /** Agents report once a second. */
 const FRESH_MS = 3_000;
 /** A database that its living agent has not brought up again by then is given up. */
-const DOWN_MS = 15_000;
+const DOWN_MS = 8_000;
+/** A primary whose voters have all that it wrote, and whose commits wait on: what is amiss is with itself. */
+const CANNOT_COMMIT_MS = 6_000;
 /** A replica without a receiver has not heard of its primary for so long. */
 const DISCONNECTED_MS = 500;
 /** A connected replica hears a heartbeat each second, and asks for a word after 1.5 s of silence. */
@@ -32,6 +34,8 @@ export interface Witness {
     readonly isUp: boolean;
     /** How long it has not been up, while it is not. */
     readonly downForMs: number;
+    /** Of a primary: the ordinals that stream from it in its epoch and have flushed all that it has. */
+    readonly level?: readonly number[];
     /** Of a replica: its connection to the primary. */
     readonly upstream?: { readonly isStreaming: boolean; readonly silentMs: number };
   };
@@ -51,13 +55,14 @@ export type Verdict =
 export function judge(cluster: Cluster, witnesses: Witnesses): Verdict {
   const primary = memberOf(cluster, cluster.primary);
   if (primary === undefined || cluster.wanted === 'absent' || cluster.opened.epoch === 0) return { kind: 'trusted' };
+  const stall = stallOf(cluster, witnesses.get(primary.ordinal));
   const leastMs = cluster.opened.epoch === cluster.epoch ? 0 : UNSETTLED_MS;
-  const absence = absenceOf(witnesses.get(primary.ordinal), leastMs);
+  const absence = stall ?? absenceOf(witnesses.get(primary.ordinal), leastMs);
   if (absence === undefined) return { kind: 'trusted' };
 
   const voters = electorate(cluster).filter(({ ordinal }) => ordinal !== primary.ordinal);
   const hearing = voters.filter(({ ordinal }) => hears(witnesses.get(ordinal), cluster.epoch));
-  if (hearing.length > 0) {
+  if (hearing.length > 0 && stall === undefined) {
     return { kind: 'suspected', reason: `${absence} It is still heard by ${listOf(hearing)}: nothing is changed.` };
   }
   const heard = voters.filter(({ ordinal }) => answers(witnesses.get(ordinal))).map(({ ordinal }) => ordinal);
@@ -68,7 +73,8 @@ export function judge(cluster: Cluster, witnesses: Witnesses): Verdict {
       reason: `${absence} No other can lead without losing writes until more answer: ${listOf(missing)}.`,
     };
   }
-  return { kind: 'gone', reason: `${absence} None of its voters hears it.`, away: awayOf(cluster, witnesses) };
+  const reason = stall ?? `${absence} None of its voters hears it.`;
+  return { kind: 'gone', reason, away: awayOf(cluster, witnesses) };
 }
 
 /** Members that have a place and that nobody answers for. */
@@ -98,6 +104,15 @@ function absenceOf(witness: Witness | undefined, leastMs: number): string | unde
   if (report === undefined || report.ageMs >= FRESH_MS) return 'The agent of the primary has stopped to report.';
   if (report.isUp || report.downForMs < DOWN_MS) return undefined;
   return 'The database of the primary is not brought up again.';
+}
+
+/** Its own word that it cannot commit, though k voters stream and have all that it wrote, needs no other witness. */
+function stallOf({ epoch, opened, rule }: Cluster, witness: Witness | undefined): string | undefined {
+  const { report } = witness ?? {};
+  if (!answers(witness) || report?.role !== 'primary' || report.epoch !== epoch || opened.epoch !== epoch) return;
+  if (report.isUp || report.downForMs < CANNOT_COMMIT_MS || rule === undefined || rule.acknowledgements === 0) return;
+  const level = rule.voters.filter((voter) => report.level?.includes(voter) === true).length;
+  return level < rule.acknowledgements ? undefined : 'The primary cannot commit, though its voters have all it wrote.';
 }
 
 /** Messages of this epoch's primary still reach it. */

@@ -154,7 +154,7 @@ test('the old primary that returns in the middle is not needed, and follows when
   t.true(done.includes('follow/1/2.2'));
 });
 
-test('a member whose log went another way copies the primary anew, and follows then', (t) => {
+test('a member whose log went another way rejoins, and follows then', (t) => {
   const opened = carryOut(failedOver(three, [1]), first).end;
   const back = after(opened, { kind: 'members.seen', clusterId: 'c', away: [] });
   t.deepEqual(ids(back), ['follow/1/2.2']);
@@ -165,7 +165,9 @@ test('a member whose log went another way copies the primary anew, and follows t
     ),
   };
 
-  t.deepEqual(carryOut(diverged, first).done, ['seed/1/2.2', 'follow/1/2.2']);
+  t.deepEqual(carryOut(diverged, first).done, ['rejoin/1/2.2', 'follow/1/2.2']);
+  const elected = carryOut(failedOver(diverged, [2]), first).end;
+  t.is(memberOf(elected, 1)?.facts.divergence, undefined, 'it may go on with the next primary');
 });
 
 test('who is away is asked for nothing, and does not keep the others from being whole', (t) => {
@@ -186,6 +188,20 @@ test('when losing writes is accepted, the furthest of all that are there leads, 
     end.members.filter(({ facts }) => facts.leftOutInEpoch === 2).map(({ ordinal }) => ordinal),
     [1, 2, 3],
   );
-  // They keep what they hold, and nothing that they say counts.
-  t.deepEqual(ids(after(end, { kind: 'members.seen', clusterId: 'c', away: [] })), []);
+  t.deepEqual(ids(end), [], 'they keep what they hold, and nothing that they say counts');
+});
+
+test('who was left out saves what it holds before it follows, and is a voter again by a change of the rule', (t) => {
+  const start = failedOver(three, [1, 2], { acceptsDataLoss: true });
+  const alone = carryOut(promised(start, 3, '0/5000000'), first).end;
+  t.like(alone, { primary: 3, rule: { voters: [3], acknowledgements: 0 } });
+
+  const back = after(alone, { kind: 'members.seen', clusterId: 'c', away: [2] });
+  t.deepEqual(ids(back), ['rejoin/1/2.2']);
+  const tail = { bytes: 96, transactions: 1, folder: 'tails/x' };
+  const rejoined = applyFact(back, { kind: 'rejoined', ordinal: 1, epoch: 2, method: 'rewound', tail });
+  t.like(memberOf(rejoined, 1)?.facts, { leftOutInEpoch: undefined, tail: { ...tail, epoch: 2, wasAccepted: true } });
+  const { done, end } = carryOut(rejoined, first);
+  t.deepEqual(done, ['follow/1/2.2', 'change_rule/3/2.3', 'configure/3/2.3', 'follow/1/2.3', 'open/3/2.3']);
+  t.like(end, { rule: { voters: [1, 3], acknowledgements: 1 } });
 });

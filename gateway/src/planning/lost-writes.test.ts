@@ -197,6 +197,10 @@ class Model {
         if (member === undefined || isOld) return undefined;
         Object.assign(member, { ...{ role: 'none', promised: epoch, isMarked: true }, log: [] });
         break;
+      case 'rejoin':
+        if (member === undefined || isOld || member.role === 'primary') return undefined;
+        Object.assign(member, { ...{ role: 'none', promised: epoch, isMarked: true }, log: [] });
+        break;
       case 'follow':
         if (member === undefined || isOld) return undefined;
         return this.#follow(member, primary, expectedFact(step, this.cluster));

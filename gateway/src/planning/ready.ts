@@ -6,6 +6,7 @@ import {
   isInForce,
   isPresent,
   isSettled,
+  isToBeReconciled,
   type Member,
   memberOf,
   peersOf,
@@ -117,9 +118,10 @@ function replication(cluster: Cluster, primary: Member): Step[] {
   return cluster.members
     .filter(({ ordinal, kind }) => ordinal !== primary.ordinal && kind !== 'arbiter')
     .filter((member) => member.facts.address !== undefined && isCounted(member) && !isInForce(cluster, member))
-    .filter(isPresent)
+    .filter((member) => isPresent(member) || isToBeReconciled(member))
     .map((member) => {
-      if (member.facts.divergence !== undefined) return step('seed', member, markOf(cluster));
+      const { divergence, leftOutInEpoch } = member.facts;
+      if (divergence !== undefined || leftOutInEpoch !== undefined) return step('rejoin', member, markOf(cluster));
       return hasData(member) ? step('follow', member, markOf(cluster)) : step('seed', member);
     });
 }

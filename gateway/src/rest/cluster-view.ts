@@ -26,6 +26,18 @@ const memberSchema = z
     lag_bytes: z.int().nullable().meta({ description: 'Behind the primary; null when it is not known.' }),
     observed_at: z.iso.datetime().nullable(),
     detail: z.string().optional().meta({ description: 'Why it is not up.' }),
+    tail: z
+      .strictObject({
+        epoch: z.int().meta({ description: 'The epoch that it rejoined.' }),
+        bytes: z.int(),
+        transactions: z.int().nullable().meta({ description: 'Committed there; null when they could not be counted.' }),
+        folder: z.string().nullable().meta({ description: 'On its volume; null when there was no room.' }),
+        acknowledged: z
+          .enum(['none', 'possibly'])
+          .meta({ description: 'Possibly: their loss was accepted by an operator.' }),
+      })
+      .optional()
+      .meta({ description: "What its log held beyond the cluster's when it last rejoined." }),
   })
   .meta({ id: 'Member' });
 
@@ -147,7 +159,14 @@ function viewMember(cluster: Cluster, member: Member, heard: Heard): z.infer<typ
     lag_bytes: lagBytes ?? null,
     observed_at: last?.time?.toISOString() ?? null,
     ...detailOf(member),
+    ...tailOf(member),
   };
+}
+
+function tailOf({ facts: { tail } }: Member): Pick<z.infer<typeof memberSchema>, 'tail'> {
+  if (tail === undefined) return {};
+  const { epoch, bytes, transactions = null, folder = null, wasAccepted } = tail;
+  return { tail: { epoch, bytes, transactions, folder, acknowledged: wasAccepted ? 'possibly' : 'none' } };
 }
 
 function detailOf({ facts }: Member): { detail?: string } {

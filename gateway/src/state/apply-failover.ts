@@ -1,5 +1,6 @@
 // How a failover, and who is away and returns, change the state. Pure: tables in, tables changed, an answer out.
 import { startOperation } from './apply-cluster.ts';
+import { applyFact } from './apply-fact.ts';
 import { changeStep } from './apply-operation.ts';
 import { type Cluster, type Member, memberOf } from './clusters.ts';
 import { type Applied, type EntryOf, refuse } from './entries.ts';
@@ -73,6 +74,21 @@ export function divergeMember(tables: Tables, entry: EntryOf<'member.diverged'>)
     tables,
     entry.operationId,
     planned,
+    (step) => ({ ...withoutFailure(step), status: 'DONE', finishedAt: at }),
+    at,
+  );
+}
+
+/** The fact is true whoever asked for it; a step of an operation that has ended has nobody to tell. */
+export function rejoinMember(tables: Tables, entry: EntryOf<'member.rejoined'>): Applied {
+  const cluster = tables.clusters.get(entry.clusterId);
+  if (cluster === undefined) return refuse('cluster.not_found', 'The cluster is gone.');
+  const { fact, at } = entry;
+  tables.setCluster(applyFact(cluster, fact), at);
+  return changeStep(
+    tables,
+    entry.operationId,
+    { id: entry.stepId, kind: 'rejoin' },
     (step) => ({ ...withoutFailure(step), status: 'DONE', finishedAt: at }),
     at,
   );

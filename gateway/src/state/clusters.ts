@@ -49,10 +49,25 @@ export interface MemberFacts {
   readonly detail?: string;
   /** Nobody answers for it: it is asked for nothing until it is heard again. */
   readonly isAway?: boolean;
-  /** Why its data cannot go on with the primary's, so that it must copy them anew. */
+  /** Why its data cannot go on with the primary's, so that it must rejoin. */
   readonly divergence?: string;
   /** The epoch that was elected without it while losing writes was accepted: what it holds is kept as it is. */
   readonly leftOutInEpoch?: number;
+  /** What its log held too much when it last rejoined. */
+  readonly tail?: Tail;
+}
+
+/** What a log held beyond the point at which the cluster's went another way. */
+export interface Tail {
+  /** The epoch that it rejoined. */
+  readonly epoch: number;
+  readonly bytes: number;
+  /** Absent: they could not be counted. */
+  readonly transactions?: number;
+  /** On the member's volume; absent where there was no room. */
+  readonly folder?: string;
+  /** Its loss was accepted: there may be acknowledged writes in it. */
+  readonly wasAccepted: boolean;
 }
 
 export interface Member extends WantedMember {
@@ -128,6 +143,11 @@ export function memberOf(cluster: Cluster, ordinal: number | undefined): Member 
 export function isInForce(cluster: Cluster, { ordinal, facts }: Member): boolean {
   const role = ordinal === cluster.primary ? 'primary' : 'replica';
   return facts.role === role && facts.epoch === cluster.epoch && facts.generation === cluster.rule?.generation;
+}
+
+/** True when it is there again and was left out: what it holds too much is saved before it counts again. */
+export function isToBeReconciled({ facts }: Member): boolean {
+  return facts.isAway !== true && facts.leftOutInEpoch !== undefined;
 }
 
 /** True when it can be asked for something. */
