@@ -77,7 +77,13 @@ export default {
       from: { path: '^([^/]+)/' },
       to: {
         path: `^${anyOf(packages)}/`,
-        pathNot: ['^$1/', '/src/index\\.ts$', '^datastores/src/drivers\\.ts$', '^proto/src/introspection\\.ts$'],
+        pathNot: [
+          '^$1/',
+          '/src/index\\.ts$',
+          '^datastores/src/drivers\\.ts$',
+          '^proto/src/introspection\\.ts$',
+          '^raft/src/simulation/index\\.ts$',
+        ],
       },
     },
     {

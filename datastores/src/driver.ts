@@ -1,6 +1,8 @@
 // What the agent asks of an engine. A driver talks to one member's server, and is the only one that starts it: what is
 // on disk while the server does not run is never a primary, nor has it an upstream.
 import type { Position } from './definition.ts';
+import type { Files } from './durable-files.ts';
+import type { OpenSession } from './session.ts';
 
 /** Time as an argument. */
 export interface DriverClock {
@@ -82,6 +84,9 @@ export interface DriverOptions {
   readonly owner: DatabaseOwner;
   readonly clock: DriverClock;
   readonly processes: Processes;
+  readonly files: Files;
+  /** Begins a connection to a server of the engine. */
+  readonly session: OpenSession;
   readonly log: DriverLog;
 }
 

@@ -17,15 +17,27 @@ export {
   type PrimaryRole,
   type ProbeResult,
   type Processes,
+  type Program,
+  type ProgramResult,
   type ReplicaRole,
   type Role,
   type ServerCertificate,
   type Stream,
   type Upstream,
 } from './driver.ts';
-export { ensureFolder, readIfThere, removeDurably, syncFolder, writeDurably } from './durable-files.ts';
+export {
+  ensureFolder,
+  type Files,
+  readIfThere,
+  removeDurably,
+  syncFolder,
+  systemFiles,
+  writeDurably,
+} from './durable-files.ts';
+export { postgresqlSession } from './postgresql/session.ts';
 export { initdbArguments } from './postgresql/template.ts';
 export { systemProcesses } from './processes.ts';
+export type { OpenSession, Row, Session, SessionSettings } from './session.ts';
 
 export const drivers: Readonly<Record<string, (options: DriverOptions) => Driver>> = {
   postgresql: postgresqlDriver,

@@ -1,5 +1,19 @@
 // Files that are whole after a crash at any moment: written beside, synced, renamed, and the folder synced.
-import { chmod, chown, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  constants,
+  copyFile,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  statfs,
+  truncate,
+} from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 export interface FileOwner {
@@ -10,6 +24,33 @@ export interface FileOwner {
 export interface DurableFileOptions {
   readonly mode: number;
   readonly owner?: FileOwner;
+}
+
+/** The file system as a driver needs it; a simulated one is the sibling of this machine's. */
+export interface Files {
+  /** Replaces a file's content; after a crash it has the old content or the new one. */
+  writeDurably(path: string, content: string | Uint8Array, options: DurableFileOptions): Promise<void>;
+  /** Removes a file, also from the folder on disk; none is no error, a missing folder is ENOENT. */
+  removeDurably(path: string): Promise<void>;
+  syncFolder(path: string): Promise<void>;
+  /** The file's text; undefined when there is none. */
+  readIfThere(path: string): Promise<string | undefined>;
+  /** Makes a folder with exactly this owner and mode, also when it is there already. */
+  ensureFolder(path: string, options: DurableFileOptions): Promise<void>;
+  /** The names in a folder. @throws ENOENT */
+  list(path: string): Promise<string[]>;
+  /** In bytes; undefined when there is no such file. */
+  size(path: string): Promise<number | undefined>;
+  /** Removes a file or a folder with all that is in it; none is no error. */
+  remove(path: string): Promise<void>;
+  /** Leaves nothing in a file. */
+  clear(path: string): Promise<void>;
+  /** Copies a file; the copy is on the disk, its name perhaps not. */
+  copy(from: string, to: string): Promise<void>;
+  /** Gives a file or folder another name in the same folder, also on disk. */
+  renameDurably(from: string, to: string): Promise<void>;
+  /** What is free on the disk that a folder is on. */
+  freeBytes(folder: string): Promise<number>;
 }
 
 /** Replaces a file's content; after a crash it has the old content or the new one. */
@@ -68,3 +109,35 @@ export async function ensureFolder(path: string, options: DurableFileOptions): P
   if (options.owner?.uid !== undefined) await chown(path, options.owner.uid, options.owner.gid ?? options.owner.uid);
   await chmod(path, options.mode);
 }
+
+/** The file system of this machine. */
+export const systemFiles: Files = {
+  writeDurably,
+  removeDurably,
+  syncFolder,
+  readIfThere,
+  ensureFolder,
+  list: (path) => readdir(path),
+  size: (path) =>
+    stat(path).then(
+      ({ size }) => size,
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return undefined;
+        throw error;
+      },
+    ),
+  remove: (path) => rm(path, { recursive: true, force: true }),
+  clear: (path) => truncate(path),
+  copy: async (from, to) => {
+    await copyFile(from, to, constants.COPYFILE_FICLONE);
+    await syncFolder(to);
+  },
+  renameDurably: async (from, to) => {
+    await rename(from, to);
+    await syncFolder(dirname(to));
+  },
+  freeBytes: async (folder) => {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  },
+};

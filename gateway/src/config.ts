@@ -51,6 +51,8 @@ const config = z.strictObject({
         .default({}),
     })
     .prefault({}),
+  /** A Unix socket of a supervisor that makes faults in the network; absent: there is none. */
+  networkControl: z.string().optional(),
   /** A Unix socket with whose end this process ends. */
   lifeline: z.string().optional(),
 });

@@ -1,10 +1,10 @@
 // What only the leader does: it listens to the regions and conducts the operations. Both begin when this peer leads and
 // has applied all that was committed before, and end when it leads no more; another peer goes on from the same facts.
-import type { Clock, Credentials, HeardMember } from '@argosy/proto';
+import type { Clock, HeardMember } from '@argosy/proto';
 import { Conductor } from './conductor/conductor.ts';
 import { Failures } from './conductor/failures.ts';
 import { candidateSites, Observations } from './conductor/observations.ts';
-import { RegionLink } from './conductor/region-link.ts';
+import type { RegionWire } from './conductor/region-link.ts';
 import type { Witnesses } from './conductor/suspicion.ts';
 import { WitnessBook } from './conductor/witnesses.ts';
 import type { CandidateSite, Network } from './placement/place.ts';
@@ -12,11 +12,17 @@ import type { Cluster } from './state/clusters.ts';
 import type { Applied, Entry, EntryBody } from './state/entries.ts';
 import type { Federation } from './state/federation.ts';
 
+export interface LedRegion {
+  readonly name: string;
+  /** `address:port` of each. */
+  readonly executors: readonly string[];
+}
+
 export interface LeadershipOptions {
-  readonly federationName: string;
   readonly federation: Federation;
-  readonly regions: readonly { readonly name: string; readonly executors: readonly string[] }[];
-  readonly credentials: Credentials;
+  readonly regions: readonly LedRegion[];
+  /** The line to a region; it is closed when the leadership ends. */
+  readonly link: (region: LedRegion) => RegionWire;
   readonly clock: Clock;
   readonly term: number;
   readonly newId: () => string;
@@ -25,7 +31,7 @@ export interface LeadershipOptions {
 }
 
 export class Leadership {
-  readonly #links: ReadonlyMap<string, RegionLink>;
+  readonly #links: ReadonlyMap<string, RegionWire>;
   readonly #observations: Observations;
   readonly #conductor: Conductor;
   readonly #failures: Failures;
@@ -34,18 +40,13 @@ export class Leadership {
   readonly #federation: Federation;
 
   constructor(options: LeadershipOptions) {
-    const { federation, clock, credentials, propose, log, term } = options;
+    const { federation, clock, propose, log, term } = options;
     this.#federation = federation;
     this.#clock = clock;
     this.#book = new WitnessBook(clock.monotonicMs());
     const book = this.#book;
     this.#failures = new Failures({ federation, book, propose, newId: options.newId, clock, log });
-    this.#links = new Map(
-      options.regions.map(({ name, executors }) => [
-        name,
-        new RegionLink({ federation: options.federationName, region: name, executors, credentials, clock }),
-      ]),
-    );
+    this.#links = new Map(options.regions.map((region) => [region.name, options.link(region)]));
     const regions = [...this.#links].map(([name, link]) => ({
       name,
       observe: (signal: AbortSignal) => link.observe(signal),

@@ -17,19 +17,12 @@ import {
 } from '@argosy/proto';
 import { addIntrospection, INTROSPECTION_METHODS } from '@argosy/proto/introspection';
 import * as grpc from '@grpc/grpc-js';
-import {
-  GrpcTransport,
-  NoLeaderError,
-  NotLeaderError,
-  Raft,
-  type RaftEvent,
-  type RaftStatus,
-  systemClock as raftClock,
-} from 'raft-ts';
+import { GrpcTransport, NoLeaderError, systemClock as raftClock } from 'raft-ts';
+import { RegionLink } from './conductor/region-link.ts';
 import type { GatewayConfig } from './config.ts';
 import { GrpcServer } from './grpc/server.ts';
-import { Leadership } from './leadership.ts';
 import { Forwarding, peerService } from './peers/forwarding.ts';
+import { Replica } from './replica.ts';
 import { Callers } from './rest/callers.ts';
 import { type Heard, NOTHING_HEARD } from './rest/cluster-view.ts';
 import { clusterRoutes } from './rest/clusters.ts';
@@ -47,21 +40,9 @@ import { referencePages } from './rest/reference-page.ts';
 import { regionRoutes } from './rest/regions.ts';
 import type { Route, RouteRequest, RouteResponse } from './rest/route.ts';
 import { createServer } from './rest/server.ts';
-import {
-  ANNOUNCED_KINDS,
-  type Applied,
-  announcedKindOf,
-  decodeEntry,
-  type EntryBody,
-  encodeEntry,
-} from './state/entries.ts';
-import { Federation } from './state/federation.ts';
+import type { Entry } from './state/entries.ts';
 
-const TICK_MS = 100;
-const ELECTION_TICKS = 10;
 const READ_TIMEOUT_MS = 5_000;
-/** How long a peer that ends waits for its successor. */
-const TRANSFER_TIMEOUT_MS = 500;
 /** How long a write waits for an election to end. */
 const LEADER_WAIT_MS = 5_000;
 const LEADER_POLL_MS = 50;
@@ -77,13 +58,11 @@ export interface PeerOptions {
 
 export class GatewayPeer {
   readonly #options: PeerOptions;
-  readonly #federation = new Federation();
   readonly #forwarding: Forwarding;
   readonly #routes: readonly Route[];
   readonly #events: Events;
   readonly #metrics: Metrics;
-  #raft: Raft | undefined;
-  #leadership: Leadership | undefined;
+  readonly #replica: Replica;
   #grpc: grpc.Server | undefined;
   #clients: GrpcServer | undefined;
   #http: HttpServer | undefined;
@@ -93,29 +72,35 @@ export class GatewayPeer {
     this.#options = options;
     const peers = config.peers.filter(({ id }) => id !== config.peer.id);
     this.#forwarding = new Forwarding({ federation: config.federation, peers, credentials, clock });
-    this.#events = new Events(this.#federation, clock);
+    this.#replica = new Replica({
+      applied: (entry) => this.#applied(entry),
+      restored: () => this.#tellHealth(),
+      status: () => this.#tellHealth(),
+    });
+    const { federation } = this.#replica;
+    this.#events = new Events(federation, clock);
     this.#metrics = new Metrics({
-      federation: this.#federation,
+      federation,
       watchers: () => this.#events.watchers(),
-      raft: () => this.#raft?.metrics() ?? [],
+      raft: () => this.#replica.raft?.metrics() ?? [],
     });
     const { projects, ...limits } = config.quotas;
-    const quotas = new Quotas({ federation: this.#federation, limits, projects });
+    const quotas = new Quotas({ federation, limits, projects });
     this.#routes = [
       ...clusterRoutes({
-        federation: this.#federation,
+        federation,
         datastores,
         quotas,
-        propose: (entry) => this.#propose(entry),
-        sites: (flavor) => this.#leadership?.sites(flavor) ?? [],
-        network: () => this.#leadership?.network(),
-        witnesses: (cluster) => this.#leadership?.witnesses(cluster) ?? new Map(),
+        propose: (entry) => this.#replica.propose(entry),
+        sites: (flavor) => this.#replica.leadership?.sites(flavor) ?? [],
+        network: () => this.#replica.leadership?.network(),
+        witnesses: (cluster) => this.#replica.leadership?.witnesses(cluster) ?? new Map(),
         hear: (clusterIds) => this.#hear(clusterIds),
         newId: randomUUID,
         randomBytes,
       }),
-      ...operationRoutes({ federation: this.#federation, propose: (entry) => this.#propose(entry) }),
-      ...regionRoutes(this.#federation),
+      ...operationRoutes({ federation, propose: (entry) => this.#replica.propose(entry) }),
+      ...regionRoutes(federation),
       ...datastoreRoutes(datastores),
       ...this.#events.routes(),
       ...quotas.routes(),
@@ -135,23 +120,18 @@ export class GatewayPeer {
   }
 
   async close(): Promise<void> {
-    // Another leads at once, instead of after an election timeout.
-    await this.#raft
-      ?.transferLeadership(undefined, { timeoutMs: TRANSFER_TIMEOUT_MS })
-      .then((leader) => this.#options.log({ message: 'leadership handed over', leader }))
-      .catch(() => undefined);
-    this.#leadership?.stop();
+    await this.#replica.handOver();
     this.#events.close();
     this.#http?.close();
     await this.#clients?.close();
     this.#http?.closeAllConnections();
     this.#grpc?.forceShutdown();
     this.#forwarding.close();
-    await this.#raft?.close();
+    await this.#replica.close();
   }
 
   async #start(): Promise<void> {
-    const { config, credentials, log, onFatal } = this.#options;
+    const { config, credentials, clock, log, onFatal } = this.#options;
     const transport = new GrpcTransport({
       credentials: channelCredentials(credentials),
       authorize: (call, from) => {
@@ -160,92 +140,47 @@ export class GatewayPeer {
       },
     });
     await this.#serveGrpc(transport);
-    this.#raft = await Raft.open({
-      id: config.peer.id,
-      peers: config.peers.map(({ id, name, address }) => ({
-        id,
-        address,
-        channelOptions: channelOptions(
-          serverName({ kind: 'gateway', federation: config.federation, peer: name }),
-        ) as Record<string, string | number>,
-      })),
-      directory: config.dataDirectory,
-      // After a recovery nobody founds anything: empty peers among themselves would be a federation without clusters.
-      ...(config.clusterId === undefined ? {} : { clusterId: config.clusterId, voters: [] }),
-      clock: raftClock,
-      random: Math.random,
-      transport,
-      tickMs: TICK_MS,
-      electionTicks: ELECTION_TICKS,
-      kinds: ANNOUNCED_KINDS,
-      stateMachine: {
-        apply: ({ data }) => this.#apply(data),
-        snapshot: () => this.#federation.snapshot(),
-        restore: (data) => {
-          this.#federation.restore(data);
-          this.#tellHealth();
-        },
+    await this.#replica.open({
+      raft: {
+        id: config.peer.id,
+        peers: config.peers.map(({ id, name, address }) => ({
+          id,
+          address,
+          channelOptions: channelOptions(
+            serverName({ kind: 'gateway', federation: config.federation, peer: name }),
+          ) as Record<string, string | number>,
+        })),
+        directory: config.dataDirectory,
+        // After a recovery nobody founds anything: empty peers among themselves would be a federation without clusters.
+        ...(config.clusterId === undefined ? {} : { clusterId: config.clusterId, voters: [] }),
+        clock: raftClock,
+        random: Math.random,
+        transport,
       },
-      log: (event) => this.#logRaft(event),
+      leadership: {
+        regions: config.regions,
+        link: ({ name: region, executors }) =>
+          new RegionLink({ federation: config.federation, region, executors, credentials, clock }),
+        newId: randomUUID,
+      },
+      clock,
+      log,
       onFatal,
     });
-    this.#raft.onStatus((status) => this.#follow(status));
-    this.#follow(this.#raft.status());
     await this.#serveClients();
     log({ message: 'peer serves', rest: config.rest, grpc: config.grpc, client_grpc: config.clientGrpc });
   }
 
-  #apply(data: Uint8Array): Applied {
-    const entry = decodeEntry(data);
-    const applied = this.#federation.apply(entry);
-    // The conductor plans from what is applied, but never within apply itself.
-    queueMicrotask(() => {
-      this.#leadership?.applied(entry);
-      if (entry.kind === 'step.failed' && this.#leadership !== undefined)
-        this.#metrics.stepFailed(entry.stepId.split('/')[0] ?? '', entry.failureClass);
-      this.#events.applied();
-      if (entry.kind === 'region.observed') this.#tellHealth();
-    });
-    return applied;
-  }
-
-  /** Begins and ends the leadership as Raft says. */
-  #follow(status: RaftStatus): void {
-    this.#tellHealth();
-    const { config, credentials, clock, log } = this.#options;
-    if (status.isEstablishedLeader === (this.#leadership !== undefined)) return;
-    if (!status.isEstablishedLeader) {
-      this.#leadership?.stop();
-      this.#leadership = undefined;
-      return;
-    }
-    this.#leadership = new Leadership({
-      federationName: config.federation,
-      federation: this.#federation,
-      regions: config.regions,
-      credentials,
-      clock,
-      term: status.term,
-      newId: randomUUID,
-      propose: (entry) => this.#propose(entry),
-      log,
-    });
-    this.#leadership.start();
-  }
-
-  /** @throws NotLeaderError, ProposalUnknownError and others of raft-ts */
-  async #propose(entry: EntryBody): Promise<Applied> {
-    if (this.#raft === undefined) throw new NotLeaderError(undefined);
-    const at = this.#options.clock.now().toISOString();
-    const kind = announcedKindOf(entry);
-    const options = kind === undefined ? {} : { kind };
-    const { result } = await this.#raft.propose(encodeEntry({ at, ...entry }), options);
-    return result as Applied;
+  #applied(entry: Entry): void {
+    if (entry.kind === 'step.failed' && this.#replica.leadership !== undefined)
+      this.#metrics.stepFailed(entry.stepId.split('/')[0] ?? '', entry.failureClass);
+    this.#events.applied();
+    if (entry.kind === 'region.observed') this.#tellHealth();
   }
 
   async #catchUp(): Promise<void> {
     try {
-      await this.#raft?.readIndex({ timeoutMs: READ_TIMEOUT_MS });
+      await this.#replica.raft?.readIndex({ timeoutMs: READ_TIMEOUT_MS });
     } catch (error) {
       if (!(error instanceof NoLeaderError)) throw error;
       throw new ApiError(
@@ -264,7 +199,8 @@ export class GatewayPeer {
 
   /** Executes a write as the leader. */
   async #execute(route: Route, request: RouteRequest): Promise<RouteResponse> {
-    if (this.#leadership === undefined) throw new ApiError('leader.unknown', 'This peer leads no more. Try again.');
+    if (this.#replica.leadership === undefined)
+      throw new ApiError('leader.unknown', 'This peer leads no more. Try again.');
     try {
       return await route.handle(request);
     } catch (error) {
@@ -274,9 +210,9 @@ export class GatewayPeer {
 
   /** What the leader heard last; it is in no log. */
   async #hear(clusterIds: readonly string[]): Promise<Heard> {
-    const leaderId = this.#raft?.status().leaderId;
+    const leaderId = this.#replica.raft?.status().leaderId;
     if (clusterIds.length === 0 || leaderId === undefined) return NOTHING_HEARD;
-    const members = this.#leadership?.heard(clusterIds) ?? (await this.#forwarding.hear(leaderId, clusterIds));
+    const members = this.#replica.leadership?.heard(clusterIds) ?? (await this.#forwarding.hear(leaderId, clusterIds));
     return new Map(members.map((member) => [member.memberId, member]));
   }
 
@@ -284,9 +220,9 @@ export class GatewayPeer {
     const { clock, config } = this.#options;
     const deadline = clock.monotonicMs() + LEADER_WAIT_MS;
     for (;;) {
-      const status = this.#raft?.status();
+      const status = this.#replica.raft?.status();
       const isOther = status?.leaderId !== undefined && status.leaderId !== config.peer.id;
-      if (status?.leaderId !== undefined && (isOther || this.#leadership !== undefined)) return status.leaderId;
+      if (status?.leaderId !== undefined && (isOther || this.#replica.leadership !== undefined)) return status.leaderId;
       if (clock.monotonicMs() > deadline)
         throw new ApiError(
           'leader.unknown',
@@ -312,7 +248,7 @@ export class GatewayPeer {
       log({ message: 'forwarded request', request_id: request.requestId, route: route.name });
       return this.#execute(route, request);
     };
-    const heard = (clusterIds: readonly string[]): HeardMember[] => this.#leadership?.heard(clusterIds) ?? [];
+    const heard = (clusterIds: readonly string[]): HeardMember[] => this.#replica.leadership?.heard(clusterIds) ?? [];
     server.addService(PeerServiceService, peerService(this.#routes, execute, heard));
     addIntrospection(server, ['argosy.gateway.v1.PeerService', 'raft.v1.RaftService']);
     this.#grpc = server;
@@ -365,22 +301,14 @@ export class GatewayPeer {
 
   /** Ready: there is a leader, and each region has been heard of, so that a cluster can be placed. */
   #readiness(): Readiness {
-    const status = this.#raft?.status();
+    const status = this.#replica.raft?.status();
     if (status?.leaderId === undefined) return { isReady: false, reason: 'There is no leader.' };
-    const unheard = this.#options.config.regions.filter(({ name }) => this.#federation.region(name) === undefined);
+    const unheard = this.#options.config.regions.filter(
+      ({ name }) => this.#replica.federation.region(name) === undefined,
+    );
     if (unheard.length > 0) {
       return { isReady: false, reason: `Not heard of yet: ${unheard.map(({ name }) => name).join(', ')}.` };
     }
     return { isReady: true, reason: `Peer ${status.leaderId} leads in term ${status.term}.` };
-  }
-
-  #logRaft(event: RaftEvent): void {
-    const { log } = this.#options;
-    if (event.type !== 'status') {
-      log({ message: `raft ${event.type}`, ...event });
-      return;
-    }
-    const { role, term, leaderId, isEstablishedLeader } = event.status;
-    log({ message: 'raft status', role, term, leader: leaderId ?? null, established: isEstablishedLeader });
   }
 }

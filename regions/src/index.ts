@@ -1,2 +1,8 @@
-export type { ExecutorConfig } from './executor/config.ts';
+export type { AgentFace, AgentLinks } from './executor/agent-links.ts';
+export { type ExecutorConfig, executorConfig } from './executor/config.ts';
+export { assembleRegion } from './executor/executor.ts';
+export type { Location } from './executor/member-stack.ts';
+export { Metrics as ExecutorMetrics } from './executor/metrics.ts';
 export type { MicrocloudConfig } from './microcloud/config.ts';
+export { OpenStackError } from './openstack/errors.ts';
+export type { Heat, NewStack, Stack, StackEvent, StackRef, StackSummary } from './openstack/heat.ts';

@@ -1,8 +1,7 @@
 // A connection that is kept, so that a probe costs one query and not a process. It is made when it is first needed, and
 // again after it broke.
-import { Socket } from 'node:net';
-import pg from 'pg';
 import { type DriverClock, DriverError } from '../driver.ts';
+import type { OpenSession, Row, Session } from '../session.ts';
 import { AGENT_ROLE } from './config.ts';
 
 /** A statement that writes waits for the disk, and a busy machine's may take its time. */
@@ -14,13 +13,12 @@ export interface ConnectionOptions {
   /** `local` for what must not wait for the other voters. */
   readonly synchronousCommit: 'on' | 'local';
   readonly clock: DriverClock;
+  readonly session: OpenSession;
 }
-
-export type Row = Readonly<Record<string, string | number | boolean | null>>;
 
 export class Connection {
   readonly #options: ConnectionOptions;
-  #open: { readonly client: pg.Client; readonly socket: Socket } | undefined;
+  #open: Session | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(options: ConnectionOptions) {
@@ -38,7 +36,7 @@ export class Connection {
   close(): void {
     const open = this.#open;
     this.#open = undefined;
-    open?.socket.destroy();
+    open?.destroy();
   }
 
   async #bounded(text: string, values: readonly unknown[], timeoutMs: number): Promise<readonly Row[]> {
@@ -57,37 +55,27 @@ export class Connection {
   }
 
   async #run(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
-    const client = this.#open?.client ?? (await this.#connect());
-    const result = await client.query(text, [...values]);
-    return result.rows as Row[];
+    const session = this.#open ?? (await this.#connect());
+    return await session.query(text, values);
   }
 
-  async #connect(): Promise<pg.Client> {
-    const socket = new Socket();
-    const client = new pg.Client({
-      host: this.#options.socketFolder,
-      port: this.#options.port,
-      user: AGENT_ROLE,
-      database: 'postgres',
-      application_name: 'argosy agent',
+  async #connect(): Promise<Session> {
+    const { socketFolder, port, synchronousCommit, session } = this.#options;
+    const settings = {
+      ...({ kind: 'local', socketFolder, port, user: AGENT_ROLE, database: 'postgres' } as const),
       // A statement that failed may hold a verifier: it is kept out of the server's log.
-      options: `-c synchronous_commit=${this.#options.synchronousCommit} -c log_min_error_statement=panic`,
-      ssl: false,
-      stream: () => socket,
-    });
-    const open = { client, socket };
-    const forget = (): void => {
-      if (this.#open === open) this.#open = undefined;
+      settings: { synchronous_commit: synchronousCommit, log_min_error_statement: 'panic' },
     };
-    client.on('error', forget);
-    client.on('end', forget);
+    const open: Session = session(settings, () => {
+      if (this.#open === open) this.#open = undefined;
+    });
     this.#open = open;
     try {
-      await client.connect();
+      await open.open();
     } catch (error) {
       this.close();
       throw new DriverError('unavailable', 'The database accepts no connection.', { cause: error });
     }
-    return client;
+    return open;
   }
 }

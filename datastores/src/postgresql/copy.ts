@@ -1,10 +1,8 @@
 // Makes the contents of a data directory: an empty database, or a copy of the primary's. Both leave it at rest. That a
 // half-done one is never used is the business of the mark that the caller sets before and takes away after.
-import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Position } from '../definition.ts';
 import type { Upstream } from '../driver.ts';
-import { readIfThere, removeDurably, writeDurably } from '../durable-files.ts';
 import { conninfo, slotName } from './config.ts';
 import { runTool } from './programs.ts';
 import { type DataPlace, makeEmptyDatabase } from './template.ts';
@@ -14,10 +12,10 @@ const COPY_MS = 24 * 3_600_000;
 const SYNC_MS = 3_600_000;
 
 /** Empties the data directory; whoever still writes into it is ended first. */
-export async function empty({ layout, server }: DataPlace): Promise<void> {
+export async function empty({ layout, options: { files }, server }: DataPlace): Promise<void> {
   await server.clear();
-  await removeDurably(layout.rewoundFile);
-  for (const name of await readdir(layout.data)) await rm(join(layout.data, name), { recursive: true, force: true });
+  await files.removeDurably(layout.rewoundFile);
+  for (const name of await files.list(layout.data)) await files.remove(join(layout.data, name));
 }
 
 export async function initialiseData(context: DataPlace): Promise<void> {
@@ -33,7 +31,7 @@ export async function copyData(context: DataPlace, source: Upstream): Promise<Po
     ...['--slot', slotName(options.memberId), '--dbname', conninfo(source, layout, 'argosy copy')],
   ];
   await runTool(options, server.program('pg_basebackup', ...copying), COPY_MS);
-  const manifest = (await readIfThere(join(layout.data, 'backup_manifest'))) ?? '';
+  const manifest = (await options.files.readIfThere(join(layout.data, 'backup_manifest'))) ?? '';
   await finish(context);
   return readManifestEnd(manifest);
 }
@@ -51,7 +49,7 @@ export function readManifestEnd(manifest: string): Position {
 /** None of the source's settings, at rest, and all of it on the disk. */
 export async function finish(context: DataPlace): Promise<void> {
   const { layout, options, server } = context;
-  await writeDurably(layout.autoConfigFile, '', { mode: 0o600, owner: options.owner });
+  await options.files.writeDurably(layout.autoConfigFile, '', { mode: 0o600, owner: options.owner });
   await server.putAtRest();
   await sync(context);
 }

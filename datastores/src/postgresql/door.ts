@@ -1,7 +1,6 @@
 // The client door: pg_hba.conf, and the proof that the running server has read it. It is shut while what the server
 // holds may not have been acknowledged, and opens by itself.
 import { DriverError, type DriverOptions } from '../driver.ts';
-import { readIfThere, writeDurably } from '../durable-files.ts';
 import { AGENT_ROLE, REPLICATION_ROLE, renderHba } from './config.ts';
 import { Connection } from './connection.ts';
 import type { Layout } from './layout.ts';
@@ -28,17 +27,23 @@ export class Door {
 
   /** A server that was not restarted keeps its door as the file says. */
   async recover(): Promise<void> {
-    this.#isOpen = (await readIfThere(this.#layout.hbaFile)) === renderHba('open');
+    this.#isOpen = (await this.#options.files.readIfThere(this.#layout.hbaFile)) === renderHba('open');
   }
 
   /** Before a start. */
   async write(door: 'open' | 'shut'): Promise<void> {
     this.#isOpen = door === 'open';
-    await writeDurably(this.#layout.hbaFile, renderHba(door), { mode: 0o600, owner: this.#options.owner });
+    await this.#options.files.writeDurably(this.#layout.hbaFile, renderHba(door), {
+      mode: 0o600,
+      owner: this.#options.owner,
+    });
   }
 
   async open(control: Connection): Promise<void> {
-    await writeDurably(this.#layout.hbaFile, renderHba('open'), { mode: 0o600, owner: this.#options.owner });
+    await this.#options.files.writeDurably(this.#layout.hbaFile, renderHba('open'), {
+      mode: 0o600,
+      owner: this.#options.owner,
+    });
     await this.reload(control);
     this.#isOpen = true;
   }
@@ -58,13 +63,14 @@ export class Door {
   async reload(control: Connection): Promise<void> {
     const [before] = await control.query('select extract(epoch from clock_timestamp())::text as time');
     this.#server.reload();
-    const { clock, port } = this.#options;
+    const { clock, port, session } = this.#options;
     const deadline = clock.monotonicMs() + RELOAD_TIMEOUT_MS;
     while (clock.monotonicMs() < deadline) {
       const fresh = new Connection({
         socketFolder: this.#layout.socketFolder,
         port,
         clock,
+        session,
         synchronousCommit: 'local',
       });
       try {

@@ -14,7 +14,6 @@ import {
   type ServerCertificate,
   type Upstream,
 } from '../driver.ts';
-import { ensureFolder, writeDurably } from '../durable-files.ts';
 import { AT_REST, NAME_BYTES, streamName } from './config.ts';
 import { Connection } from './connection.ts';
 import { ensureAdmin, ensureOwnObjects, ensureSlots } from './contents.ts';
@@ -73,7 +72,8 @@ class PostgresDriver implements Driver {
     this.#server = new PostgresServer(options, layout);
     this.#door = new Door(options, layout, this.#server);
     this.#files = new MemberFiles(options, layout);
-    const connection = { socketFolder: layout.socketFolder, port: options.port, clock: options.clock };
+    const { port, clock, session } = options;
+    const connection = { socketFolder: layout.socketFolder, port, clock, session };
     this.#control = new Connection({ ...connection, synchronousCommit: 'local' });
     this.#background = new Connection({ ...connection, synchronousCommit: 'local' });
     this.#parts = {
@@ -93,9 +93,9 @@ class PostgresDriver implements Driver {
   }
 
   async recover(role: Role | null): Promise<boolean> {
-    const { owner } = this.#options;
+    const { owner, files } = this.#options;
     for (const folder of [...this.#layout.folders, this.#layout.socketFolder]) {
-      await ensureFolder(folder, { mode: 0o700, owner });
+      await files.ensureFolder(folder, { mode: 0o700, owner });
     }
     if (await this.#server.adopt()) {
       await this.#door.recover();
@@ -108,10 +108,11 @@ class PostgresDriver implements Driver {
   }
 
   async installCertificate({ certificate, key, root }: ServerCertificate): Promise<void> {
-    const options = { mode: 0o600, owner: this.#options.owner };
-    await writeDurably(this.#layout.rootFile, root, options);
-    await writeDurably(this.#layout.keyFile, key, options);
-    await writeDurably(this.#layout.certificateFile, certificate, options);
+    const { files, owner } = this.#options;
+    const options = { mode: 0o600, owner };
+    await files.writeDurably(this.#layout.rootFile, root, options);
+    await files.writeDurably(this.#layout.keyFile, key, options);
+    await files.writeDurably(this.#layout.certificateFile, certificate, options);
     this.#server.reload();
   }
 

@@ -1,7 +1,6 @@
 // The server's files on the volume: written whole, each time, from what the server is to be.
 import { existsSync } from 'node:fs';
 import type { DriverOptions } from '../driver.ts';
-import { readIfThere, writeDurably } from '../durable-files.ts';
 import { type MemberSettings, type ReplicationSettings, renderConfig, renderIdent } from './config.ts';
 import type { Layout } from './layout.ts';
 import { sizesFor } from './sizes.ts';
@@ -16,16 +15,20 @@ export class MemberFiles {
   }
 
   async write(replication: ReplicationSettings): Promise<void> {
+    const { files } = this.#options;
     const options = { mode: 0o600, owner: this.#options.owner };
     const settings = this.#settings();
-    await writeDurably(this.#layout.identFile, renderIdent(settings), options);
-    await writeDurably(this.#layout.configFile, renderConfig(settings, replication), options);
-    if (existsSync(this.#layout.autoConfigFile)) await writeDurably(this.#layout.autoConfigFile, '', options);
+    await files.writeDurably(this.#layout.identFile, renderIdent(settings), options);
+    await files.writeDurably(this.#layout.configFile, renderConfig(settings, replication), options);
+    const { autoConfigFile } = this.#layout;
+    if ((await files.size(autoConfigFile)) !== undefined) await files.writeDurably(autoConfigFile, '', options);
   }
 
   /** True when this is what the files say; the server may not have read them. */
   async say(replication: ReplicationSettings): Promise<boolean> {
-    return (await readIfThere(this.#layout.configFile)) === renderConfig(this.#settings(), replication);
+    return (
+      (await this.#options.files.readIfThere(this.#layout.configFile)) === renderConfig(this.#settings(), replication)
+    );
   }
 
   #settings(): MemberSettings {

@@ -57,7 +57,7 @@ export class Probe {
   }
 
   async #ask(role: Role | undefined): Promise<ProbeResult> {
-    const { layout, door } = this.#parts;
+    const { door } = this.#parts;
     const [kind] = await this.#status.query(LSN_QUERY, [], STATUS_MS);
     const isPrimary = kind?.is_replica === false && role?.kind === 'primary';
     const detail = isPrimary ? await this.#beat() : '';
@@ -67,7 +67,7 @@ export class Probe {
       isUp: detail === '',
       isOpen: isPrimary && door.isOpen,
       hearing: role?.kind === 'replica' ? await this.#listen(role) : undefined,
-      position: typeof end?.lsn === 'string' ? await positionAt(layout.walFolder, end.lsn) : undefined,
+      position: typeof end?.lsn === 'string' ? await positionAt(this.#parts, end.lsn) : undefined,
       streams: streams.map(({ flushed: _flushed, answeredAt: _at, ...stream }) => stream),
       serverVersion: String(end?.version).split(' ')[0] ?? '',
       detail,

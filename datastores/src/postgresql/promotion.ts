@@ -1,9 +1,7 @@
 // From replica to primary. The receiver is ended for good before anything else is decided: a reload alone does not end
 // it while replay is behind, and what it went on to acknowledge would be lost.
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DriverError, type DriverOptions, type Program } from '../driver.ts';
-import { syncFolder, writeDurably } from '../durable-files.ts';
 import type { Connection } from './connection.ts';
 import type { Layout } from './layout.ts';
 import { isReplica, ownTimeline, positionAt } from './log-position.ts';
@@ -75,7 +73,7 @@ async function hasRecordAfter(
   received: string,
   { options, layout, program }: Promotion,
 ): Promise<boolean> {
-  const { epoch: timeline } = await positionAt(layout.walFolder, received);
+  const { epoch: timeline } = await positionAt({ options, layout }, received);
   const dump = program('pg_waldump', '--path', layout.walFolder, '--timeline', String(timeline), '--limit', '1');
   const result = await options.processes.run({ ...dump, arguments: [...dump.arguments, '--start', replayed] }, DUMP_MS);
   // Only its own word that there is none is proof.
@@ -88,7 +86,7 @@ async function hasRecordAfter(
  */
 export async function promoteOnto(epoch: number, promotion: Promotion): Promise<void> {
   const { options, layout, control } = promotion;
-  const present = await readdir(layout.walFolder);
+  const present = await options.files.list(layout.walFolder);
   const beyond = present
     .filter((name) => /^[0-9A-F]{8}\.history$/.test(name))
     .map((name) => Number.parseInt(name.slice(0, 8), 16))
@@ -102,9 +100,9 @@ export async function promoteOnto(epoch: number, promotion: Promotion): Promise<
   for (let timeline = 2; timeline < epoch; timeline++) {
     const name = historyFileName(timeline);
     if (present.includes(name)) continue;
-    await writeDurably(join(layout.walFolder, name), '', { mode: 0o600, owner: options.owner });
+    await options.files.writeDurably(join(layout.walFolder, name), '', { mode: 0o600, owner: options.owner });
   }
-  await syncFolder(layout.walFolder);
+  await options.files.syncFolder(layout.walFolder);
 
   await control.query('select pg_promote(false)');
   const deadline = options.clock.monotonicMs() + PROMOTE_MS;

@@ -1,10 +1,8 @@
 // The server's process: started, adopted, watched and stopped. It outlives the agent that started it; the next agent
 // finds it by postmaster.pid and /proc. On disk it is a standby without upstream whenever it does not run: standby.signal
 // is away only for the moment in which a primary reads it.
-import { readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DriverError, type DriverOptions, type Program } from '../driver.ts';
-import { readIfThere, removeDurably, writeDurably } from '../durable-files.ts';
 import { Connection } from './connection.ts';
 import { type ControlFile, readControlFile } from './control-file.ts';
 import type { Layout } from './layout.ts';
@@ -54,7 +52,7 @@ export class PostgresServer {
 
   /** Takes over a server that runs in our data directory; false when none does. */
   async adopt(): Promise<boolean> {
-    const text = await readIfThere(join(this.#layout.data, 'postmaster.pid'));
+    const text = await this.#options.files.readIfThere(join(this.#layout.data, 'postmaster.pid'));
     const pid = Number.parseInt(text?.split('\n')[0] ?? '', 10);
     if (!Number.isSafeInteger(pid) || pid <= 1) return false;
     if (!(await this.#options.processes.isRunning(pid, this.#layout.data, PROGRAM))) return false;
@@ -69,7 +67,7 @@ export class PostgresServer {
     await this.clear();
     await this.limitLog();
     if (role === 'standby') await this.putAtRest();
-    else await removeDurably(this.#layout.standbySignal);
+    else await this.#options.files.removeDurably(this.#layout.standbySignal);
     await this.#removeGaps();
     // Until it is ready, its end is this call's failure and no crash.
     this.#isStopping = true;
@@ -105,7 +103,7 @@ export class PostgresServer {
 
   /** Ends what a dead postmaster left behind, and only then takes its lock away. */
   async clear(): Promise<void> {
-    const { processes, clock } = this.#options;
+    const { processes, clock, files } = this.#options;
     const deadline = clock.monotonicMs() + KILL_MS;
     for (let round = 0; ; round++) {
       const left = await processes.inFolder(this.#layout.data);
@@ -118,15 +116,15 @@ export class PostgresServer {
       await sleep(this.#options, STOP_POLL_MS);
     }
     // The locks name a process id that may live on as a zombie, or be somebody else's by now.
-    await rm(join(this.#layout.socketFolder, `.s.PGSQL.${this.#options.port}.lock`), { force: true });
-    await removeDurably(join(this.#layout.data, 'postmaster.pid')).catch(ignoreMissingFolder);
+    await files.remove(join(this.#layout.socketFolder, `.s.PGSQL.${this.#options.port}.lock`));
+    await files.removeDurably(join(this.#layout.data, 'postmaster.pid')).catch(ignoreMissingFolder);
   }
 
   /** A data directory that nobody starts as a primary. */
   async putAtRest(): Promise<void> {
-    if ((await readIfThere(join(this.#layout.data, 'PG_VERSION'))) === undefined) return;
-    if ((await readIfThere(this.#layout.standbySignal)) !== undefined) return;
-    await writeDurably(this.#layout.standbySignal, '', { mode: 0o600, owner: this.#options.owner });
+    if ((await this.#options.files.readIfThere(join(this.#layout.data, 'PG_VERSION'))) === undefined) return;
+    if ((await this.#options.files.readIfThere(this.#layout.standbySignal)) !== undefined) return;
+    await this.#options.files.writeDurably(this.#layout.standbySignal, '', { mode: 0o600, owner: this.#options.owner });
   }
 
   /** @throws DriverError `failed` when there is no data directory */
@@ -149,11 +147,12 @@ export class PostgresServer {
    * what was left of one that was broken off: the server would take the last of them for a timeline to go over to.
    */
   async #removeGaps(): Promise<void> {
-    const names = (await readdir(this.#layout.walFolder)).filter((name) => /^[0-9A-F]{8}\.history$/.test(name));
+    const { files } = this.#options;
+    const names = (await files.list(this.#layout.walFolder)).filter((name) => /^[0-9A-F]{8}\.history$/.test(name));
     for (const name of names.sort().reverse()) {
       const path = join(this.#layout.walFolder, name);
-      if ((await stat(path)).size > 0) return;
-      await removeDurably(path);
+      if ((await files.size(path)) !== 0) return;
+      await files.removeDurably(path);
     }
   }
 
@@ -170,18 +169,16 @@ export class PostgresServer {
 
   /** The server only appends, so the file may be cut under it. */
   async limitLog(): Promise<void> {
-    const size = await stat(this.#layout.logFile).then(
-      (found) => found.size,
-      () => 0,
-    );
-    if (size > LOG_BYTES) await truncate(this.#layout.logFile);
+    const { files } = this.#options;
+    const size = (await files.size(this.#layout.logFile)) ?? 0;
+    if (size > LOG_BYTES) await files.clear(this.#layout.logFile);
   }
 
   async #untilReady(pid: number, timeoutMs: number): Promise<void> {
-    const { clock, port } = this.#options;
+    const { clock, port, session } = this.#options;
     const { socketFolder } = this.#layout;
     const deadline = clock.monotonicMs() + timeoutMs;
-    const connection = new Connection({ socketFolder, port, clock, synchronousCommit: 'local' });
+    const connection = new Connection({ socketFolder, port, clock, session, synchronousCommit: 'local' });
     try {
       while (this.#pid === pid) {
         const isReady = await connection.query('select 1').then(
@@ -195,7 +192,7 @@ export class PostgresServer {
     } finally {
       connection.close();
     }
-    const tail = (await readIfThere(this.#layout.logFile))?.slice(-LOG_TAIL_CHARACTERS) ?? '';
+    const tail = (await this.#options.files.readIfThere(this.#layout.logFile))?.slice(-LOG_TAIL_CHARACTERS) ?? '';
     this.#options.log.warn({ tail }, 'The database did not start.');
     throw new DriverError('unavailable', `The database did not start: ${lastComplaint(tail)}`);
   }

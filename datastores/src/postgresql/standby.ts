@@ -124,7 +124,7 @@ export class Standby {
 
   async position(): Promise<Position> {
     const [end] = await this.#parts.control.query(LSN_QUERY);
-    return await positionAt(this.#parts.layout.walFolder, String(end?.lsn));
+    return await positionAt(this.#parts, String(end?.lsn));
   }
 
   async isFollowing(role: ReplicaRole): Promise<Position | undefined> {
@@ -146,7 +146,7 @@ export class Standby {
     const position = await this.isFollowing(role);
     if (position === undefined) return false;
     if (this.#goal === undefined) {
-      const goal = await fetchEnd(role.upstream, { layout: this.#parts.layout, clock: this.#parts.options.clock });
+      const goal = await fetchEnd(role.upstream, this.#parts);
       if (goal.epoch !== role.epoch) return false;
       this.#goal = goal;
     }
@@ -164,13 +164,13 @@ export class Standby {
 
   /** Where the log of this standby without upstream ends, and where that epoch left it. */
   async #compare(epoch: number, upstream: Upstream): Promise<{ end: Position; found: Divergence | undefined }> {
-    const { control, layout, options } = this.#parts;
+    const { control } = this.#parts;
     // Whole records only: of the last one that was received, a part may be missing, and it will be written over.
     const [end] = await control.query('select pg_last_wal_replay_lsn()::text as lsn');
-    const position = await positionAt(layout.walFolder, String(end?.lsn));
+    const position = await positionAt(this.#parts, String(end?.lsn));
     // A record of the epoch comes from its primary, and so does all before it.
     if (position.epoch === epoch) return { end: position, found: undefined };
-    const history = await fetchHistory(upstream, epoch, { layout, clock: options.clock });
+    const history = await fetchHistory(upstream, epoch, this.#parts);
     return { end: position, found: divergence(position, history) };
   }
 

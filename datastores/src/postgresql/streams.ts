@@ -1,7 +1,7 @@
 // Who copies this primary, as the server itself says, and what that proves.
 import type { CommitRule, Stream } from '../driver.ts';
+import type { Row } from '../session.ts';
 import { readStreamName, type StreamName } from './config.ts';
-import type { Row } from './connection.ts';
 import { readLsn } from './positions.ts';
 
 export const STREAMS_QUERY = `select application_name, state, sync_state, flush_lsn::text as flush_lsn,

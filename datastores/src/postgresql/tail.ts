@@ -1,12 +1,10 @@
 // What a log holds beyond the point at which the cluster's went another way: counted by PostgreSQL's own reader of it, and
 // kept as the segments of the log that it lies in, for a rewind and a copy both put an end to it. `pg_waldump` shows what
 // is in them.
-import { constants } from 'node:fs';
-import { copyFile, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Position } from '../definition.ts';
 import { DriverError, type KeptTail, type Tail } from '../driver.ts';
-import { ensureFolder, readIfThere, syncFile, syncFolder, writeDurably } from '../durable-files.ts';
+import type { Files } from '../durable-files.ts';
 import { readLsn, segmentOf, writeLsn } from './positions.ts';
 import type { Promotion } from './promotion.ts';
 
@@ -43,16 +41,17 @@ export async function measureTail(
 /** Keeps it in a folder of its own, whole or not at all; a repeat answers what is kept. @throws DriverError */
 export async function keepTail(tail: TailToKeep, promotion: Promotion): Promise<KeptTail> {
   const { tailsFolder, walFolder } = promotion.layout;
+  const { files } = promotion.options;
   const name = `${tail.epoch}-${tail.end.epoch}-${tail.end.value.replace('/', '-')}`;
   const kept = join(tailsFolder, name);
   const folder = `${basename(tailsFolder)}/${name}`;
-  const known = await readIfThere(join(kept, 'tail.json'));
+  const known = await files.readIfThere(join(kept, 'tail.json'));
   if (known !== undefined) return { ...readTail(known), folder };
 
   const measured = await measureTail(tail.end, tail.leftAt, promotion);
-  const files = (await readdir(walFolder)).filter((file) => isOfTail(file, tail));
-  await ensureFolder(tailsFolder, { mode: 0o700 });
-  if (!(await hasRoom(tailsFolder, files, walFolder))) {
+  const segments = (await files.list(walFolder)).filter((file) => isOfTail(file, tail));
+  await files.ensureFolder(tailsFolder, { mode: 0o700 });
+  if (!(await hasRoom(promotion, segments))) {
     if (!tail.mustKeep) return { ...measured, folder: null };
     throw new DriverError(
       'unavailable',
@@ -60,18 +59,14 @@ export async function keepTail(tail: TailToKeep, promotion: Promotion): Promise<
     );
   }
   const temporary = join(tailsFolder, `.${name}.new`);
-  await rm(temporary, { recursive: true, force: true });
-  await ensureFolder(temporary, { mode: 0o700 });
-  for (const file of files) {
-    await copyFile(join(walFolder, file), join(temporary, file), constants.COPYFILE_FICLONE);
-    await syncFile(join(temporary, file));
-  }
+  await files.remove(temporary);
+  await files.ensureFolder(temporary, { mode: 0o700 });
+  for (const file of segments) await files.copy(join(walFolder, file), join(temporary, file));
   const { mustKeep, end, leftAt, epoch } = tail;
   const record = { ...measured, mustKeep, leftAt: writeLsn(leftAt), end: end.value, timeline: end.epoch, epoch };
-  await writeDurably(join(temporary, 'tail.json'), `${JSON.stringify(record, undefined, 2)}\n`, { mode: 0o600 });
-  await rename(temporary, kept);
-  await syncFolder(tailsFolder);
-  await dropOldest(tailsFolder);
+  await files.writeDurably(join(temporary, 'tail.json'), `${JSON.stringify(record, undefined, 2)}\n`, { mode: 0o600 });
+  await files.renameDurably(temporary, kept);
+  await dropOldest(files, tailsFolder);
   return { ...measured, folder };
 }
 
@@ -94,21 +89,19 @@ function isOfTail(name: string, { leftAt, end }: TailToKeep): boolean {
   return segment >= segmentOf(leftAt) && segment <= segmentOf(readLsn(end.value));
 }
 
-async function hasRoom(folder: string, files: readonly string[], walFolder: string): Promise<boolean> {
+async function hasRoom({ layout, options }: Promotion, segments: readonly string[]): Promise<boolean> {
   let bytes = 0;
-  for (const name of files) bytes += (await stat(join(walFolder, name))).size;
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize - bytes >= LEAST_FREE_BYTES;
+  for (const name of segments) bytes += (await options.files.size(join(layout.walFolder, name))) ?? 0;
+  return (await options.files.freeBytes(layout.tailsFolder)) - bytes >= LEAST_FREE_BYTES;
 }
 
-async function dropOldest(tailsFolder: string): Promise<void> {
-  const kept: { readonly path: string; readonly atMs: number }[] = [];
-  for (const name of (await readdir(tailsFolder)).filter((found) => !found.startsWith('.'))) {
-    const path = join(tailsFolder, name);
-    const text = (await readIfThere(join(path, 'tail.json'))) ?? '{}';
-    if ((JSON.parse(text) as { mustKeep?: boolean }).mustKeep === true) continue;
-    kept.push({ path, atMs: (await stat(path)).mtimeMs });
+/** Their names begin with the epoch that was rejoined. */
+async function dropOldest(files: Files, tailsFolder: string): Promise<void> {
+  const kept: string[] = [];
+  for (const name of (await files.list(tailsFolder)).filter((found) => !found.startsWith('.'))) {
+    const text = (await files.readIfThere(join(tailsFolder, name, 'tail.json'))) ?? '{}';
+    if ((JSON.parse(text) as { mustKeep?: boolean }).mustKeep !== true) kept.push(name);
   }
-  kept.sort((left, right) => right.atMs - left.atMs);
-  for (const { path } of kept.slice(MAX_TAILS)) await rm(path, { recursive: true, force: true });
+  kept.sort((left, right) => Number.parseInt(right, 10) - Number.parseInt(left, 10));
+  for (const name of kept.slice(MAX_TAILS)) await files.remove(join(tailsFolder, name));
 }

@@ -74,6 +74,16 @@ test('--wait tells each change of a step, and ends with the cluster', async (t) 
   t.regex(out, /\| orders-1 \| primary/);
 });
 
+test('--wait goes on with the failover that took the place of a change', async (t) => {
+  const cloud = await openCloud(t);
+  cloud.outcome = 'CANCELLED';
+
+  const { code, out } = await argosy('cluster create orders --datastore postgresql --wait', cloud.environment);
+
+  t.is(code, 0);
+  t.regex(out, /The primary was lost meanwhile; operation operation-2 goes on with it\./);
+});
+
 test('--wait --json writes one JSON document, with the password', async (t) => {
   const cloud = await openCloud(t);
 

@@ -11,7 +11,7 @@ export class FakeCloud {
   readonly #url: string;
   #polls = 0;
   /** How the operation ends. */
-  outcome: 'DONE' | 'FAILED' | 'RUNNING' = 'DONE';
+  outcome: 'DONE' | 'FAILED' | 'RUNNING' | 'CANCELLED' = 'DONE';
   /** So many requests find no leader. */
   unavailable = 0;
   lastBody: unknown;
@@ -105,6 +105,8 @@ export class FakeCloud {
       case 'GET /v2/operations/operation-1':
         this.#polls += 1;
         return { status: 200, answer: this.#operation(this.#polls === 1 ? 'RUNNING' : this.outcome) };
+      case 'GET /v2/operations/operation-2':
+        return { status: 200, answer: this.#failover() };
       case 'GET /v2/regions':
         return { status: 200, answer: { regions: [{ name: 'north', status: 'UP', zones: [], flavors: [] }] } };
       default:
@@ -138,7 +140,15 @@ export class FakeCloud {
       error: status === 'FAILED' ? 'no room' : null,
     };
     const target = { type: 'cluster', id: 'c1', name: 'orders' };
-    return { operation: { id: 'operation-1', kind: 'cluster.create', target, status, steps: [step], error: null } };
+    const superseded_by = status === 'CANCELLED' ? 'operation-2' : null;
+    const operation = { id: 'operation-1', kind: 'cluster.create', target, status, steps: [step], error: null };
+    return { operation: { ...operation, superseded_by } };
+  }
+
+  /** What takes the place of a cancelled operation. */
+  #failover() {
+    const { operation } = this.#operation('DONE');
+    return { operation: { ...operation, id: 'operation-2', kind: 'cluster.failover' } };
   }
 }
 

@@ -20,24 +20,32 @@ export interface FollowOptions {
 }
 
 /**
- * Waits until an operation has ended, in whatever way.
+ * Waits until an operation has ended, in whatever way. When a failover took its place, which leads to the same wish,
+ * that one is waited for.
  * @throws CommandError when it takes longer than it may.
  */
 export async function followOperation(operationId: string, options: FollowOptions): Promise<Operation> {
   const { client, clock, terminal, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS } = options;
   const start = clock.monotonicMs();
   let before: Operation | undefined;
+  let followed = operationId;
   for (;;) {
-    const operation = await readOperation(client, operationId);
+    const operation = await readOperation(client, followed);
     if (operation !== undefined) {
       show(terminal, before, operation, clock.now());
       before = operation;
-      if (operation.status !== 'RUNNING') return operation;
+      const next = operation.superseded_by ?? undefined;
+      const successor = next === undefined ? undefined : await readOperation(client, next);
+      if (next !== undefined && successor?.kind === 'cluster.failover') {
+        terminal?.out(`The primary was lost meanwhile; operation ${next} goes on with it.`);
+        followed = next;
+        before = undefined;
+      } else if (operation.status !== 'RUNNING' && (next === undefined || successor !== undefined)) return operation;
     }
     if (clock.monotonicMs() - start > timeoutSeconds * 1_000) {
       terminal?.redraw([]);
       throw new CommandError(
-        `Operation ${operationId} has not ended within ${timeoutSeconds} s; it goes on. See "argosy operation show ${operationId}".`,
+        `Operation ${followed} has not ended within ${timeoutSeconds} s; it goes on. See "argosy operation show ${followed}".`,
       );
     }
     await pause(clock, POLL_INTERVAL_MS, options.signal);

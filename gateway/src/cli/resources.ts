@@ -25,6 +25,7 @@ const operationSchema = z.looseObject({
   status: z.string(),
   steps: z.array(stepSchema).default([]),
   error: z.unknown().optional(),
+  superseded_by: z.string().nullish(),
   created_at: time,
   updated_at: time,
 });

@@ -11,7 +11,7 @@ import type { Applied, EntryBody, PlannedStep } from '../state/entries.ts';
 import type { Federation } from '../state/federation.ts';
 import { type FailureClass, hasEnded, isUnstoppable, type Operation } from '../state/operations.ts';
 import type { WantedMember } from '../state/spec.ts';
-import { afterGivingUp } from '../state/wishes.ts';
+import { afterGivingUp, isWishOf } from '../state/wishes.ts';
 import { type Diverged, execute, type Rejoined } from './commands.ts';
 import { failureClass, failureMessage, type RegionCommands } from './region-link.ts';
 
@@ -21,6 +21,8 @@ const FAILOVER_RETRY_MS = [100, 5_000] as const;
 const MAX_DOUBLINGS = 20;
 /** About ten minutes of retries; removals are tried for ever. */
 const MAX_ATTEMPTS = 10;
+/** What a failover itself never needs. */
+const CHANGING: readonly Step['kind'][] = ['ensure_member', 'resize'];
 /** Steps under way at once, over all clusters. */
 const MAX_STEPS_UNDER_WAY = 64;
 
@@ -171,7 +173,10 @@ export class Conductor {
     this.#log('step failed', operation, step, message);
     const attempts = federation.operation(operation.id)?.steps.find(({ id }) => id === step.id)?.attempts ?? 1;
     const hasGivenUp = federation.operation(operation.id)?.outcome !== undefined;
-    const isDriven = hasGivenUp || isUnstoppable(operation);
+    // A failover leads on to a change that it preempted; that change can come to nothing as it could have before.
+    const before = federation.cluster(clusterId);
+    const isOfChange = CHANGING.includes(step.kind) && before !== undefined && !isWishOf(before, operation.before);
+    const isDriven = hasGivenUp || (isUnstoppable(operation) && !isOfChange);
     const found = isDriven ? 'retry' : classify(step, failureClass(error), attempts);
     const failed = { kind: 'step.failed', operationId: operation.id, stepId: step.id, error: message } as const;
 

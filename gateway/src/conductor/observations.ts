@@ -216,19 +216,18 @@ function networkOf(measured: ReadonlyMap<string, RegionReport['roundTrips']>): N
   return { roundTrips, unreachable };
 }
 
-/** Where members of this flavor can be placed now, and at what cost: the sites of the regions that answer. */
+/** Where members of this flavor can be placed now, and at what cost; where a region does not answer, who is there may stay. */
 export function candidateSites(regions: readonly Region[], flavor: string): CandidateSite[] {
-  return regions
-    .filter(({ status }) => status === 'UP')
-    .flatMap(({ name, provider, jurisdiction, zones, flavors }) =>
-      zones.map((zone) => ({
-        region: name,
-        zone: zone.name,
-        provider,
-        jurisdiction,
-        freeMembers: zone.freeMembers,
-        flavors: flavors.map(({ name: known }) => known),
-        cost: flavors.find(({ name: known }) => known === flavor)?.costMilli ?? 0,
-      })),
-    );
+  return regions.flatMap(({ name, status, provider, jurisdiction, zones, flavors }) =>
+    zones.map((zone) => ({
+      ...(status === 'UP' ? {} : { isAway: true }),
+      region: name,
+      zone: zone.name,
+      provider,
+      jurisdiction,
+      freeMembers: zone.freeMembers,
+      flavors: flavors.map(({ name: known }) => known),
+      cost: flavors.find(({ name: known }) => known === flavor)?.costMilli ?? 0,
+    })),
+  );
 }

@@ -41,7 +41,14 @@ export interface RegionCommands {
   commandMember(request: CommandMemberRequest, options: CommandOptions): Promise<CommandMemberResponse>;
 }
 
-export class RegionLink implements RegionCommands {
+/** The leader's line to a region. */
+export interface RegionWire extends RegionCommands {
+  /** What one executor sees, from a full listing on, until the stream breaks or the signal aborts. @throws grpc.ServiceError */
+  observe(signal: AbortSignal): AsyncIterable<ObserveResponse>;
+  close(): void;
+}
+
+export class RegionLink implements RegionWire {
   readonly #clock: Clock;
   readonly #clients: ExecutorServiceClient[];
   #preferred = 0;
@@ -67,7 +74,6 @@ export class RegionLink implements RegionCommands {
     return this.#call((client) => callUnary(client.commandMember.bind(client), request, this.#limits(options)));
   }
 
-  /** What one executor sees, from a full listing on, until the stream breaks or the signal aborts. @throws grpc.ServiceError */
   async *observe(signal: AbortSignal): AsyncGenerator<ObserveResponse> {
     const call = this.#client().observe({});
     const cancel = (): void => call.cancel();

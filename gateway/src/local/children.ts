@@ -10,6 +10,8 @@ export interface ChildSpec {
   readonly name: string;
   /** The arguments for node: a script and its own. */
   readonly command: readonly string[];
+  /** Words before node: what enters a namespace. */
+  readonly prefix?: readonly string[];
   readonly logFile: string;
 }
 
@@ -93,7 +95,9 @@ export class Children {
     const { clock, environment, onStarted } = this.#options;
     const log = openSync(running.spec.logFile, 'a', 0o600);
     // In a session of its own: Ctrl-C on the terminal is for the supervisor, which stops things in order.
-    const child = spawn(process.execPath, running.spec.command, {
+    const { prefix = [], command } = running.spec;
+    const [program = process.execPath, ...args] = [...prefix, process.execPath, ...command];
+    const child = spawn(program, args, {
       detached: true,
       env: environment,
       stdio: ['ignore', log, log],

@@ -18,6 +18,7 @@ const plan: FederationPlan = {
   paths: homePaths('/srv/me/.argosy'),
   settings: drawSettings(2, '/srv/me/.argosy'),
   regions,
+  network: undefined,
   repository: '/repository',
   run: runFolder('/tmp', 1000, 2),
   bootId: 'boot',

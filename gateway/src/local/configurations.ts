@@ -9,8 +9,9 @@ import {
   peerName,
   processFolder,
 } from './certificates.ts';
-import { enginesFolder, type HomePaths, lifelinePath, volumesFolder } from './home-paths.ts';
+import { enginesFolder, type HomePaths, lifelinePath, networkControlPath, volumesFolder } from './home-paths.ts';
 import { endpointText, endpointUrl, keystoneUrl, type RegionLayout, type RegionName } from './layout.ts';
+import type { NetworkLayout } from './network/blocks.ts';
 import type { Settings } from './settings.ts';
 
 /** Everything that the configurations are made of. */
@@ -18,6 +19,8 @@ export interface FederationPlan {
   readonly paths: HomePaths;
   readonly settings: Settings;
   readonly regions: readonly RegionLayout[];
+  /** Where each region has a network of its own. */
+  readonly network: NetworkLayout | undefined;
   readonly repository: string;
   readonly run: string;
   /** New at each start: servers that ran are booted again. */
@@ -178,7 +181,7 @@ export function gatewayConfiguration(plan: FederationPlan, region: RegionLayout)
     federation: settings.federation,
     peer: { id: region.number, name: peerName(region) },
     grpc: region.gateway,
-    rest: region.rest,
+    rest: region.restListen,
     clientGrpc: region.clientGrpc,
     peers: regions.map((other) => ({ id: other.number, name: peerName(other), address: endpointText(other.gateway) })),
     dataDirectory: join(paths.peers, peerName(region)),
@@ -193,6 +196,7 @@ export function gatewayConfiguration(plan: FederationPlan, region: RegionLayout)
     ...(requestsPerSecond === undefined
       ? {}
       : { rateLimit: { requestsPerSecond, burst: Math.ceil(requestsPerSecond * BURST_SECONDS) } }),
+    ...(plan.network === undefined ? {} : { networkControl: networkControlPath(run) }),
     lifeline: lifelinePath(run),
   };
 }

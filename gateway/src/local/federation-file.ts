@@ -2,6 +2,7 @@
 import { executorName, gatewayName, microcloudName, openstackName } from './certificates.ts';
 import { PUBLIC_FILE, writeJson } from './folders.ts';
 import { endpointText, endpointUrl, keystoneUrl, type RegionLayout } from './layout.ts';
+import type { NetworkLayout } from './network/blocks.ts';
 
 export interface FederationFile {
   readonly path: string;
@@ -10,6 +11,16 @@ export interface FederationFile {
   readonly regions: readonly RegionLayout[];
   readonly authority: string;
   readonly pidOf: (process: string) => number | undefined;
+  /** Where faults of the network are asked for, and the namespaces; absent: there are none. */
+  readonly network: { readonly control: string; readonly layout: NetworkLayout } | undefined;
+}
+
+function networkView({ control, layout }: NonNullable<FederationFile['network']>): unknown {
+  return {
+    control,
+    router: layout.router.namespace,
+    places: layout.places.map(({ name, namespace, cidr }) => ({ name, namespace, cidr })),
+  };
 }
 
 /** Writes it as things are now. */
@@ -37,6 +48,7 @@ export function writeFederationFile(file: FederationFile): void {
       openstack_pid: pidOf(openstackName(region)) ?? null,
     })),
     ca: file.authority,
+    network: file.network === undefined ? null : networkView(file.network),
   };
   writeJson(file.path, content, PUBLIC_FILE);
 }

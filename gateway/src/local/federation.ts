@@ -36,11 +36,14 @@ import {
   writeJson,
   writeWhole,
 } from './folders.ts';
-import { lifelinePath } from './home-paths.ts';
+import { lifelinePath, networkControlPath } from './home-paths.ts';
 import { killAll, waitForEnd } from './last-run.ts';
 import { type Endpoint, endpointUrl, type RegionLayout } from './layout.ts';
 import { type Lifeline, openLifeline } from './lifeline-server.ts';
 import { logFile, rotateLog, tailOf } from './logs.ts';
+import { gatewayPlace, type NetworkLayout } from './network/blocks.ts';
+import { within } from './network/commands.ts';
+import { LocalNetwork } from './network/network.ts';
 import { OPENSTACK_SCRIPT } from './openstack.ts';
 import { isListeningAt } from './port-check.ts';
 import { LIFELINE_VARIABLE, MEMBERS_END_LIMIT_MS, type Preparation } from './preparation.ts';
@@ -72,6 +75,7 @@ export class LocalFederation {
   readonly #options: LocalFederationOptions;
   readonly #children: Children;
   #lifeline: Lifeline | undefined;
+  #network: LocalNetwork | undefined;
 
   constructor(options: LocalFederationOptions) {
     const { plan, clock, environment, say, onFailure } = options;
@@ -117,6 +121,16 @@ export class LocalFederation {
     this.#lifeline = await openLifeline(lifelinePath(run));
   }
 
+  /** Makes a network for each region and each gateway peer. @throws StartError */
+  async openNetwork(layout: NetworkLayout): Promise<void> {
+    const { plan, clock, say } = this.#options;
+    this.#network = await LocalNetwork.open({
+      ...{ layout, clock, regions: plan.regions, repository: plan.repository },
+      control: networkControlPath(plan.run),
+      onFailure: (error) => say(`  The network could not be healed: ${String(error)}`),
+    });
+  }
+
   /** Starts this kind in every region that has it, and waits until each serves. @throws StartError */
   async start(kind: ProcessKind, signal: AbortSignal): Promise<void> {
     const { plan } = this.#options;
@@ -134,6 +148,7 @@ export class LocalFederation {
     await this.#gatewaysEnded();
     this.#lifeline?.cut();
     const killed = await waitForEnd({ clock, find: () => this.#find(), limitMs: MEMBERS_END_LIMIT_MS });
+    await this.#network?.close();
     rmSync(plan.paths.federation, { force: true });
     rmSync(plan.run, { recursive: true, force: true });
     return killed;
@@ -195,7 +210,15 @@ export class LocalFederation {
     if (!existsSync(script)) throw new StartError(`${script} is missing; run "npm run build".`);
     const log = logFile(paths.logs, name);
     if (this.#children.pidOf(name) === undefined) rotateLog(log);
-    return { name, command: ['--enable-source-maps', script, '--config', this.#configFile(name)], logFile: log };
+    const command = ['--enable-source-maps', script, '--config', this.#configFile(name)];
+    return { name, command, prefix: this.#prefix(kind, region), logFile: log };
+  }
+
+  /** What runs a process in its own network. */
+  #prefix(kind: ProcessKind, region: RegionLayout): readonly string[] {
+    const name = kind === 'gateway' ? gatewayPlace(region.number) : region.name;
+    const place = this.#options.plan.network?.places.find((known) => known.name === name);
+    return place === undefined ? [] : within(place.namespace, []);
   }
 
   #configFile(name: string): string {
@@ -203,7 +226,7 @@ export class LocalFederation {
   }
 
   #writeFederationFile(): void {
-    const { paths, settings, regions } = this.#options.plan;
+    const { paths, settings, regions, run, network } = this.#options.plan;
     writeFederationFile({
       path: paths.federation,
       federation: settings.federation,
@@ -211,6 +234,7 @@ export class LocalFederation {
       regions,
       authority: paths.authority,
       pidOf: (name) => this.#children.pidOf(name),
+      network: network && { control: networkControlPath(run), layout: network },
     });
   }
 }
@@ -234,7 +258,7 @@ interface Health {
 
 /** Where one sees that a process serves. */
 function health(kind: ProcessKind, region: RegionLayout, isUnderHeat: boolean): readonly Health[] {
-  const { keystone, heat, cloud, admin, rest } = region;
+  const { keystone, heat, cloud, admin, restListen } = region;
   switch (kind) {
     case 'openstack':
       return [
@@ -246,7 +270,7 @@ function health(kind: ProcessKind, region: RegionLayout, isUnderHeat: boolean): 
     case 'executor':
       return [{ endpoint: admin, path: '/healthz' }];
     case 'gateway':
-      return [{ endpoint: rest, path: '/readyz' }];
+      return [{ endpoint: restListen, path: '/readyz' }];
   }
 }
 

@@ -23,7 +23,8 @@ export async function checkPorts(wanted: readonly Endpoint[]): Promise<void> {
  * quicker to take the port.
  */
 export function isListeningAt(pid: number, { address, port }: Endpoint): boolean {
-  return readListeners().some(
+  // It may be in a network namespace of its own.
+  return readListeners(`/proc/${pid}/net`).some(
     (listener) => listener.port === port && listener.address === address && holdsSocket(pid, listener.inode),
   );
 }
@@ -47,10 +48,10 @@ function isFree({ address, port }: Endpoint): Promise<boolean> {
   });
 }
 
-function readListeners(): Listener[] {
-  return ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((path) => {
+function readListeners(folder = '/proc/net'): Listener[] {
+  return ['tcp', 'tcp6'].flatMap((name) => {
     try {
-      return parseListeners(readFileSync(path, 'utf8'));
+      return parseListeners(readFileSync(`${folder}/${name}`, 'utf8'));
     } catch {
       // A machine without IPv6 has no tcp6.
       return [];

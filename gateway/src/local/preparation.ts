@@ -18,6 +18,7 @@ import {
 } from './home-paths.ts';
 import { waitForEnd } from './last-run.ts';
 import type { RegionName } from './layout.ts';
+import { removeNetwork } from './network/namespaces.ts';
 import { findMarked, type ProcessRef } from './process-table.ts';
 import { drawSettings, readSettings, type Settings, slotOfHome } from './settings.ts';
 import { type HeldSlot, holdFreeSlot, holdStoredSlot, listenOnDoor, type SlotSources } from './slots.ts';
@@ -32,6 +33,8 @@ export interface PreparationOptions {
   readonly isFresh: boolean;
   /** The regions that are wanted with a real Keystone and a real Heat; undefined: as it was begun. */
   readonly openstack: readonly RegionName[] | undefined;
+  /** Each region is wanted in a network of its own; false: as it was begun. */
+  readonly isNetworked: boolean;
   readonly uid: number;
   /** The system's folder for temporary files. */
   readonly temporary: string;
@@ -55,13 +58,15 @@ export interface Preparation {
 /** @throws StartError; nothing is held then. */
 export async function prepare(options: PreparationOptions): Promise<Preparation> {
   const { paths, uid, isFresh } = options;
+  if (options.isNetworked) demandRoot(uid);
   makeHome(paths.root, uid);
   const unlock = lockHome(paths.lock);
   let held: HeldSlot | undefined;
   try {
     if (isFresh) await removeState(options);
     const stored = readSettings(paths.settings);
-    if (stored !== undefined) demandSameRegions(stored, options.openstack);
+    if (stored !== undefined) demandSame(stored, options);
+    if (stored?.isNetworked === true) demandRoot(uid);
     const sources = slotSources(options);
     held = stored === undefined ? await holdFreeSlot(sources) : await holdStoredSlot(stored.slot, sources);
     const databaseUser = chooseDatabaseUser(uid);
@@ -69,6 +74,7 @@ export async function prepare(options: PreparationOptions): Promise<Preparation>
     const settings = stored ?? {
       ...drawSettings(held.slot, barrier === undefined ? paths.root : outsideDataFolder(paths.root)),
       openstack: [...(options.openstack ?? [])],
+      isNetworked: options.isNetworked,
     };
     makeFolders(paths, settings.dataFolder);
     if (databaseUser !== undefined) demandWay(settings.dataFolder, databaseUser);
@@ -106,13 +112,27 @@ export async function endLastRun(
   await waitForEnd({ clock: options.clock, find, limitMs: MEMBERS_END_LIMIT_MS });
 }
 
-/** Stacks do not move between a stand-in and a real Heat. @throws StartError */
-function demandSameRegions(stored: Settings, wanted: readonly RegionName[] | undefined): void {
+/** Stacks do not move between a stand-in and a real Heat, nor members between networks. @throws StartError */
+function demandSame(stored: Settings, { openstack: wanted, isNetworked }: PreparationOptions): void {
+  if (isNetworked && !stored.isNetworked) {
+    throw new StartError(
+      'This federation was begun on loopback addresses, and its members are there; ' +
+        'start without --netns to go on, or with --fresh to begin anew.',
+    );
+  }
   if (wanted === undefined || wanted.join() === stored.openstack.join()) return;
   const had = stored.openstack.length === 0 ? 'no region' : stored.openstack.join(', ');
   throw new StartError(
     `This federation was begun with a real Keystone and a real Heat in ${had}, and its stacks are there; ` +
       'start without --openstack to go on, or with --fresh to begin anew.',
+  );
+}
+
+/** @throws StartError */
+function demandRoot(uid: number): void {
+  if (uid === 0) return;
+  throw new StartError(
+    'Network namespaces (--netns) are made by root only; run npm start as root, or without --netns.',
   );
 }
 
@@ -148,6 +168,7 @@ async function removeState(options: PreparationOptions): Promise<void> {
   if (old !== undefined) {
     const run = runFolder(temporary, uid, old.slot);
     await endLastRun(() => findProcesses(run, old.dataFolder), options);
+    if (uid === 0) await removeNetwork(old.slot);
   }
   const folders = new Set([old?.dataFolder ?? paths.root, outsideDataFolder(paths.root)]);
   for (const folder of folders) {

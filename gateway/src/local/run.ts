@@ -9,7 +9,16 @@ import { demoAccess, ensureDemo } from './demo-cluster.ts';
 import { prepareEngine } from './engine.ts';
 import { LocalFederation, newBootId } from './federation.ts';
 import { enginesFolder, type HomePaths } from './home-paths.ts';
-import { endpointUrl, keystoneUrl, layOut, neededEndpoints, type RegionLayout, type RegionName } from './layout.ts';
+import {
+  endpointUrl,
+  keystoneUrl,
+  layOut,
+  neededEndpoints,
+  networkOf,
+  type RegionLayout,
+  type RegionName,
+} from './layout.ts';
+import { removeNetwork } from './network/namespaces.ts';
 import { prepareOpenStack } from './openstack.ts';
 import { Phases } from './phases.ts';
 import { checkPorts } from './port-check.ts';
@@ -23,6 +32,7 @@ export interface RunOptions {
   readonly portBase: number;
   readonly requestsPerSecond: number | undefined;
   readonly openstack: readonly RegionName[] | undefined;
+  readonly isNetworked: boolean;
   readonly uid: number;
   readonly temporary: string;
   readonly reservations: string;
@@ -51,7 +61,9 @@ async function runPrepared(options: RunOptions, preparation: Preparation): Promi
   const { terminal, clock, ending, impatience } = options;
   await endLastRun(preparation.find, { clock, say: (line) => terminal.out(line) });
   const plan = makePlan(options, preparation);
-  await checkPorts(neededEndpoints(plan.regions));
+  // What a run that was killed has left, with or without --netns this time.
+  if (options.uid === 0) await removeNetwork(plan.settings.slot);
+  await checkPorts(neededEndpoints(plan.regions, plan.settings.isNetworked));
   const federation = new LocalFederation({
     plan,
     preparation,
@@ -95,14 +107,7 @@ async function bringUp(
     return prepareEngine({ repository: plan.repository, directory, onProgress: show, signal });
   });
   await federation.openLifeline();
-  const { openstack } = plan.settings;
-  if (openstack.length > 0) {
-    await phases.run('openstack', async (show) => {
-      const versions = await prepareOpenStack({ repository: plan.repository, onProgress: show, signal });
-      await federation.start('openstack', signal);
-      return `${versions} in ${openstack.join(', ')}`;
-    });
-  }
+  await bringUpOptions(plan, federation, { phases, signal });
   await phases.run('microclouds', async () => {
     await federation.start('microcloud', signal);
     return names;
@@ -143,6 +148,29 @@ async function bringUp(
   terminal.out('argosy is ready');
 }
 
+/** What is there only when it is asked for. */
+async function bringUpOptions(
+  plan: FederationPlan,
+  federation: LocalFederation,
+  { phases, signal }: { readonly phases: Phases; readonly signal: AbortSignal },
+): Promise<void> {
+  const { network } = plan;
+  if (network !== undefined) {
+    await phases.run('network', async () => {
+      await federation.openNetwork(network);
+      return `${network.places.length} namespaces in ${network.cidr}`;
+    });
+  }
+  const { openstack } = plan.settings;
+  if (openstack.length > 0) {
+    await phases.run('openstack', async (show) => {
+      const versions = await prepareOpenStack({ repository: plan.repository, onProgress: show, signal });
+      await federation.start('openstack', signal);
+      return `${versions} in ${openstack.join(', ')}`;
+    });
+  }
+}
+
 /** Where to knock when a peer or a Keystone is away for a moment. */
 function knownEndpoints(regions: readonly RegionLayout[]): Endpoints {
   return {
@@ -156,7 +184,8 @@ function makePlan(options: RunOptions, preparation: Preparation): FederationPlan
   return {
     paths: options.paths,
     settings,
-    regions: layOut(settings.slot, options.portBase),
+    regions: layOut(settings.slot, options.portBase, settings.isNetworked),
+    network: networkOf(settings.slot, settings.isNetworked),
     repository: options.repository,
     run,
     bootId: newBootId(),

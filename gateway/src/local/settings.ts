@@ -22,6 +22,8 @@ const settingsSchema = z.object({
   passwords: z.object({ admin: z.string(), demo: z.string(), viewer: z.string() }),
   /** The regions with a real Keystone and a real Heat: their stacks are there and nowhere else. */
   openstack: z.array(z.enum(REGION_NAMES)).default([]),
+  /** Each region has a network of its own: the members' addresses are there and nowhere else. */
+  isNetworked: z.boolean().default(false),
   regions: z.object({ north: region, south: region, west: region } satisfies Record<RegionName, typeof region>),
 });
 
@@ -51,6 +53,7 @@ export function drawSettings(
     slot,
     dataFolder,
     openstack: [],
+    isNetworked: false,
     passwords: { admin: password(), demo: password(), viewer: password() },
     regions: Object.fromEntries(REGION_NAMES.map((name) => [name, drawRegion()])) as Settings['regions'],
   };

@@ -11,6 +11,7 @@ test('without arguments: the state is kept, REST begins at 8779', (t) => {
     ...{ isFresh: false, portBase: 8779, wantsHelp: false },
     requestsPerSecond: undefined,
     openstack: undefined,
+    isNetworked: false,
   });
 });
 
@@ -18,11 +19,8 @@ test('--fresh and --port-base are read', (t) => {
   t.like(readStartOptions(['--fresh', '--port-base', '9779'], EPHEMERAL), { isFresh: true, portBase: 9779 });
 });
 
-test('--netns says that it is not there yet', (t) => {
-  t.throws(() => readStartOptions(['--netns'], EPHEMERAL), {
-    instanceOf: StartUsageError,
-    message: /is not there yet/,
-  });
+test('--netns asks for a network for each region', (t) => {
+  t.like(readStartOptions(['--netns'], EPHEMERAL), { isNetworked: true });
 });
 
 test('--openstack means all regions, or those that it names', (t) => {

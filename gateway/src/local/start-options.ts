@@ -14,6 +14,8 @@ export interface StartOptions {
   readonly requestsPerSecond: number | undefined;
   /** The regions with a real Keystone and a real Heat; undefined: as the federation was begun. */
   readonly openstack: readonly RegionName[] | undefined;
+  /** Each region in a network of its own; false: as the federation was begun. */
+  readonly isNetworked: boolean;
   readonly wantsHelp: boolean;
 }
 
@@ -22,6 +24,8 @@ export const USAGE = `Usage: npm start [-- OPTIONS]
 Brings up a whole federation on this machine and stays in the foreground; Ctrl-C stops it.
 
   --fresh                    begin with an empty state
+  --netns                    each region in a network namespace of its own, whose links can be cut and slowed; as
+                             root only; said once, it stays
   --openstack [REGION,...]   a real Keystone and a real Heat in these regions (default: in all); said once, it stays
   --port-base N              REST of peer i listens on N+i-1 (default ${DEFAULT_PORT_BASE})
   --requests-per-second N    how often a project may ask each peer (default 50; 200 at once)
@@ -34,16 +38,12 @@ const FIRST_UNPRIVILEGED_PORT = 1024;
 const BLOCKED_PORTS = [
   1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
 ];
-const PLANNED = ['--netns'] as const;
 
 /**
  * @param firstEphemeralPort the kernel gives ports from here on to clients, so servers stay below it.
  * @throws StartUsageError
  */
 export function readStartOptions(args: readonly string[], firstEphemeralPort: number): StartOptions {
-  const planned = PLANNED.find((flag) => args.some((argument) => argument === flag || argument.startsWith(`${flag}=`)));
-  if (planned !== undefined) throw new StartUsageError(`${planned} is not there yet.`);
-
   const { values } = parse(args.flatMap(nameRegions));
   const portBase = values['port-base'] === undefined ? DEFAULT_PORT_BASE : Number(values['port-base']);
   const last = firstEphemeralPort - REGION_NAMES.length;
@@ -58,7 +58,10 @@ export function readStartOptions(args: readonly string[], firstEphemeralPort: nu
   if (requestsPerSecond !== undefined && !(requestsPerSecond > 0 && requestsPerSecond <= MAX_REQUESTS_PER_SECOND))
     throw new StartUsageError(`--requests-per-second must be a number from 1 to ${MAX_REQUESTS_PER_SECOND}.`);
   const openstack = values.openstack === undefined ? undefined : readRegions(values.openstack);
-  return { isFresh: values.fresh === true, portBase, requestsPerSecond, openstack, wantsHelp: values.help === true };
+  return {
+    ...{ isFresh: values.fresh === true, portBase, requestsPerSecond, openstack },
+    ...{ isNetworked: values.netns === true, wantsHelp: values.help === true },
+  };
 }
 
 /** `--openstack` may stand alone, which no parser of arguments knows: all regions are named then. */
@@ -85,6 +88,7 @@ function parse(args: readonly string[]) {
       args: [...args],
       options: {
         fresh: { type: 'boolean' },
+        netns: { type: 'boolean' },
         openstack: { type: 'string' },
         'port-base': { type: 'string' },
         'requests-per-second': { type: 'string' },

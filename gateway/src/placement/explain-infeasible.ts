@@ -59,6 +59,7 @@ const OBSTACLES: Readonly<Record<Obstacle, string>> = {
   flavor: 'without the flavor',
   excluded: 'had no room when tried',
   taken: 'with a member already',
+  away: 'in regions that do not answer now',
   full: 'full',
 };
 

@@ -123,3 +123,25 @@ test('reasons tell of survival, latency, cost and moves', (t) => {
     'A voter moves from x/x-a to e/e-a.',
   ]);
 });
+
+test('a region that does not answer now is told to be waited for, before anything is given up', (t) => {
+  const away = [site('s-a', { isAway: true }), site('w-a', { isAway: true })];
+
+  t.deepEqual(sentences(wish, [...three.slice(0, 2), ...away.slice(0, 1)]), [
+    'It fits with s back (a region that does not answer now: try again later).',
+  ]);
+  t.is(
+    sentences({ ...wish, voters: 5, survive: 'zone' }, [...three, ...away.slice(1), site('s-b', { isAway: true })])[0],
+    'It fits with s and w back (regions that do not answer now: try again later).',
+  );
+  t.regex(refused(wish, [site('e-a'), ...away]).infeasible, /not counting 2 in regions that do not answer now/);
+});
+
+test('a member in a region that does not answer now may stay, and nobody joins it', (t) => {
+  const sites = [...three.slice(0, 2), site('s-a', { isAway: true, freeMembers: 5 }), site('w-a')];
+  const current = ['e-a', 'n-a', 's-a'].map((name) => ({ ...site(name), kind: 'voter' as const }));
+
+  t.like(place({ ...wish, current }, sites), { moves: [] });
+  t.like(place({ ...wish, voters: 4, survive: 'host', current }, sites), { moves: [] });
+  t.regex(refused({ ...wish, replicas: 2, current }, sites).infeasible, /do not fit/);
+});

@@ -53,6 +53,7 @@ function relaxation(request: PlacementRequest, changes: readonly Change[]): Rela
 
 function familiesOf(request: PlacementRequest, sites: readonly CandidateSite[]): readonly Family[] {
   return [
+    regionsBack(request, sites),
     lowerSurvival(request),
     moreRegions(request, sites),
     moreJurisdictions(request, sites),
@@ -61,6 +62,20 @@ function familiesOf(request: PlacementRequest, sites: readonly CandidateSite[]):
     arbiterForVoter(request),
     otherFlavors(request, sites),
   ].filter(({ changes }) => changes.length > 0);
+}
+
+/** Waiting gives up nothing of the wish, so it is told first. */
+function regionsBack({ regions }: PlacementRequest, sites: readonly CandidateSite[]): Family {
+  const away = sites.filter(({ isAway }) => isAway === true).map(({ region }) => region);
+  const names = othersOf(away, []).filter((name) => regions.length === 0 || regions.includes(name));
+  const sets = names.length > 1 ? [...names.map((name) => [name]), names] : [names];
+  if (names.length === 0) return { changes: [] };
+  return {
+    changes: sets.map((awaited) => ({
+      words: `${awaited.join(' and ')} back (${awaited.length === 1 ? 'a region that does' : 'regions that do'} not answer now: try again later)`,
+      apply: (wish) => ({ ...wish, awaited }),
+    })),
+  };
 }
 
 /** From the most to the least that is survived. */

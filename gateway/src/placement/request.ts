@@ -7,6 +7,8 @@ export interface CandidateSite extends Site {
   readonly jurisdiction: string;
   /** How many more members it can take, beside those that are there. */
   readonly freeMembers: number;
+  /** Its region does not answer now: who is there may stay, nobody is added, and `freeMembers` is what it told last. */
+  readonly isAway?: boolean;
   /** Empty or absent: any. */
   readonly flavors?: readonly string[];
   /** Of one member, in any unit that all sites share, as thousandths of a currency an hour. Absent: 0. */
@@ -38,6 +40,8 @@ export interface PlacementRequest {
   readonly survive: Survive;
   /** Empty: any. */
   readonly regions: readonly string[];
+  /** Regions that do not answer now and count as if they did. Absent: none. */
+  readonly awaited?: readonly string[];
   /** Jurisdictions that data may be in. Empty: any. */
   readonly residency: readonly string[];
   /** Members that stay where they are. The counts above are without them. */

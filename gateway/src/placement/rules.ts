@@ -55,14 +55,15 @@ export function domainOf(survive: Survive, site: { region: string; zone: string;
 }
 
 /** Why a site takes nobody; undefined when it does. */
-export type Obstacle = 'region' | 'flavor' | 'excluded' | 'taken' | 'full';
+export type Obstacle = 'region' | 'flavor' | 'excluded' | 'taken' | 'away' | 'full';
 
 export function obstacleOf(request: PlacementRequest, site: CandidateSite): Obstacle | undefined {
   if (request.regions.length > 0 && !request.regions.includes(site.region)) return 'region';
   if (!hasFlavor(site, request.flavor)) return 'flavor';
   if (request.excluded.some((other) => isSameSite(other, site))) return 'excluded';
   if (request.survive !== 'host' && request.fixed.some((other) => isSameSite(other, site))) return 'taken';
-  return roomAt(request, site) < 1 ? 'full' : undefined;
+  if (roomAt(request, site) >= 1) return undefined;
+  return isAway(request, site) && site.freeMembers >= 1 ? 'away' : 'full';
 }
 
 function hasFlavor({ flavors = [] }: CandidateSite, flavor: string | undefined): boolean {
@@ -72,8 +73,12 @@ function hasFlavor({ flavors = [] }: CandidateSite, flavor: string | undefined):
 /** How many members a site can have. Those that are there and may move have their places there. */
 export function roomAt(request: PlacementRequest, site: CandidateSite): number {
   const here = (request.current ?? []).filter((member) => isSameSite(member, site)).length;
-  const room = Math.max(site.freeMembers, 0) + here;
+  const room = (isAway(request, site) ? 0 : Math.max(site.freeMembers, 0)) + here;
   return request.survive === 'host' ? room : Math.min(room, 1);
+}
+
+function isAway(request: PlacementRequest, site: CandidateSite): boolean {
+  return site.isAway === true && request.awaited?.includes(site.region) !== true;
 }
 
 /** Residency binds data alone: nothing leaves the jurisdiction for an arbiter. */

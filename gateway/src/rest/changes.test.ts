@@ -195,3 +195,22 @@ test('a cluster that shrinks keeps its primary, wherever that is', async (t) => 
   t.is(cluster?.epoch, 2);
   t.is(cluster?.members.length, 3);
 });
+
+test('a wish that cannot be placed is refused with changes of it that can be sent as they are', async (t) => {
+  const { call } = await serve(t);
+  const tooFar = { ...orders.cluster, topology: { voters: 2 }, placement: { survive: 'region' } };
+
+  const { status, body } = await call('demo', 'POST', '/v2/clusters', { cluster: tooFar });
+
+  t.is(status, 409);
+  t.true(body.error.relaxations.length > 0);
+  for (const { message, change } of body.error.relaxations) {
+    t.regex(message, /^It fits with /);
+    const changed = {
+      ...{ ...tooFar, ...change },
+      topology: { ...tooFar.topology, ...change.topology },
+      placement: { ...tooFar.placement, ...change.placement },
+    };
+    t.is((await call('demo', 'POST', '/v2/clusters?dry_run=true', { cluster: changed })).status, 200, message);
+  }
+});

@@ -10,6 +10,7 @@ import { type Change, type ChangesOptions, memberNames } from './changes.ts';
 import { ApiError, invalidField } from './errors.ts';
 import { readNewCluster } from './new-cluster.ts';
 import { emptyBody, readObject } from './objects.ts';
+import { relaxationView } from './relaxations.ts';
 import type { RouteRequest } from './route.ts';
 
 export const switchoverBody = z.strictObject({
@@ -155,7 +156,7 @@ function placeMembers(
   cluster: Cluster | undefined,
 ): { members: WantedMember[]; reasons: readonly string[] } {
   const sites = options.sites(spec.flavor);
-  if (sites.length === 0) {
+  if (sites.every(({ isAway }) => isAway === true)) {
     const message = 'No region answers, so there is nowhere to place a member. Try again; `GET /v2/regions` says why.';
     throw new ApiError('regions.silent', message);
   }
@@ -172,7 +173,7 @@ function placeMembers(
   if ('infeasible' in placement) {
     const hint = placement.relaxations[0]?.sentence;
     const message = hint === undefined ? placement.infeasible : `${placement.infeasible} ${hint}`;
-    throw new ApiError('placement.infeasible', message);
+    throw new ApiError('placement.infeasible', message, { relaxations: placement.relaxations.map(relaxationView) });
   }
   const placed = placement === withPrimary && kept !== undefined ? [kept, ...placement.sites] : placement.sites;
   return { members: numbered(placed, current, cluster), reasons: placement.reasons };

@@ -1,6 +1,7 @@
 // What can happen to an honest caller: a stable title, never renamed and never reused, with one HTTP status each. What
 // each means and what to do about it stands in docs/errors.md.
 import { z } from 'zod';
+import { type RelaxationView, relaxationSchema } from './relaxations.ts';
 
 const STATUS = {
   'request.invalid': 400,
@@ -64,18 +65,22 @@ export interface ApiErrorOptions extends ErrorOptions {
   /** When it may be tried again; a 503 says a second unless it knows better. */
   readonly retryAfterSeconds?: number;
   readonly violations?: readonly Violation[];
+  /** What smaller wish would fit. */
+  readonly relaxations?: readonly RelaxationView[];
 }
 
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly code: ErrorCode;
   readonly violations: readonly Violation[];
+  readonly relaxations: readonly RelaxationView[];
   readonly #retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, message: string, options?: ApiErrorOptions) {
     super(message, options);
     this.code = code;
     this.violations = options?.violations ?? [];
+    this.relaxations = options?.relaxations ?? [];
     this.#retryAfterSeconds = options?.retryAfterSeconds ?? (statusOf(code) === 503 ? RETRY_AFTER_SECONDS : undefined);
   }
 
@@ -94,11 +99,12 @@ export function statusOf(code: ErrorCode): number {
 
 /** The body that keystoneauth, openstacksdk and troveclient all show. */
 export function errorBody(error: ApiError, requestId: string): ErrorBody {
-  const { status, code, message, violations } = error;
+  const { status, code, message, violations, relaxations } = error;
   return {
     error: {
       ...{ code: status, title: code, message, request_id: requestId },
       ...(violations.length === 0 ? {} : { violations }),
+      ...(relaxations.length === 0 ? {} : { relaxations }),
     },
   };
 }
@@ -115,6 +121,7 @@ export interface ErrorBody {
     readonly message: string;
     readonly request_id: string;
     readonly violations?: readonly Violation[];
+    readonly relaxations?: readonly RelaxationView[];
   };
 }
 
@@ -130,6 +137,10 @@ export function errorSchema(codes: readonly ErrorCode[]) {
         .array(z.strictObject({ field: z.string(), message: z.string() }))
         .optional()
         .meta({ description: 'What is wrong, field by field, with a body that is not as it should be.' }),
+      relaxations: z
+        .array(relaxationSchema)
+        .optional()
+        .meta({ description: 'Of a wish that cannot be placed: the smallest changes of it that can.' }),
     }),
   });
 }

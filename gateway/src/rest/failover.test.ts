@@ -1,4 +1,6 @@
+import { status as grpcStatus } from '@grpc/grpc-js';
 import test from 'ava';
+import { GrpcFailure } from '../conductor/world-for-tests.ts';
 import { made } from './server-for-tests.ts';
 
 test('a primary that does not answer is deposed when it is asked for, and shown as failing over meanwhile', async (t) => {
@@ -56,8 +58,29 @@ test('a failover preempts a change that is under way, which is gone on with afte
   const { body } = await call('demo', 'POST', '/v2/clusters/orders/failover', {});
   await world.until(() => world.federation.operation(body.operation.id)?.status === 'DONE');
 
-  t.is(world.federation.operation(grow.body.operation.id)?.status, 'CANCELLED');
+  const superseded = (await call('demo', 'GET', `/v2/operations/${grow.body.operation.id}`)).body.operation;
+  t.like(superseded, { status: 'CANCELLED', superseded_by: body.operation.id });
   const [cluster] = world.federation.clusters();
   t.is(cluster?.rule?.voters.length, 5);
   t.true((cluster?.epoch ?? 0) >= 2 && cluster?.primary !== 1);
+});
+
+test('a preempted change that cannot be made is given up after the failover, and the cluster is free again', async (t) => {
+  const { call, world } = await made(t);
+  const id = world.federation.clusters()[0]?.id ?? '';
+  const grow = await call('demo', 'PATCH', '/v2/clusters/orders', { cluster: { topology: { voters: 5 } } });
+  world.silent.add(`${id}-1`);
+  world.fault = (command) => {
+    if (command === 'ensure') throw new GrpcFailure(grpcStatus.INVALID_ARGUMENT, 'The image is gone.');
+  };
+  const { body } = await call('demo', 'POST', '/v2/clusters/orders/failover', {});
+  await world.until(() => world.federation.operation(body.operation.id)?.status !== 'RUNNING');
+
+  t.is(grow.status, 202);
+  t.like(world.federation.operation(body.operation.id), { status: 'FAILED', error: 'The image is gone.' });
+  const [cluster] = world.federation.clusters();
+  t.is(cluster?.rule?.voters.length, 3);
+  t.true((cluster?.opened.epoch ?? 0) >= 2 && cluster?.primary !== 1);
+  const again = await call('demo', 'PATCH', '/v2/clusters/orders?dry_run=true', { cluster: { flavor: 'medium' } });
+  t.is(again.status, 200);
 });

@@ -32,6 +32,10 @@ export const operationSchema = z
     status: z.enum(['RUNNING', 'DONE', 'FAILED', 'CANCELLED']),
     steps: z.array(stepSchema),
     error: z.string().nullable(),
+    superseded_by: z
+      .string()
+      .nullable()
+      .meta({ description: 'The operation that took its place: a failover leads to what this one wished.' }),
     created_at: time,
     updated_at: time,
   })
@@ -48,6 +52,7 @@ export function viewOperation(operation: Operation, federation: Federation): Ope
     status: operation.status,
     steps: operation.steps.map((step) => viewStep(operation, step, blocks.get(step.id))),
     error: operation.error ?? null,
+    superseded_by: operation.supersededBy ?? null,
     created_at: operation.createdAt,
     updated_at: operation.updatedAt,
   };

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type Cluster, memberOf, withNothingWanted } from './clusters.ts';
 import { type Applied, type EntryOf, newMember, type OperationStart, refuse } from './entries.ts';
-import { addSteps, dropPending, hasEnded, pendingStep, type Wish } from './operations.ts';
+import { addSteps, dropPending, hasEnded, pendingStep, supersede, type Wish } from './operations.ts';
 import type { Tables } from './tables.ts';
 import { wishOf, withWish } from './wishes.ts';
 
@@ -43,8 +43,8 @@ export function unwantCluster(tables: Tables, entry: EntryOf<'cluster.unwanted'>
     return refuse('cluster.busy', `The cluster is already being deleted, by operation ${current.id}.`);
   }
   if (current !== undefined && !hasEnded(current)) {
-    const error = `Superseded by operation ${entry.operationId}, which deletes the cluster.`;
-    tables.operations.set(current.id, { ...current, status: 'CANCELLED', error, updatedAt: entry.at });
+    const why = ', which deletes the cluster.';
+    tables.operations.set(current.id, supersede(current, entry.operationId, why, entry.at));
   }
   tables.setCluster(
     { ...withNothingWanted(cluster), revision: cluster.revision + 1, operationId: entry.operationId },

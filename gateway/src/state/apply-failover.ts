@@ -4,7 +4,7 @@ import { applyFact } from './apply-fact.ts';
 import { changeStep } from './apply-operation.ts';
 import { type Cluster, type Member, memberOf } from './clusters.ts';
 import { type Applied, type EntryOf, refuse } from './entries.ts';
-import { hasEnded, withoutFailure } from './operations.ts';
+import { hasEnded, supersede, withoutFailure } from './operations.ts';
 import type { Tables } from './tables.ts';
 import { wishOf } from './wishes.ts';
 
@@ -33,8 +33,8 @@ export function failOver(tables: Tables, entry: EntryOf<'cluster.failover'>): Ap
   };
   const before = current !== undefined && !hasEnded(current) ? current.before : undefined;
   if (current !== undefined && !hasEnded(current)) {
-    const error = `Superseded by operation ${entry.operationId}: the primary is gone.`;
-    tables.operations.set(current.id, { ...current, status: 'CANCELLED', error, updatedAt: entry.at });
+    const why = ', for the primary is gone; what was wished is led to afterwards.';
+    tables.operations.set(current.id, supersede(current, entry.operationId, why, entry.at));
   }
   tables.setCluster(next, entry.at);
   startOperation(tables, entry, next, before ?? wishOf(cluster));

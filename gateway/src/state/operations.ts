@@ -48,6 +48,8 @@ export interface Operation {
   readonly error?: string;
   /** How it will end, once it will not reach its goal. */
   readonly outcome?: 'FAILED' | 'CANCELLED';
+  /** The operation that took its place: a delete, which wishes nothing, or a failover, which leads to the same wish. */
+  readonly supersededBy?: string;
   /** Absent for a create, before which nothing was wished. */
   readonly before?: Wish;
   readonly steps: readonly StepRecord[];
@@ -63,6 +65,12 @@ export interface Wish {
   readonly admin: AdminUser;
   /** Ordinals. */
   readonly members: readonly number[];
+}
+
+/** Ended by another one that takes its place. */
+export function supersede(operation: Operation, by: string, why: string, at: string): Operation {
+  const error = `Superseded by operation ${by}${why}`;
+  return { ...operation, status: 'CANCELLED', error, supersededBy: by, updatedAt: at };
 }
 
 /** True for what has no other wish to go back to: it is driven to its end, however long that takes. */

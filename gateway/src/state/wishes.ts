@@ -10,6 +10,11 @@ export function wishOf(cluster: Cluster): Wish {
   return { spec: cluster.spec, admin: cluster.admin, members };
 }
 
+/** Whether nothing else is wished than this. */
+export function isWishOf(cluster: Cluster, wish: Wish | undefined): boolean {
+  return wish !== undefined && JSON.stringify(wishOf(cluster)) === JSON.stringify(wish);
+}
+
 /** The cluster with exactly these members wished. */
 export function withWish(cluster: Cluster, wished: readonly WantedMember[]): Cluster {
   const ordinals = new Set(wished.map(({ ordinal }) => ordinal));

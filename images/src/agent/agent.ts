@@ -1,7 +1,15 @@
 // The agent as a whole: opens the volume, listens, and takes the member's role up again.
 import { existsSync } from 'node:fs';
 import { chmod, stat } from 'node:fs/promises';
-import { type DriverOptions, drivers, ensureFolder, type Processes } from '@argosy/datastores/drivers';
+import {
+  type Driver,
+  type DriverOptions,
+  drivers,
+  ensureFolder,
+  type Files,
+  type OpenSession,
+  type Processes,
+} from '@argosy/datastores/drivers';
 import { AGENT_PORT, type Clock, pause } from '@argosy/proto';
 import type { Logger } from 'pino';
 import { MemberCertificates } from './certificates.ts';
@@ -20,6 +28,8 @@ export interface AgentParts {
   readonly config: AgentConfig;
   readonly clock: Clock;
   readonly processes: Processes;
+  readonly files: Files;
+  readonly session: OpenSession;
   readonly log: Logger;
   /** Gives up what has not started yet. */
   readonly signal: AbortSignal;
@@ -34,17 +44,9 @@ export interface Agent {
 export async function startAgent(parts: AgentParts): Promise<Agent> {
   const { config, clock, log } = parts;
   await waitForVolume(parts);
-  const file = await StateFile.open(config.volume, config.member);
   const root = config.userData.root_certificate;
   const certificates = await MemberCertificates.open({ volume: config.volume, identity: config.member, root, clock });
-  const driver = makeDriver(parts);
-  const observations = new Observations({ file, driver, clock });
-  const onChange = (): void => observations.probeNow();
-  const member = new Member({ file, driver, clock, log, onChange, isEnrolled: () => certificates.isEnrolled });
-
-  // What runs is taken over, and what does not is seen to be at rest, before anybody can ask for anything.
-  await member.resume();
-  if (certificates.isEnrolled) await driver.installCertificate(certificates.current);
+  const { member, observations, driver } = await openMember(parts, certificates);
 
   const listener = new Listener({ address: config.address, port: AGENT_PORT, access: accessTable(config), clock });
   const relisten = async (): Promise<void> => {
@@ -68,14 +70,32 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   };
 }
 
-function makeDriver({ config, clock, processes, log }: AgentParts): ReturnType<(typeof drivers)[string]> {
+/** The agent without its port: the member on this volume, with whatever of it runs already. @throws VolumeError */
+export async function openMember(
+  parts: Omit<AgentParts, 'signal'>,
+  certificates: Pick<MemberCertificates, 'isEnrolled' | 'current'>,
+): Promise<{ readonly member: Member; readonly observations: Observations; readonly driver: Driver }> {
+  const { config, clock, log, files } = parts;
+  const file = await StateFile.open(config.volume, config.member, files);
+  const driver = makeDriver(parts);
+  const observations = new Observations({ file, driver, clock });
+  const onChange = (): void => observations.probeNow();
+  const member = new Member({ file, driver, clock, log, onChange, isEnrolled: () => certificates.isEnrolled });
+
+  // What runs is taken over, and what does not is seen to be at rest, before anybody can ask for anything.
+  await member.resume();
+  if (certificates.isEnrolled) await driver.installCertificate(certificates.current);
+  return { member, observations, driver };
+}
+
+function makeDriver({ config, clock, processes, files, session, log }: Omit<AgentParts, 'signal'>): Driver {
   const { datastore, datastore_port: port, memory_mib: memoryMib = null } = config.userData;
   const create = drivers[datastore];
   if (create === undefined) throw new ConfigError(`This image has no driver for "${datastore}".`);
   const options: DriverOptions = {
     ...{ clusterId: config.member.clusterId, memberId: config.member.memberId, engine: config.engine },
     ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port, owner: config.owner },
-    ...{ memoryMib, clock, processes, log: log.child({ part: 'driver' }) },
+    ...{ memoryMib, clock, processes, files, session, log: log.child({ part: 'driver' }) },
   };
   return create(options);
 }

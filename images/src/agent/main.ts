@@ -1,5 +1,5 @@
 // The process of the agent: reads the environment, starts, and ends cleanly when the guest does or its lifeline breaks.
-import { systemProcesses } from '@argosy/datastores/drivers';
+import { postgresqlSession, systemFiles, systemProcesses } from '@argosy/datastores/drivers';
 import { systemClock, watchLifeline } from '@argosy/proto';
 import { pino } from 'pino';
 import { startAgent } from './agent.ts';
@@ -20,7 +20,8 @@ async function main(): Promise<void> {
   const member = log.child({ member: config.member.memberId });
   const processes = systemProcesses(config.owner, systemClock);
   const early = new AbortController();
-  const starting = startAgent({ config, clock: systemClock, processes, log: member, signal: early.signal });
+  const machine = { clock: systemClock, processes, files: systemFiles, session: postgresqlSession };
+  const starting = startAgent({ config, ...machine, log: member, signal: early.signal });
   let isEnding = false;
   const end = (reason: string): void => {
     if (isEnding) return;

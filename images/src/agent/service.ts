@@ -22,7 +22,7 @@ const MAX_OBSERVERS = 32;
 export interface ServiceParts {
   readonly config: Pick<AgentConfig, 'member' | 'executor' | 'userData'>;
   readonly member: Member;
-  readonly certificates: MemberCertificates;
+  readonly certificates: Pick<MemberCertificates, 'request' | 'install'>;
   readonly observations: Observations;
   readonly log: Logger;
   /** Puts a new certificate into use. */

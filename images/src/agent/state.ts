@@ -1,8 +1,7 @@
 // What a member must not forget: who it is, the highest epoch that it has promised, what it is to be in it, and whether
 // its data is whole. It lies on the volume, for it is the data directory that a promise binds.
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensureFolder, type Role, readIfThere, writeDurably } from '@argosy/datastores/drivers';
+import type { Files, Role } from '@argosy/datastores/drivers';
 import * as z from 'zod';
 
 const upstreamSchema = z.object({
@@ -84,26 +83,28 @@ const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
 export class StateFile {
+  readonly #files: Files;
   readonly #path: string;
   #state: MemberState;
 
-  private constructor(path: string, state: MemberState) {
+  private constructor(files: Files, path: string, state: MemberState) {
+    this.#files = files;
     this.#path = path;
     this.#state = state;
   }
 
   /** Reads the state, or begins one on an empty volume. @throws VolumeError when the volume is not this member's. */
-  static async open(volume: string, member: { clusterId: string; memberId: string }): Promise<StateFile> {
+  static async open(volume: string, member: { clusterId: string; memberId: string }, files: Files): Promise<StateFile> {
     const folder = agentFolder(volume);
     const path = join(folder, 'state.json');
-    const text = await readIfThere(path);
-    if (text !== undefined) return new StateFile(path, readState(text, member));
+    const text = await files.readIfThere(path);
+    if (text !== undefined) return new StateFile(files, path, readState(text, member));
 
-    if (existsSync(join(volume, 'data', 'PG_VERSION'))) {
+    if ((await files.size(join(volume, 'data', 'PG_VERSION'))) !== undefined) {
       throw new VolumeError('The volume holds data, but no state of a member: it is not touched.');
     }
-    await ensureFolder(folder, { mode: FOLDER_MODE });
-    const file = new StateFile(path, {
+    await files.ensureFolder(folder, { mode: FOLDER_MODE });
+    const file = new StateFile(files, path, {
       ...{ format: 1, clusterId: member.clusterId, memberId: member.memberId, epoch: 0, generation: 0 },
       ...{ specRevision: 0, data: { status: 'empty' }, role: null, promise: null, tail: null },
     });
@@ -118,7 +119,7 @@ export class StateFile {
   /** The change counts when it is on the disk. */
   async change(change: Partial<Omit<MemberState, 'format' | 'clusterId' | 'memberId'>>): Promise<void> {
     const next = { ...this.#state, ...change };
-    await writeDurably(this.#path, `${JSON.stringify(next, undefined, 2)}\n`, { mode: FILE_MODE });
+    await this.#files.writeDurably(this.#path, `${JSON.stringify(next, undefined, 2)}\n`, { mode: FILE_MODE });
     this.#state = next;
   }
 }

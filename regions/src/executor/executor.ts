@@ -1,11 +1,11 @@
 // Wires an executor: Heat below, agents beside, gRPC and the admin API above. It keeps nothing on disk.
 import type { Clock, RegionReport } from '@argosy/proto';
 import type { Logger } from 'pino';
-import { HeatClient } from '../openstack/heat.ts';
+import { type Heat, HeatClient } from '../openstack/heat.ts';
 import { createHttp } from '../openstack/http.ts';
 import { Keystone } from '../openstack/keystone.ts';
 import { serveAdmin } from './admin-api.ts';
-import { TlsAgentLinks } from './agent-links.ts';
+import { type AgentLinks, TlsAgentLinks } from './agent-links.ts';
 import { Capacity } from './capacity.ts';
 import type { ExecutorSecrets, ExecutorSettings } from './config.ts';
 import { serveGrpc } from './grpc-server.ts';
@@ -32,7 +32,7 @@ export async function startExecutor(
   world: { readonly clock: Clock; readonly log: Logger },
 ): Promise<Executor> {
   const { clock, log } = world;
-  const { federation, region } = config;
+  const { federation } = config;
   const http = createHttp(config.openstack.requestTimeoutMs);
   const metrics = new Metrics();
   const { authUrl } = config.openstack;
@@ -41,31 +41,11 @@ export async function startExecutor(
   const heat = new HeatClient(keystone);
   const own = await ownCertificate(config, secrets, world);
   const links = new TlsAgentLinks(own.current());
-  const { intermediate, regionKey } = secrets;
-  const { memberCertificateDays } = config;
-  const enroller = { links, intermediate, regionKey, clock, memberCertificateDays };
-  const templates = readTemplates();
-
-  const watch: RegionWatch = new RegionWatch({
-    ...{ federation, region, heat, links, clock, log, pollMs: config.stackPollMs },
-    isAwaited: (memberId) => members.isAwaited(memberId),
-  });
-  const capacity = new Capacity(config.zones, watch);
-  const members: Members = new Members({
-    ...{ federation, region, heat, enroller, clock, log },
-    heatSilenceMs: config.heatSilenceSeconds * MS_PER_SECOND,
-    stuckAfterMs: config.stuckAfterSeconds * MS_PER_SECOND,
-    request: (spec) => stackRequest(spec, { config, templates, root: secrets.own.root, regionKey }),
-    change: (stack, spec) => stackChange(stack, spec, config),
-    reserve: (spec) => capacity.reserve(spec),
-    changed: () => watch.kick(),
-  });
   const roundTrips = new RoundTrips(config.peers, {
     ...{ clock, own: own.current, everyMs: config.measureEverySeconds * MS_PER_SECOND },
   });
-  const report = (): RegionReport => describeRegion(config, { watch, capacity, roundTrips });
-
-  const service = createService({ config, members, watch, heat, links, clock, log, metrics, report });
+  const around = { heat, links, clock, log, metrics, roundTrips };
+  const { enroller, watch, capacity, members, report, service } = assembleRegion(config, secrets, around);
   const grpc = await serveGrpc(service, { federation, own: own.current(), ...config.grpc });
   const admin = await serveAdmin(
     { federation, keystone, heat, watch, capacity, metrics, clock, log, report },
@@ -97,6 +77,47 @@ export async function startExecutor(
   };
 }
 
+/** What an executor calls, and by what time. */
+export interface RegionSurroundings {
+  readonly heat: Heat;
+  readonly links: AgentLinks;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly roundTrips: Pick<RoundTrips, 'measured'>;
+}
+
+/** The executor without its ports: what it does in the region, and the service by which it is told to. */
+export function assembleRegion(
+  config: ExecutorSettings,
+  secrets: Pick<ExecutorSecrets, 'own' | 'intermediate' | 'regionKey'>,
+  around: RegionSurroundings,
+) {
+  const { heat, links, clock, log, metrics, roundTrips } = around;
+  const { federation, region, memberCertificateDays } = config;
+  const { intermediate, regionKey } = secrets;
+  const enroller = { links, intermediate, regionKey, clock, memberCertificateDays };
+  const templates = readTemplates();
+
+  const watch: RegionWatch = new RegionWatch({
+    ...{ federation, region, heat, links, clock, log, pollMs: config.stackPollMs },
+    isAwaited: (memberId) => members.isAwaited(memberId),
+  });
+  const capacity = new Capacity(config.zones, watch);
+  const members: Members = new Members({
+    ...{ federation, region, heat, enroller, clock, log },
+    heatSilenceMs: config.heatSilenceSeconds * MS_PER_SECOND,
+    stuckAfterMs: config.stuckAfterSeconds * MS_PER_SECOND,
+    request: (spec) => stackRequest(spec, { config, templates, root: secrets.own.root, regionKey }),
+    change: (stack, spec) => stackChange(stack, spec, config),
+    reserve: (spec) => capacity.reserve(spec),
+    changed: () => watch.kick(),
+  });
+  const report = (): RegionReport => describeRegion(config, { watch, capacity, roundTrips });
+  const service = createService({ config, members, watch, heat, links, clock, log, metrics, report });
+  return { enroller, watch, capacity, members, report, service };
+}
+
 /** The executor's certificate, made anew already when it has ended while nothing ran. */
 async function ownCertificate(
   config: ExecutorSettings,
@@ -114,7 +135,11 @@ async function ownCertificate(
 /** What the region tells of itself. Before Heat has been heard nothing is known to be free. */
 function describeRegion(
   config: ExecutorSettings,
-  seen: { readonly watch: RegionWatch; readonly capacity: Capacity; readonly roundTrips: RoundTrips },
+  seen: {
+    readonly watch: RegionWatch;
+    readonly capacity: Capacity;
+    readonly roundTrips: Pick<RoundTrips, 'measured'>;
+  },
 ): RegionReport {
   const { region, provider, jurisdiction, zones, flavors } = config;
   const { watch, capacity, roundTrips } = seen;

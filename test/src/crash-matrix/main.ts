@@ -12,6 +12,7 @@ Kills every process at every step of every operation, and sees that the operatio
   --cell NAME         only this cell (create/seed/executor) or this kill of it (create/seed/executor/executed/2)
   --operations A,B    only these operations (default: all)
   --together N        up to N kills in one run of an operation (default 1); what fails is repeated in halves
+  --workers N         N federations side by side (default 1): a machine of two processors has work enough for two
   --record FILE       write into FILE which kills ended well, and leave out those that stand there: a long run goes on
   --keep              keep the state of a federation in which a cell failed`;
 const SEEDS = 1_000_000;
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     cell: { type: 'string' },
     operations: { type: 'string' },
     together: { type: 'string', default: '1' },
+    workers: { type: 'string', default: '1' },
     record: { type: 'string' },
     keep: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -38,6 +40,7 @@ const results = await runMatrix({
   sample: values.sample === undefined ? undefined : Number(values.sample),
   seed: values.seed === undefined ? Math.floor(Math.random() * SEEDS) : Number(values.seed),
   together: Number(values.together),
+  workers: Number(values.workers),
   cell: values.cell,
   operations: chosenOperations(),
   say,

@@ -20,6 +20,8 @@ export interface MatrixOptions {
   readonly say: (line: string) => void;
   /** A file of the names of kills that ended well, a line each. They are not made again; those made now are added. */
   readonly record?: string | undefined;
+  /** So many federations side by side, each with a kill of its own. Absent: 1. */
+  readonly workers?: number;
   /** Keeps the state of a federation in which a cell failed. */
   readonly keepsFailed: boolean;
   /** No kill but the first is begun later than this. */
@@ -28,51 +30,102 @@ export interface MatrixOptions {
 
 /** @throws Error when no federation can be had, or an operation fails without a kill. */
 export async function runMatrix(options: MatrixOptions): Promise<Result[]> {
-  const { say, seed, sample, cell } = options;
+  const { say, record, workers = 1 } = options;
   const begin = performance.now();
-  const chosen = operations.filter(({ name }) => options.operations.includes(name));
-  let { federation, session } = await newSession(say);
+  const first = new Worker(options);
   const results: Result[] = [];
-  let hasFailed = true;
-  try {
-    const all: Kill[] = [];
-    for (const operation of chosen) all.push(...(await session.discover(operation)));
-    const meant = cell === undefined ? all : all.filter((kill) => isWithin(cell, kill));
-    const kills = sample === undefined ? meant : sampleOf(meant, sample, seed);
-    const names = chosen.map(({ name }) => name);
-    say(`${kills.length} kills of ${all.length}${sample === undefined ? '' : `, seed ${seed}`}`);
-    const known = new Set(options.record === undefined ? [] : readRecord(options.record));
-    results.push(...kills.filter((kill) => known.has(nameOf(kill))).map(recorded));
-    if (results.length > 0) say(`${results.length} of them ended well before`);
-    const open = kills.filter((kill) => !known.has(nameOf(kill)));
-    const queue = together(ordered(open, names), options.together);
+  let queue: Group[] = [];
+  const work = async (worker: Worker): Promise<void> => {
     for (let group = queue.shift(); group !== undefined; group = queue.shift()) {
       const isLate = options.limitMs !== undefined && performance.now() - begin > options.limitMs;
       if (isLate && results.length > 0) break;
-      const found = await session.kill(group);
+      const found = await worker.kill(group);
       const isFailed = found.some(({ outcome }) => outcome === 'failed');
       for (const { outcome, seconds, name, reason } of found) {
-        if (outcome === 'ok' && options.record !== undefined) appendFileSync(options.record, `${name}\n`);
+        if (outcome === 'ok' && record !== undefined) appendFileSync(record, `${name}\n`);
         say(`${outcome.padEnd(6)} ${seconds.toFixed(1).padStart(5)} s  ${name}  ${reason}`);
       }
       if (isFailed && group.length > 1) queue.unshift(...halves(group));
       else results.push(...found);
-      if (!isFailed) continue;
       // What a failed cell left would be the next one's trouble.
-      const isClean = await session.clear().then(
-        () => true,
-        () => false,
-      );
-      if (isClean && !federation.hasEnded) continue;
-      await federation.stop(options.keepsFailed);
-      if (options.keepsFailed) say(`Its state is kept in ${federation.home}`);
-      ({ federation, session } = await newSession(say));
+      if (isFailed) await worker.renew();
     }
-    hasFailed = results.some(({ outcome }) => outcome === 'failed');
+  };
+  try {
+    const kills = chosenKills(options, await first.discover());
+    const known = new Set(record === undefined ? [] : readRecord(record));
+    results.push(...kills.filter((kill) => known.has(nameOf(kill))).map(recorded));
+    if (results.length > 0) say(`${results.length} of them ended well before`);
+    const open = kills.filter((kill) => !known.has(nameOf(kill)));
+    queue = together(ordered(open, options.operations), options.together);
+    const all = [first, ...Array.from({ length: workers - 1 }, () => new Worker(options))];
+    const ends = await Promise.allSettled(all.map((worker) => work(worker).finally(() => worker.stop())));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
     return results;
   } finally {
-    await federation.stop(hasFailed && options.keepsFailed);
+    await first.stop();
     say(`${Math.round((performance.now() - begin) / MS_PER_SECOND)} s`);
+  }
+}
+
+type Group = readonly [Kill, ...Kill[]];
+
+function chosenKills({ cell, sample, seed, say }: MatrixOptions, all: readonly Kill[]): readonly Kill[] {
+  const meant = cell === undefined ? all : all.filter((kill) => isWithin(cell, kill));
+  const kills = sample === undefined ? meant : sampleOf(meant, sample, seed);
+  say(`${kills.length} kills of ${all.length}${sample === undefined ? '' : `, seed ${seed}`}`);
+  return kills;
+}
+
+/** Makes kills on a federation of its own, and takes a new one when that is spoiled. */
+class Worker {
+  readonly #options: MatrixOptions;
+  #current: { readonly federation: FederationUnderTest; readonly session: Session } | undefined;
+  #hasFailed = false;
+
+  constructor(options: MatrixOptions) {
+    this.#options = options;
+  }
+
+  /** Every kill there is in the chosen operations. */
+  async discover(): Promise<Kill[]> {
+    const { session } = await this.#begun();
+    const all: Kill[] = [];
+    for (const operation of operations) {
+      if (this.#options.operations.includes(operation.name)) all.push(...(await session.discover(operation)));
+    }
+    return all;
+  }
+
+  async kill(group: Group): Promise<Result[]> {
+    const { session } = await this.#begun();
+    const found = await session.kill(group);
+    this.#hasFailed = found.some(({ outcome }) => outcome === 'failed');
+    return found;
+  }
+
+  async renew(): Promise<void> {
+    if (this.#current === undefined) return;
+    const { federation, session } = this.#current;
+    const isClean = await session.clear().then(
+      () => true,
+      () => false,
+    );
+    if (!isClean || federation.hasEnded || this.#options.keepsFailed) await this.stop();
+    this.#hasFailed = false;
+  }
+
+  async stop(): Promise<void> {
+    const federation = this.#current?.federation;
+    this.#current = undefined;
+    const isKept = this.#hasFailed && this.#options.keepsFailed;
+    await federation?.stop(isKept);
+    if (isKept && federation !== undefined) this.#options.say(`Its state is kept in ${federation.home}`);
+  }
+
+  async #begun() {
+    this.#current ??= await newSession(this.#options.say);
+    return this.#current;
   }
 }
 
@@ -90,7 +143,7 @@ async function newSession(say: (line: string) => void) {
 }
 
 /** What failed together is found out about in smaller parts. */
-function halves(group: readonly [Kill, ...Kill[]]): (readonly [Kill, ...Kill[]])[] {
+function halves(group: Group): Group[] {
   const middle = Math.ceil(group.length / 2);
   return [group.slice(0, middle), group.slice(middle)].filter((half): half is [Kill, ...Kill[]] => half.length > 0);
 }

@@ -72,6 +72,7 @@ export class Session {
       if (operation !== undefined) {
         await this.#bringTo(operation);
         await this.#federation.ready();
+        await this.#allRegionsUp();
         const since = new Date().toISOString();
         for (const { kill, id } of arms) writeArm(control, { id, ...kill, since });
         await this.#run(operation);
@@ -94,6 +95,22 @@ export class Session {
   async clear(): Promise<void> {
     const remove = operations.find(({ name }) => name === 'delete');
     if (this.#cluster !== undefined && remove !== undefined) await this.#run(remove);
+  }
+
+  /** A region that is away has nowhere for a new member: what is asked next would rightly be refused. */
+  async #allRegionsUp(): Promise<void> {
+    let away: string[] = [];
+    await waitUntil(
+      'all regions are heard',
+      SETTLED_LIMIT_MS,
+      async () => {
+        const { body } = await this.#tenant.ask('GET', '/v2/regions');
+        const { regions } = body as { regions: { name: string; status: string }[] };
+        away = regions.filter(({ status }) => status !== 'UP').map(({ name }) => name);
+        return away.length === 0;
+      },
+      () => `Not heard: ${away.join(', ')}.`,
+    );
   }
 
   async #bringTo({ needs }: OperationUnderTest): Promise<void> {
@@ -120,12 +137,14 @@ export class Session {
     // A password is told once: an answer that was lost with its peer took the new one along.
     this.#credentials = accepted?.credentials ?? (operation.isNewPassword ? undefined : this.#credentials);
     const operationId = accepted?.operation.id;
-    if (operationId !== undefined) await this.#untilDone(operationId);
+    const ended = operationId === undefined ? undefined : await this.#untilDone(operationId);
     if (this.#cluster === undefined) throw new Error('There is no cluster.');
     const { id } = this.#cluster;
     const after = await this.#untilSettled(id, operation.name === 'delete');
     this.#cluster = after;
-    const complaint = operation.complaint(after, before);
+    // After a failover the primary is whoever it found best, not who was asked for.
+    const isReplaced = operation.name === 'switchover' && ended?.kind === 'cluster.failover';
+    const complaint = isReplaced ? undefined : operation.complaint(after, before);
     if (complaint !== undefined) throw new Error(complaint);
     await this.#nothingLeftOver(after);
     if (after === undefined) this.#credentials = undefined;
@@ -133,18 +152,23 @@ export class Session {
     return { operationId, startedAt };
   }
 
-  async #untilDone(operationId: string): Promise<void> {
+  /** The operation, or the failover that took its place and led to what it wished. */
+  async #untilDone(operationId: string): Promise<OperationView | undefined> {
+    let followed = operationId;
     let view: OperationView | undefined;
     await waitUntil(
       'the operation ends',
       OPERATION_LIMIT_MS,
       async () => {
-        view = await this.#tenant.operation(operationId);
-        return view.status !== 'RUNNING';
+        view = await this.#tenant.operation(followed);
+        if (view.superseded_by === null) return view.status !== 'RUNNING';
+        followed = view.superseded_by;
+        return false;
       },
       () => describe(view),
     );
     if (view?.status !== 'DONE') throw new Error(`The operation did not end DONE: ${describe(view)}`);
+    return view;
   }
 
   async #untilSettled(id: string, isGone: boolean): Promise<ClusterView | undefined> {

@@ -36,6 +36,8 @@ export interface OperationView {
   readonly id: string;
   readonly status: 'RUNNING' | 'DONE' | 'FAILED' | 'CANCELLED';
   readonly error: unknown;
+  readonly kind: string;
+  readonly superseded_by: string | null;
   readonly steps: readonly {
     readonly kind: string;
     readonly member: string | null;
