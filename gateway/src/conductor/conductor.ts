@@ -215,6 +215,7 @@ export class Conductor {
         arbiters: member.kind === 'arbiter' ? 1 : 0,
         flavor: cluster.spec.flavor,
         survive: wish.survive,
+        onLoss: cluster.spec.durability.on_loss === 'degrade' ? 'degrade' : 'stop',
         regions: wish.regions,
         residency: wish.residency,
         fixed: wantedMembers(cluster).filter((other) => other.ordinal !== ordinal),

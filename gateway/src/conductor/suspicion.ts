@@ -2,7 +2,7 @@
 // It takes two witnesses: nobody answers for the primary where the gateway asks, and none of its replicas hears it. A
 // region that only the gateway has lost sight of is left alone, for as long as replication flows.
 import { canCommit, electorate, isEnough } from '../planning/elect.ts';
-import { type Cluster, type Member, memberOf } from '../state/clusters.ts';
+import { type Cluster, degrades, type Member, memberOf } from '../state/clusters.ts';
 
 /** An agent that does not answer at all: it or its guest has ended, unless it is back before this. */
 const UNREACHABLE_MS = 600;
@@ -36,6 +36,8 @@ export interface Witness {
     readonly downForMs: number;
     /** Of a primary: the ordinals that stream from it in its epoch and have flushed all that it has. */
     readonly level?: readonly number[];
+    /** Of a primary: the ordinals that stream from it in its epoch. */
+    readonly streaming?: readonly number[];
     /** Of a replica: its connection to the primary. */
     readonly upstream?: { readonly isStreaming: boolean; readonly silentMs: number };
   };
@@ -75,6 +77,29 @@ export function judge(cluster: Cluster, witnesses: Witnesses): Verdict {
   }
   const reason = stall ?? `${absence} None of its voters hears it.`;
   return { kind: 'gone', reason, away: awayOf(cluster, witnesses) };
+}
+
+/** A primary whose commits have waited for its voters for so long goes on without them, where the tenant chose that. */
+const STARVED_MS = 4_000;
+
+/** Whom commits shall no longer wait for; undefined while they need not, or must not, go on without. */
+export function starvation(
+  cluster: Cluster,
+  witnesses: Witnesses,
+): { readonly without: readonly number[]; readonly reason: string } | undefined {
+  const { primary, rule, epoch } = cluster;
+  if (!degrades(cluster) || primary === undefined || rule === undefined || rule.acknowledgements === 0)
+    return undefined;
+  const witness = witnesses.get(primary);
+  const { report } = witness ?? {};
+  if (!answers(witness) || report?.role !== 'primary' || report.epoch !== epoch) return undefined;
+  if (report.isUp || report.downForMs < STARVED_MS) return undefined;
+  const others = rule.voters.filter((voter) => voter !== primary);
+  const without = others.filter((voter) => report.streaming?.includes(voter) !== true);
+  if (others.length - without.length >= rule.acknowledgements) return undefined;
+  const isKnown = without.every((voter) => memberOf(cluster, voter)?.facts.isCutOff === true);
+  const reason = `Member ${primary} cannot commit: ${others.length - without.length} other voters stream, and a commit needs ${rule.acknowledgements}.`;
+  return isKnown ? undefined : { without, reason };
 }
 
 /** Members that have a place and that nobody answers for. */

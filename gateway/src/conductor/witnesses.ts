@@ -76,7 +76,7 @@ export class WitnessBook {
       agentForMs: nowMs - sinceMs,
       report: {
         ...{ ageMs: nowMs - atMs, epoch: value.epoch, role: roleOf(value.role), isUp: value.up },
-        ...(value.streams.length === 0 ? {} : { level: levelOf(value) }),
+        ...(value.streams.length === 0 ? {} : { level: levelOf(value), streaming: streamingOf(value) }),
         downForMs: downSinceMs === undefined ? 0 : nowMs - downSinceMs,
         ...(value.upstream === undefined
           ? {}
@@ -86,9 +86,13 @@ export class WitnessBook {
   }
 }
 
-function levelOf({ epoch, streams }: MemberReport): number[] {
+function levelOf({ streams, ...report }: MemberReport): number[] {
+  return streamingOf({ ...report, streams: streams.filter(({ lagBytes }) => lagBytes === 0) });
+}
+
+function streamingOf({ epoch, streams }: MemberReport): number[] {
   return streams
-    .filter((stream) => stream.streaming && stream.epoch === epoch && stream.lagBytes === 0)
+    .filter((stream) => stream.streaming && stream.epoch === epoch)
     .flatMap((stream) => parseMemberId(stream.memberId)?.ordinal ?? []);
 }
 

@@ -2,7 +2,15 @@
 import type { Datastores } from '@argosy/datastores';
 import type { HeardMember } from '@argosy/proto';
 import { z } from 'zod';
-import { type Cluster, isPresent, isSettled, type Member, memberId, wantedMembers } from '../state/clusters.ts';
+import {
+  type Cluster,
+  isExposed,
+  isPresent,
+  isSettled,
+  type Member,
+  memberId,
+  wantedMembers,
+} from '../state/clusters.ts';
 import type { Federation } from '../state/federation.ts';
 import { hasEnded, type Operation } from '../state/operations.ts';
 
@@ -57,7 +65,11 @@ export const clusterSchema = z
       regions: z.array(z.string()).meta({ description: 'Empty: every region.' }),
       residency: z.array(z.string()).meta({ description: 'Empty: everywhere.' }),
     }),
-    durability: z.strictObject({ mode: z.literal('quorum') }),
+    durability: z.strictObject({
+      mode: z.literal('quorum'),
+      on_loss: z.enum(['refuse', 'degrade']),
+    }),
+    exposed: z.boolean().meta({ description: 'Commits are acknowledged that only the primary has, though more voters are wished.' }),
     members: z.array(memberSchema),
     endpoints: z
       .strictObject({ read_write: z.string(), read_only: z.string() })
@@ -110,7 +122,11 @@ export function viewCluster(
       regions: [...spec.placement.regions],
       residency: [...spec.placement.residency],
     },
-    durability: spec.durability,
+    durability: {
+      mode: spec.durability.mode,
+      on_loss: spec.durability.on_loss ?? 'refuse',
+    },
+    exposed: isExposed(cluster),
     members: cluster.members.map((member) => viewMember(cluster, member, heard)),
     endpoints:
       endpoints === undefined || cluster.opened.epoch === 0
@@ -182,6 +198,8 @@ function detailOf({ facts }: Member): { detail?: string } {
 function memberStatus(member: Member): MemberStatus {
   const { isRetired, facts, kind } = member;
   if (isRetired) return 'DELETING';
-  if (facts.role !== undefined) return facts.isUp === true && isPresent(member) ? 'UP' : 'DOWN';
+  // An arbiter has no database, and so no role: its agent is all there is of it.
+  const isArbiter = kind === 'arbiter' && facts.address !== undefined;
+  if (facts.role !== undefined || isArbiter) return facts.isUp === true && isPresent(member) ? 'UP' : 'DOWN';
   return facts.address !== undefined && kind !== 'arbiter' && facts.isInitialised !== true ? 'SEEDING' : 'BUILD';
 }

@@ -53,6 +53,8 @@ export interface MemberFacts {
   readonly divergence?: string;
   /** The epoch that was elected without it while losing writes was accepted: what it holds is kept as it is. */
   readonly leftOutInEpoch?: number;
+  /** Commits went on without this voter when too few were left; it is one again when it follows. */
+  readonly isCutOff?: boolean;
   /** What its log held too much when it last rejoined. */
   readonly tail?: Tail;
 }
@@ -129,9 +131,9 @@ export function wantedMembers(cluster: Cluster): readonly Member[] {
   return cluster.members.filter((member) => !member.isRetired);
 }
 
-/** Every other member that is there, wished or not: whom a primary keeps a place for in its log. */
+/** Every other member with data that is there, wished or not: whom a primary keeps a place for in its log. */
 export function peersOf(cluster: Cluster, ordinal: number): readonly Member[] {
-  return cluster.members.filter((member) => member.ordinal !== ordinal);
+  return cluster.members.filter((member) => member.ordinal !== ordinal && member.kind !== 'arbiter');
 }
 
 /** The member of that ordinal, wished or retired. */
@@ -153,6 +155,16 @@ export function isToBeReconciled({ facts }: Member): boolean {
 /** True when it can be asked for something. */
 export function isPresent({ facts }: Member): boolean {
   return facts.isAway !== true && facts.leftOutInEpoch === undefined;
+}
+
+/** True when the tenant chose to go on with fewer copies rather than to wait for lost voters. */
+export function degrades({ spec }: Pick<Cluster, 'spec'>): boolean {
+  return spec.durability.on_loss === 'degrade';
+}
+
+/** True when writes are acknowledged that only one member has, though more voters are wished. */
+export function isExposed(cluster: Cluster): boolean {
+  return cluster.rule?.acknowledgements === 0 && cluster.spec.topology.voters > 1;
 }
 
 /** True when the primary's door was open under the newest rule, so that only this rule is live. */

@@ -133,6 +133,18 @@ export type EntryBody =
       readonly repair?: OperationStart;
     }
   | {
+      /** Too few voters acknowledge, and the tenant chose to go on without them. */
+      readonly kind: 'cluster.degraded';
+      readonly clusterId: string;
+      /** Of the rule that was looked at. */
+      readonly epoch: number;
+      readonly generation: number;
+      readonly without: readonly number[];
+      readonly reason: string;
+      /** Unless an operation is under way that goes on with it. */
+      readonly repair?: OperationStart;
+    }
+  | {
       /** Asked to follow, a member found that its log went another way. */
       readonly kind: 'member.diverged';
       readonly clusterId: string;
@@ -198,6 +210,7 @@ const KINDS: Readonly<Record<Entry['kind'], 'founding' | 'announced'>> = {
   'members.seen': 'announced',
   'member.diverged': 'announced',
   'member.rejoined': 'announced',
+  'cluster.degraded': 'announced',
   'cluster.noted': 'announced',
 };
 

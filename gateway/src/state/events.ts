@@ -67,6 +67,10 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
     }
     case 'member.diverged':
       return ofOperation(entry.kind, entry.operationId, `Member ${entry.ordinal}: ${entry.reason}`, scene);
+    case 'cluster.degraded': {
+      const whom = `member ${entry.without.join(', ')}`;
+      return ofCluster(entry.kind, entry.clusterId, `${entry.reason} Commits go on without ${whom}.`, scene);
+    }
     case 'member.rejoined':
       return ofOperation(entry.kind, entry.operationId, rejoinMessage(entry), scene);
     case 'cluster.noted':

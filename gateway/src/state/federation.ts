@@ -9,7 +9,7 @@ import {
   replaceMember,
   unwantCluster,
 } from './apply-cluster.ts';
-import { divergeMember, failOver, rejoinMember, seeMembers } from './apply-failover.ts';
+import { degradeCluster, divergeMember, failOver, rejoinMember, seeMembers } from './apply-failover.ts';
 import { endOperation, failOperation, failStep, finishStep, startStep } from './apply-operation.ts';
 import type { Cluster } from './clusters.ts';
 import { type Applied, type Entry, refuse } from './entries.ts';
@@ -157,6 +157,8 @@ export class Federation {
         return seeMembers(tables, entry);
       case 'member.diverged':
         return divergeMember(tables, entry);
+      case 'cluster.degraded':
+        return degradeCluster(tables, entry);
       case 'member.rejoined':
         return rejoinMember(tables, entry);
       case 'cluster.noted':

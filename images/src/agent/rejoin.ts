@@ -26,17 +26,19 @@ export async function rejoin({ file, driver, log }: RejoinParts, request: Rejoin
   if (known !== undefined) return known;
 
   const isWhole = file.state.data.status === 'initialised' || file.state.data.status === 'copied';
+  // Stored first: whoever restarts now leads no older epoch, and takes up nothing by itself.
+  await file.change(marksOf(file.state, header));
   if (isWhole) {
     const tail = await driver.saveTail(source, { epoch, mustKeep: mustKeepTail });
     if (tail === undefined) {
-      await file.change({ ...marksOf(file.state, header), tail: null });
+      await file.change({ tail: null });
       const position = (await driver.probe()).position;
       return { position, method: RejoinMethod.UNCHANGED, reason: '', tail: undefined };
     }
     log.info({ epoch, ...tail }, 'Kept what this log holds too much.');
     await file.change({ tail });
   }
-  await file.change({ ...marksOf(file.state, header), data: { status: 'incomplete' } });
+  await file.change({ data: { status: 'incomplete' } });
   const copied = async (reason: string) => ({ method: 'copied' as const, reason, position: await driver.seed(source) });
   const done = isWhole
     ? await driver.rewind(source, epoch).then(
