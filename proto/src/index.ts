@@ -32,6 +32,8 @@ export {
   type PromiseResponse,
   type PromoteRequest,
   type PromoteResponse,
+  type RehearseRequest,
+  type RehearseResponse,
   RejoinMethod,
   type RejoinRequest,
   type RejoinResponse,
@@ -40,6 +42,7 @@ export {
   type SeedRequest,
   type SeedResponse,
   type Tail,
+  type WriterReport,
 } from './generated/argosy/member/v1/agent.ts';
 export {
   AgentState,
