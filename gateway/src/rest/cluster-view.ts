@@ -69,7 +69,9 @@ export const clusterSchema = z
       mode: z.literal('quorum'),
       on_loss: z.enum(['refuse', 'degrade']),
     }),
-    exposed: z.boolean().meta({ description: 'Commits are acknowledged that only the primary has, though more voters are wished.' }),
+    exposed: z
+      .boolean()
+      .meta({ description: 'Commits are acknowledged that only the primary has, though more voters are wished.' }),
     members: z.array(memberSchema),
     endpoints: z
       .strictObject({ read_write: z.string(), read_only: z.string() })
