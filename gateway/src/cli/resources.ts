@@ -83,6 +83,19 @@ const regionSchema = z.looseObject({
   provider: z.string().nullish(),
   jurisdiction: z.string().nullish(),
   status: z.string().nullish(),
+  detail: z.string().nullish(),
+  drained: z.boolean().nullish(),
+  members: z.number().nullish(),
+  ways: z
+    .array(
+      z.looseObject({
+        region: z.string(),
+        reachable: z.boolean(),
+        round_trip_ms: z.number().nullish(),
+        detail: z.string().nullish(),
+      }),
+    )
+    .default([]),
   zones: z.array(z.looseObject({ name: z.string(), free_members: z.number().nullish() })).default([]),
   flavors: z
     .array(z.looseObject({ name: z.string(), vcpus: z.number().nullish(), memory_mib: z.number().nullish() }))
@@ -180,6 +193,20 @@ export const operationsAnswer = z.looseObject({
 export const regionAnswer = z.looseObject({ region: regionSchema });
 /** Of one peer's `/readyz`. */
 export const readyAnswer = z.looseObject({ reason: z.string() });
+export const orphansAnswer = z.looseObject({
+  orphans: z.array(
+    z.looseObject({
+      stack_id: z.string().nullish(),
+      stack_name: z.string().nullish(),
+      member_id: z.string().nullish(),
+      kind: z.string(),
+      why: z.string(),
+      removable: z.boolean(),
+      removed: z.boolean(),
+      advice: z.string().nullish(),
+    }),
+  ),
+});
 export const regionsAnswer = z.looseObject({ regions: z.array(regionSchema) });
 export const datastoresAnswer = z.looseObject({ datastores: z.array(datastoreSchema) });
 

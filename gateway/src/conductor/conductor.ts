@@ -2,7 +2,7 @@
 // again when the world moved. It holds nothing that would be missed: a new leader plans from the same facts, and every
 // receiver knows a repeat when it sees one.
 import type { Clock, Timer } from '@argosy/proto';
-import { type CandidateSite, place } from '../placement/place.ts';
+import { type CandidateSite, type Network, place } from '../placement/place.ts';
 import { plan } from '../planning/cluster.ts';
 import { readySteps } from '../planning/ready.ts';
 import type { Step } from '../planning/steps.ts';
@@ -31,6 +31,8 @@ export interface ConductorOptions {
   /** Commits an entry and answers what applying it said. Throws when this peer leads no more. */
   readonly propose: (entry: EntryBody) => Promise<Applied>;
   readonly region: (name: string) => RegionCommands | undefined;
+  /** What was measured between the regions; undefined: nothing. */
+  readonly network?: () => Network | undefined;
   /** The sites of the regions that answer, with their room and what this flavor costs there. */
   readonly sites: (flavor: string) => readonly CandidateSite[];
   readonly clock: Clock;
@@ -200,6 +202,7 @@ export class Conductor {
     const member = memberOf(cluster, ordinal);
     if (member === undefined) return 'The member is no longer wished.';
     const { placement: wish } = cluster.spec;
+    const network = this.#options.network?.();
     const placement = place(
       {
         voters: member.kind === 'voter' ? 1 : 0,
@@ -211,6 +214,7 @@ export class Conductor {
         residency: wish.residency,
         fixed: wantedMembers(cluster).filter((other) => other.ordinal !== ordinal),
         excluded: [...cluster.members.filter(({ isRetired }) => isRetired), member],
+        ...(network === undefined ? {} : { network }),
       },
       this.#options.sites(cluster.spec.flavor),
     );

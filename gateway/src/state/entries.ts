@@ -5,7 +5,7 @@ import type { Drill, DrillChange, DrillMoment, DrillPhase } from './drills.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { FailureClass, OperationKind } from './operations.ts';
 import type { PlannedStep } from './planned-step.ts';
-import type { Region } from './regions.ts';
+import type { JoinedRegion, Region } from './regions.ts';
 import type { ClusterSpec, WantedMember } from './spec.ts';
 
 /** What a finished step has made true. */
@@ -151,6 +151,10 @@ export type EntryBody =
       readonly isUp: boolean;
       readonly detail?: string;
     }
+  | { readonly kind: 'region.observed'; readonly region: Omit<Region, 'updatedAt' | 'isDrained'> }
+  | { readonly kind: 'region.added'; readonly region: JoinedRegion }
+  | { readonly kind: 'region.removed'; readonly name: string }
+  | { readonly kind: 'region.drained'; readonly name: string; readonly isDrained: boolean }
   | {
       /** `at` stands in for the drill's own times. */
       readonly kind: 'drill.created';
@@ -175,7 +179,6 @@ export type EntryBody =
       readonly nextAt: string;
       readonly reason: string;
     }
-  | { readonly kind: 'region.observed'; readonly region: Omit<Region, 'updatedAt'> }
   /**
    * A single peer's log is taken for the truth. Others may have raised epochs that it does not know of, so every
    * cluster's is raised by more than that can be; and what was heard of the regions counts no more.
@@ -207,6 +210,9 @@ const KINDS: Readonly<Record<Entry['kind'], 'founding' | 'announced'>> = {
   'members.seen': 'announced',
   'member.diverged': 'announced',
   'cluster.noted': 'announced',
+  'region.added': 'announced',
+  'region.removed': 'announced',
+  'region.drained': 'announced',
   'drill.created': 'announced',
   'drill.advanced': 'announced',
   'drill.aborted': 'announced',
@@ -233,6 +239,9 @@ export interface Refusal {
     | 'cluster.not_found'
     | 'cluster.busy'
     | 'operation.not_found'
+    | 'region.not_found'
+    | 'region.name_taken'
+    | 'region.in_use'
     | 'drill.not_found'
     | 'drill.busy'
     | 'drill.ended'

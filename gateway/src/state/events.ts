@@ -86,6 +86,12 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
       return ofDrill(entry.kind, entry.drillId, entry.reason, scene);
     case 'federation.recovered':
       return { kind: 'federation.recovered', message: 'One peer was made the whole; every cluster elects anew.' };
+    case 'region.added':
+      return { kind: entry.kind, message: `${entry.region.name}, at ${entry.region.executors.join(', ')}` };
+    case 'region.removed':
+      return { kind: entry.kind, message: entry.name };
+    case 'region.drained':
+      return { kind: entry.isDrained ? 'region.drained' : 'region.undrained', message: entry.name };
     case 'region.observed': {
       const { name, status, detail } = entry.region;
       if (before?.status === status) return undefined;
