@@ -35,10 +35,14 @@ export {
   type PromoteResponse,
   type RehearseRequest,
   type RehearseResponse,
+  RejoinMethod,
+  type RejoinRequest,
+  type RejoinResponse,
   type ReplicaStream,
   type Rule,
   type SeedRequest,
   type SeedResponse,
+  type Tail,
   type WriterReport,
 } from './generated/argosy/member/v1/agent.ts';
 export {
