@@ -199,6 +199,25 @@ export class DivergedError extends DriverError {
   }
 }
 
+export interface DrillClientOptions {
+  readonly drillId: string;
+  /** Those that may take writes. */
+  readonly members: readonly Upstream[];
+  /** The own member's. */
+  readonly certificate: ServerCertificate;
+}
+
+/** A connection to the member that takes writes, as a tenant's client has it. */
+export interface DrillClient {
+  /** In a transaction of its own. False: the cluster has not acknowledged it. @throws when no answer came */
+  write(number: number): Promise<boolean>;
+  /** All that are there, and how often. */
+  numbers(): Promise<ReadonlyMap<number, number>>;
+  /** Removes all that the drill has written. */
+  remove(): Promise<void>;
+  close(): void;
+}
+
 /**
  * One member's server. Calls that change something are made one at a time; `probe`, `tryOpen` and `isFollowing` may
  * run beside them. Everything may be repeated.
@@ -238,6 +257,8 @@ export interface Driver {
   probe(): Promise<ProbeResult>;
   /** Stops the server; afterwards it is at rest. */
   stop(): Promise<void>;
+  /** Ends the server and all that belongs to it at once, as a power cut does. Nothing is written any more. */
+  cutPower(): Promise<void>;
   /** True while the server's process lives. */
   isRunning(): boolean;
   /** Calls when the server's process ended without being asked. */

@@ -1,5 +1,6 @@
 // The drivers by the name of their datastore. Only an agent imports this: a driver brings its database client along.
-import type { Driver, DriverOptions } from './driver.ts';
+import type { DrillClient, DrillClientOptions, Driver, DriverOptions } from './driver.ts';
+import { connectForDrill } from './postgresql/drill-client.ts';
 import { postgresqlDriver } from './postgresql/driver.ts';
 
 export {
@@ -7,6 +8,8 @@ export {
   type CommitRule,
   type DatabaseOwner,
   DivergedError,
+  type DrillClient,
+  type DrillClientOptions,
   type Driver,
   type DriverClock,
   DriverError,
@@ -41,3 +44,9 @@ export type { OpenSession, Row, Session, SessionSettings } from './session.ts';
 export const drivers: Readonly<Record<string, (options: DriverOptions) => Driver>> = {
   postgresql: postgresqlDriver,
 };
+
+/** How a drill comes to the member that takes writes; undefined when none does now. */
+export const drillClients: Readonly<Record<string, (options: DrillClientOptions) => Promise<DrillClient | undefined>>> =
+  {
+    postgresql: connectForDrill,
+  };

@@ -51,6 +51,14 @@ const config = z.strictObject({
         .default({}),
     })
     .prefault({}),
+  drills: z
+    .strictObject({
+      /** A Unix socket at which the processes of a region can be killed and held down; absent: nobody can. */
+      control: z.string().optional(),
+      /** Who may rehearse what others feel as well. */
+      wide: z.enum(['admin', 'member']).default('admin'),
+    })
+    .prefault({}),
   /** A Unix socket of a supervisor that makes faults in the network; absent: there is none. */
   networkControl: z.string().optional(),
   /** A Unix socket with whose end this process ends. */

@@ -2,9 +2,10 @@
 // has applied all that was committed before, and end when it leads no more; another peer goes on from the same facts.
 import type { Clock, HeardMember } from '@argosy/proto';
 import { Conductor } from './conductor/conductor.ts';
+import { Drills, type DrillsOptions } from './conductor/drills.ts';
 import { Failures } from './conductor/failures.ts';
 import { candidateSites, Observations } from './conductor/observations.ts';
-import type { RegionWire } from './conductor/region-link.ts';
+import type { RegionCommands, RegionWire } from './conductor/region-link.ts';
 import type { Witnesses } from './conductor/suspicion.ts';
 import { WitnessBook } from './conductor/witnesses.ts';
 import type { CandidateSite, Network } from './placement/place.ts';
@@ -25,6 +26,8 @@ export interface LeadershipOptions {
   readonly link: (region: LedRegion) => RegionWire;
   readonly clock: Clock;
   readonly term: number;
+  /** What drills need beside members; absent: none is led. */
+  readonly drills?: Pick<DrillsOptions, 'disasters' | 'switchOver' | 'due'>;
   readonly newId: () => string;
   readonly propose: (entry: EntryBody) => Promise<Applied>;
   readonly log: (event: { readonly message: string; readonly [field: string]: unknown }) => void;
@@ -35,6 +38,7 @@ export class Leadership {
   readonly #observations: Observations;
   readonly #conductor: Conductor;
   readonly #failures: Failures;
+  readonly #drills: Drills | undefined;
   readonly #book: WitnessBook;
   readonly #clock: Clock;
   readonly #federation: Federation;
@@ -53,10 +57,13 @@ export class Leadership {
     }));
     const returned = (region: string): void => this.#conductor.regionReturned(region);
     this.#observations = new Observations({ federation, regions, propose, returned, book, clock, log });
+    const regionOf = (name: string): RegionCommands | undefined => this.#links.get(name);
+    const leading = { federation, propose, clock, term, log, region: regionOf };
+    this.#drills = options.drills && new Drills({ ...leading, ...options.drills });
     this.#conductor = new Conductor({
       federation,
       propose,
-      region: (name) => this.#links.get(name),
+      region: regionOf,
       sites: (flavor) => this.sites(flavor),
       clock,
       term,
@@ -66,12 +73,14 @@ export class Leadership {
   }
 
   start(): void {
+    this.#drills?.start();
     this.#observations.start();
     this.#conductor.start();
     this.#failures.start();
   }
 
   stop(): void {
+    this.#drills?.stop();
     this.#failures.stop();
     this.#conductor.stop();
     this.#observations.stop();

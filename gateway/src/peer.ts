@@ -18,16 +18,20 @@ import {
 import { addIntrospection, INTROSPECTION_METHODS } from '@argosy/proto/introspection';
 import * as grpc from '@grpc/grpc-js';
 import { GrpcTransport, NoLeaderError, systemClock as raftClock } from 'raft-ts';
+import { disastersAt } from './conductor/disasters.ts';
 import { RegionLink } from './conductor/region-link.ts';
 import type { GatewayConfig } from './config.ts';
 import { GrpcServer } from './grpc/server.ts';
+import type { LeadershipOptions } from './leadership.ts';
 import { Forwarding, peerService } from './peers/forwarding.ts';
 import { Replica } from './replica.ts';
 import { Callers } from './rest/callers.ts';
+import { drillSwitchover } from './rest/cluster-changes.ts';
 import { type Heard, NOTHING_HEARD } from './rest/cluster-view.ts';
 import { clusterRoutes } from './rest/clusters.ts';
 import { createConnections } from './rest/connections.ts';
 import { datastoreRoutes } from './rest/datastores.ts';
+import { drillRoutes, scheduledRun } from './rest/drills.ts';
 import { ApiError } from './rest/errors.ts';
 import { Events } from './rest/events.ts';
 import { Metrics } from './rest/metrics.ts';
@@ -101,6 +105,11 @@ export class GatewayPeer {
       }),
       ...operationRoutes({ federation, propose: (entry) => this.#replica.propose(entry) }),
       ...regionRoutes(federation),
+      ...drillRoutes({
+        ...{ federation, propose: (entry) => this.#replica.propose(entry), newId: randomUUID },
+        ...{ canKill: config.drills.control !== undefined, canCut: config.networkControl !== undefined },
+        ...{ wideDrills: config.drills.wide, now: () => clock.now() },
+      }),
       ...datastoreRoutes(datastores),
       ...this.#events.routes(),
       ...quotas.routes(),
@@ -162,6 +171,7 @@ export class GatewayPeer {
         link: ({ name: region, executors }) =>
           new RegionLink({ federation: config.federation, region, executors, credentials, clock }),
         newId: randomUUID,
+        drills: this.#drills(),
       },
       clock,
       log,
@@ -176,6 +186,19 @@ export class GatewayPeer {
       this.#metrics.stepFailed(entry.stepId.split('/')[0] ?? '', entry.failureClass);
     this.#events.applied();
     if (entry.kind === 'region.observed') this.#tellHealth();
+  }
+
+  /** What the leader's drills need beside members. */
+  #drills(): NonNullable<LeadershipOptions['drills']> {
+    const { config, clock } = this.#options;
+    const { federation } = this.#replica;
+    const { control } = config.drills;
+    const now = (): Date => clock.now();
+    return {
+      disasters: control === undefined ? undefined : disastersAt(control, config.networkControl),
+      switchOver: (drill, cluster, to) => drillSwitchover(cluster, to, drill, { newId: randomUUID }),
+      due: (schedule) => scheduledRun(schedule, { federation, newId: randomUUID, now }),
+    };
   }
 
   async #catchUp(): Promise<void> {

@@ -22,7 +22,7 @@ const TRANSFER_TIMEOUT_MS = 500;
 export interface ReplicaOptions {
   readonly raft: Pick<RaftOptions, 'id' | 'peers' | 'directory' | 'clusterId' | 'voters' | 'clock' | 'random'> &
     Pick<RaftOptions, 'disk' | 'transport'>;
-  readonly leadership: Pick<LeadershipOptions, 'regions' | 'link' | 'newId'>;
+  readonly leadership: Pick<LeadershipOptions, 'regions' | 'link' | 'newId' | 'drills'>;
   readonly clock: Clock;
   readonly log: LeadershipOptions['log'];
   /** The peer can no longer keep its word: the process must end. */

@@ -32,10 +32,13 @@ export {
   type PromiseResponse,
   type PromoteRequest,
   type PromoteResponse,
+  type RehearseRequest,
+  type RehearseResponse,
   type ReplicaStream,
   type Rule,
   type SeedRequest,
   type SeedResponse,
+  type WriterReport,
 } from './generated/argosy/member/v1/agent.ts';
 export {
   AgentState,

@@ -8,6 +8,9 @@ import type { Sizes } from './sizes.ts';
 export const AGENT_ROLE = 'argosy';
 /** The role under which members copy each other; it can come in by a member's certificate only. */
 export const REPLICATION_ROLE = 'argosy_replication';
+/** The role that a drill writes as, from a member; it owns a schema of its own and nothing else. */
+export const DRILL_ROLE = 'argosy_drill';
+export const DRILL_SCHEMA = 'argosy_drill';
 
 /** What never changes while a member lives. */
 export interface MemberSettings {
@@ -107,7 +110,8 @@ export function renderHba(door: 'open' | 'shut'): string {
     ...(door === 'shut'
       ? []
       : [
-          `hostssl all ${AGENT_ROLE},${REPLICATION_ROLE} all reject`,
+          `hostssl postgres ${DRILL_ROLE} all cert map=members`,
+          `hostssl all ${AGENT_ROLE},${REPLICATION_ROLE},${DRILL_ROLE} all reject`,
           'hostssl replication all all reject',
           'hostssl all all all scram-sha-256',
         ]),
@@ -121,6 +125,7 @@ export function renderIdent(member: Pick<MemberSettings, 'agentUser' | 'clusterI
     `agent ${quoteIdent(member.agentUser)} ${AGENT_ROLE}`,
     // Members of a cluster share the common name of their certificates.
     `members ${quoteIdent(member.clusterId)} ${REPLICATION_ROLE}`,
+    `members ${quoteIdent(member.clusterId)} ${DRILL_ROLE}`,
     '',
   ].join('\n');
 }

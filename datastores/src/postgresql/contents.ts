@@ -1,7 +1,7 @@
 // What a primary keeps in its database for Argosy: the heartbeat, the roles, one slot for each other member. Everything
 // here runs with synchronous_commit = local, before the rule can hold it up, and may be repeated.
 import { type Admin, DriverError, type Upstream } from '../driver.ts';
-import { REPLICATION_ROLE, slotName } from './config.ts';
+import { DRILL_ROLE, DRILL_SCHEMA, REPLICATION_ROLE, slotName } from './config.ts';
 import type { Connection } from './connection.ts';
 import { postgresql } from './definition.ts';
 import { isScramVerifier } from './scram.ts';
@@ -21,6 +21,8 @@ export async function ensureOwnObjects(control: Connection): Promise<void> {
   // waiting for the barrier.
   await control.query('create table if not exists argosy.barrier (id int primary key, epoch bigint not null)');
   await ensureRole(control, REPLICATION_ROLE, 'login replication');
+  await ensureRole(control, DRILL_ROLE, 'login');
+  await control.query(`create schema if not exists ${DRILL_SCHEMA} authorization ${DRILL_ROLE}`);
 }
 
 /**

@@ -203,6 +203,10 @@ class PostgresDriver implements Driver {
     await this.#rest();
   }
 
+  async cutPower(): Promise<void> {
+    await this.#server.cutPower();
+  }
+
   isRunning(): boolean {
     return this.#server.pid !== undefined;
   }

@@ -101,6 +101,14 @@ export class PostgresServer {
     this.#pid = undefined;
   }
 
+  /** Kills the postmaster first, so that it starts nothing anew, and then all that works in the data directory. */
+  async cutPower(): Promise<void> {
+    this.#isStopping = true;
+    const { processes } = this.#options;
+    if (this.#pid !== undefined) processes.signal(this.#pid, 'SIGKILL');
+    for (const pid of await processes.inFolder(this.#layout.data)) processes.signal(pid, 'SIGKILL');
+  }
+
   /** Ends what a dead postmaster left behind, and only then takes its lock away. */
   async clear(): Promise<void> {
     const { processes, clock, files } = this.#options;

@@ -67,6 +67,11 @@ export class GatewayClient {
     return this.#endpoints ?? [];
   }
 
+  /** Logs in anew at the next request: the Keystone that let us in may be gone, and its token with it. */
+  forgetLogin(): void {
+    this.#login = undefined;
+  }
+
   #read<Schema extends z.ZodType>(answer: HttpAnswer, schema: Schema): z.infer<Schema> {
     const parsed = schema.safeParse(answer.body ?? {});
     if (!parsed.success) {

@@ -3,7 +3,7 @@
 import { Command } from 'commander';
 import { UsageError } from './errors.ts';
 
-const PLANNED_NOUNS = ['user', 'database', 'parameter', 'backup', 'drill'] as const;
+const PLANNED_NOUNS = ['user', 'database', 'parameter', 'backup'] as const;
 const PLANNED_VERBS: Readonly<Record<string, readonly string[]>> = {
   region: ['add', 'remove', 'drain', 'undrain'],
 };

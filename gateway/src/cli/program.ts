@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addClusterChangeCommands } from './cluster-change-commands.ts';
 import { addClusterCommands } from './cluster-commands.ts';
+import { addDrillCommands } from './drill-commands.ts';
 import { describeError, EXIT_DONE, EXIT_FAILED, EXIT_USAGE, UsageError } from './errors.ts';
 import { addEventCommands } from './event-commands.ts';
 import { addFederationCommands } from './federation-commands.ts';
@@ -44,6 +45,7 @@ function buildProgram(surroundings: Surroundings): Command {
   addClusterChangeCommands(program, open);
   addOperationCommands(program, open);
   addFederationCommands(program, open);
+  addDrillCommands(program, open);
   addEventCommands(program, open);
   addTrustCommands(program, surroundings);
   addPlannedCommands(program);

@@ -124,6 +124,36 @@ const eventSchema = z.looseObject({
   message: z.string().default(''),
 });
 
+const momentSchema = z.looseObject({ at: z.string(), kind: z.string(), message: z.string().default('') });
+
+const drillSchema = z.looseObject({
+  id: z.string(),
+  kind: z.string(),
+  cluster: z.string(),
+  region: z.string().nullable().default(null),
+  status: z.string(),
+  phase: z.string().nullish(),
+  schedule: z.string().nullish(),
+  next_at: time,
+  timeline: z.array(momentSchema).default([]),
+  report: z
+    .looseObject({
+      rto_ms: z.number().nullish(),
+      rpo_ms: z.number().nullish(),
+      acknowledged_writes: z.number(),
+      lost_writes: z.number().nullish(),
+      doubled_writes: z.number().nullish(),
+      verdict: z.string(),
+      reasons: z.array(z.string()).default([]),
+      before: z.looseObject({ primary: z.string() }),
+      after: z.looseObject({ primary: z.string() }).nullish(),
+    })
+    .nullable()
+    .default(null),
+  created_at: time,
+});
+
+export type Drill = z.infer<typeof drillSchema>;
 export type Plan = z.infer<typeof planSchema>;
 export type Event = z.infer<typeof eventSchema>;
 export type Step = z.infer<typeof stepSchema>;
@@ -139,6 +169,8 @@ const link = z.looseObject({ rel: z.string(), href: z.string() });
 export const clusterAnswer = z.looseObject({ cluster: clusterSchema });
 export const clustersAnswer = z.looseObject({ clusters: z.array(clusterSchema), links: z.array(link).default([]) });
 export const planAnswer = z.looseObject({ plan: planSchema });
+export const drillAnswer = z.looseObject({ drill: drillSchema });
+export const drillsAnswer = z.looseObject({ drills: z.array(drillSchema) });
 export const eventsAnswer = z.looseObject({ events: z.array(eventSchema) });
 export const operationAnswer = z.looseObject({ operation: operationSchema });
 export const operationsAnswer = z.looseObject({

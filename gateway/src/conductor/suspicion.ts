@@ -1,7 +1,7 @@
 // Whether a cluster's primary is gone, and what to do about it: a pure function of what is heard, with ages as arguments.
 // It takes two witnesses: nobody answers for the primary where the gateway asks, and none of its replicas hears it. A
 // region that only the gateway has lost sight of is left alone, for as long as replication flows.
-import { canCommit, electorate, isEnough } from '../planning/elect.ts';
+import { canCommit, electorate, isEnough, vouches } from '../planning/elect.ts';
 import { type Cluster, type Member, memberOf } from '../state/clusters.ts';
 
 /** An agent that does not answer at all: it or its guest has ended, unless it is back before this. */
@@ -60,9 +60,11 @@ export function judge(cluster: Cluster, witnesses: Witnesses): Verdict {
   if (hearing.length > 0) {
     return { kind: 'suspected', reason: `${absence} It is still heard by ${listOf(hearing)}: nothing is changed.` };
   }
-  const heard = voters.filter(({ ordinal }) => answers(witnesses.get(ordinal))).map(({ ordinal }) => ordinal);
-  if (!isEnough(cluster, heard) || !canCommit(cluster, heard)) {
-    const missing = voters.filter(({ ordinal }) => !heard.includes(ordinal));
+  const answering = voters.filter(({ ordinal }) => answers(witnesses.get(ordinal)));
+  const heard = answering.map(({ ordinal }) => ordinal);
+  const whole = answering.filter(vouches).map(({ ordinal }) => ordinal);
+  if (!isEnough(cluster, whole) || !canCommit(cluster, heard)) {
+    const missing = voters.filter(({ ordinal }) => !whole.includes(ordinal));
     return {
       kind: 'stuck',
       reason: `${absence} No other can lead without losing writes until more answer: ${listOf(missing)}.`,

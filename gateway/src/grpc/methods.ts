@@ -25,6 +25,10 @@ const ROUTES: Readonly<Record<string, string>> = {
   GetRegion: 'regions.show',
   ListDatastores: 'datastores.list',
   ListQuotas: 'quotas.list',
+  RunDrill: 'drills.run',
+  ListDrills: 'drills.list',
+  GetDrill: 'drills.show',
+  AbortDrill: 'drills.abort',
   ListEvents: 'events.list',
   Watch: 'events.list',
 };

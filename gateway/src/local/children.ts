@@ -44,6 +44,8 @@ interface Running {
   startedMs: number;
   failures: number;
   restart: Timer | undefined;
+  /** It is not started again before it is released. */
+  isHeld: boolean;
 }
 
 export class Children {
@@ -65,6 +67,7 @@ export class Children {
       startedMs: 0,
       failures: 0,
       restart: undefined,
+      isHeld: false,
     };
     this.#running.set(spec.name, running);
     this.#spawn(running);
@@ -89,6 +92,27 @@ export class Children {
 
   signal(signal: NodeJS.Signals, isMeant: (name: string) => boolean = () => true): void {
     for (const { spec, process: child } of this.#running.values()) if (isMeant(spec.name)) child?.kill(signal);
+  }
+
+  /** Kills these, and leaves them dead until they are released. */
+  hold(names: readonly string[]): void {
+    for (const running of this.#chosen(names)) {
+      running.isHeld = true;
+      running.restart?.cancel();
+      running.process?.kill('SIGKILL');
+    }
+  }
+
+  release(names: readonly string[]): void {
+    for (const running of this.#chosen(names)) {
+      if (!running.isHeld) continue;
+      running.isHeld = false;
+      if (running.process === undefined && !this.#isEnding) this.#spawn(running);
+    }
+  }
+
+  #chosen(names: readonly string[]): Running[] {
+    return [...this.#running.values()].filter(({ spec }) => names.includes(spec.name));
   }
 
   #spawn(running: Running): void {
@@ -119,7 +143,7 @@ export class Children {
   }
 
   #onEnd(running: Running, how: string): void {
-    if (this.#isEnding) return;
+    if (this.#isEnding || running.isHeld) return;
     const { clock, onEnded, onGivenUp } = this.#options;
     const { firstMs, longestMs, failedStartMs, failedStarts } = this.#backoff;
     const lived = clock.monotonicMs() - running.startedMs;

@@ -9,7 +9,14 @@ import {
   peerName,
   processFolder,
 } from './certificates.ts';
-import { enginesFolder, type HomePaths, lifelinePath, networkControlPath, volumesFolder } from './home-paths.ts';
+import {
+  disastersPath,
+  enginesFolder,
+  type HomePaths,
+  lifelinePath,
+  networkControlPath,
+  volumesFolder,
+} from './home-paths.ts';
 import { endpointText, endpointUrl, keystoneUrl, type RegionLayout, type RegionName } from './layout.ts';
 import type { NetworkLayout } from './network/blocks.ts';
 import type { Settings } from './settings.ts';
@@ -196,6 +203,8 @@ export function gatewayConfiguration(plan: FederationPlan, region: RegionLayout)
     ...(requestsPerSecond === undefined
       ? {}
       : { rateLimit: { requestsPerSecond, burst: Math.ceil(requestsPerSecond * BURST_SECONDS) } }),
+    // On one machine nobody else feels it.
+    drills: { control: disastersPath(run), wide: 'member' },
     ...(plan.network === undefined ? {} : { networkControl: networkControlPath(run) }),
     lifeline: lifelinePath(run),
   };

@@ -25,6 +25,7 @@ import {
   regionKeyFile,
   regionRunFolder,
 } from './configurations.ts';
+import { type DisasterServer, serveDisasters } from './disaster-server.ts';
 import { StartError } from './errors.ts';
 import { writeFederationFile } from './federation-file.ts';
 import {
@@ -36,7 +37,7 @@ import {
   writeJson,
   writeWhole,
 } from './folders.ts';
-import { lifelinePath, networkControlPath } from './home-paths.ts';
+import { disastersPath, lifelinePath, networkControlPath } from './home-paths.ts';
 import { killAll, waitForEnd } from './last-run.ts';
 import { type Endpoint, endpointUrl, type RegionLayout } from './layout.ts';
 import { type Lifeline, openLifeline } from './lifeline-server.ts';
@@ -75,6 +76,7 @@ export class LocalFederation {
   readonly #options: LocalFederationOptions;
   readonly #children: Children;
   #lifeline: Lifeline | undefined;
+  #disasters: DisasterServer | undefined;
   #network: LocalNetwork | undefined;
 
   constructor(options: LocalFederationOptions) {
@@ -115,10 +117,18 @@ export class LocalFederation {
   }
 
   async openLifeline(): Promise<void> {
-    const { run, regions } = this.#options.plan;
+    const { plan, clock, say } = this.#options;
+    const { run, regions } = plan;
     emptyOwnFolder(run, PASSAGE_FOLDER);
     for (const region of regions) ensureFolder(regionRunFolder(run, region), PASSAGE_FOLDER);
     this.#lifeline = await openLifeline(lifelinePath(run));
+    this.#disasters = await serveDisasters({
+      ...{ path: disastersPath(run), children: this.#children, clock, say },
+      namesOf: (name, kind) => {
+        const region = regions.find((known) => known.name === name);
+        return region === undefined ? [] : DISASTER_NAMES[kind](region);
+      },
+    });
   }
 
   /** Makes a network for each region and each gateway peer. @throws StartError */
@@ -142,6 +152,7 @@ export class LocalFederation {
   /** Stops everything, databases in order. Returns the pids of those that had to be killed. */
   async stop(): Promise<number[]> {
     const { clock, plan } = this.#options;
+    this.#disasters?.close();
     this.#children.stopRestarting();
     // The gateway first: it must not take what follows for a disaster.
     this.#children.signal('SIGTERM', (name) => name.startsWith('gateway'));
@@ -249,6 +260,13 @@ const SCRIPTS: Readonly<Record<ProcessKind, string>> = {
   microcloud: 'regions/dist/microcloud/main.js',
   executor: 'regions/dist/executor/main.js',
   gateway: 'gateway/dist/main.js',
+};
+
+/** What a drill may kill of a region. */
+const DISASTER_NAMES: Readonly<Record<'gateway' | 'executor' | 'cloud', (region: RegionLayout) => string[]>> = {
+  gateway: (region) => [gatewayName(region)],
+  executor: (region) => [executorName(region)],
+  cloud: (region) => [microcloudName(region), openstackName(region)],
 };
 
 interface Health {

@@ -76,6 +76,11 @@ export function runFolder(temporary: string, uid: number, slot: number): string 
   return folder.length <= LONGEST_RUN_FOLDER ? folder : join('/tmp', name);
 }
 
+/** Where a drill asks for processes to be killed. */
+export function disastersPath(run: string): string {
+  return join(run, 'disasters');
+}
+
 /** Where faults of the network are asked for, under `--netns`. */
 export function networkControlPath(run: string): string {
   return join(run, 'network');

@@ -32,11 +32,19 @@ export function electorate(cluster: Cluster): Member[] {
   return cluster.members.filter(({ ordinal, kind }) => voters.has(ordinal) && kind !== 'arbiter');
 }
 
+/** Whether its log is whole, as far as is known: a copy that has not caught up promises nothing. */
+export function vouches({ facts }: Member): boolean {
+  const isCopied = facts.seededInEpoch !== undefined && facts.seededInEpoch > (facts.epoch ?? 0);
+  return facts.divergence === undefined && !isCopied;
+}
+
 /** Who is asked when the primary is deposed: itself only when the others cannot do without it. */
 export function askable(cluster: Cluster): Member[] {
   const voters = electorate(cluster);
   const others = voters.filter(({ ordinal }) => ordinal !== cluster.lastElected?.ordinal);
-  const heard = others.filter((member) => isPresent(member) || member.facts.promise?.epoch === cluster.epoch);
+  const heard = others.filter(
+    (member) => member.facts.promise?.epoch === cluster.epoch || (isPresent(member) && vouches(member)),
+  );
   const areEnough = isEnough(
     cluster,
     heard.map(({ ordinal }) => ordinal),

@@ -61,6 +61,16 @@ test('whoever reaches furthest is elected, compared by epoch before position', (
   t.deepEqual(ids(behind), ['elect/3/3']);
 });
 
+test('a voter whose copy is not whole vouches for nothing: the old primary is asked again when it is back', (t) => {
+  const moved = carryOut(failedOver(three, [1]), first).end;
+  const gone = failedOver(after(moved, { kind: 'members.seen', clusterId: 'c', away: [] }), []);
+  const found = { kind: 'member.diverged', clusterId: 'c', operationId: 'f', stepId: 's', ordinal: 1 } as const;
+  const diverged = after(moved, { ...found, epoch: moved.epoch, reason: 'It went another way.' });
+
+  t.deepEqual(ids(gone), ['promise/1/3', 'promise/3/3']);
+  t.deepEqual(ids(failedOver(diverged, [])), ['promise/2/3', 'promise/1/3', 'promise/3/3'].sort());
+});
+
 test('the old primary alone is enough: it has all that it ever acknowledged', (t) => {
   const start = failedOver(three, [2, 3]);
 

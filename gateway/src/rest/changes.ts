@@ -205,7 +205,8 @@ async function accepted(
   };
 }
 
-function idempotencyOf({ headers, caller, route, parameters, body }: RouteRequest): Idempotency | undefined {
+/** @throws ApiError when the key is too long */
+export function idempotencyOf({ headers, caller, route, parameters, body }: RouteRequest): Idempotency | undefined {
   const key = headers['idempotency-key'];
   if (key === undefined) return undefined;
   if (key.length < 1 || key.length > MAX_IDEMPOTENCY_KEY) {

@@ -4,6 +4,7 @@ import type { DatastoreDefinition } from '@argosy/datastores';
 import { z } from 'zod';
 import { type CandidateSite, type Network, type PlacementRequest, place } from '../placement/place.ts';
 import { type AdminUser, type Cluster, type Member, memberOf, wantedMembers } from '../state/clusters.ts';
+import type { EntryBody } from '../state/entries.ts';
 import type { ClusterSpec, MemberKind, Site, WantedMember } from '../state/spec.ts';
 import { changeSpec } from './changed-cluster.ts';
 import { type Change, type ChangesOptions, memberNames } from './changes.ts';
@@ -85,6 +86,17 @@ export function switchover(
   };
 }
 
+/** The switchover of a drill. @throws ApiError switchover.impossible */
+export function drillSwitchover(
+  cluster: Cluster,
+  to: string | undefined,
+  drill: { readonly id: string; readonly requestId: string },
+  options: Pick<ClusterChangesOptions, 'newId'>,
+): EntryBody {
+  const change = changed(cluster, 'cluster.switchover', drill.requestId, options);
+  return { ...change, wantedPrimary: successor(cluster, to), drillId: drill.id };
+}
+
 /** @throws ApiError */
 export function newPassword(
   cluster: Cluster,
@@ -113,7 +125,7 @@ function changed(
   cluster: Cluster,
   operationKind: 'cluster.update' | 'cluster.switchover' | 'cluster.credentials',
   requestId: string,
-  options: ClusterChangesOptions,
+  options: Pick<ClusterChangesOptions, 'newId'>,
 ) {
   return {
     kind: 'cluster.changed',

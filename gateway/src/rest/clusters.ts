@@ -39,7 +39,7 @@ export function clusterRoutes(options: ClustersOptions): Route[] {
     errors: [...CHANGE_ERRORS, ...(description.errors ?? [])],
     handle: (request) =>
       makeChange(request, options, () => {
-        const cluster = findCluster(request, options.federation);
+        const cluster = findCluster(request, request.parameters.id ?? '', options.federation);
         demandRevision(request, cluster);
         return work(cluster, request, options);
       }),
@@ -140,14 +140,17 @@ async function listClusters({ caller, query }: RouteRequest, options: ClustersOp
 }
 
 async function showCluster(request: RouteRequest, options: ClustersOptions): Promise<RouteResponse> {
-  const cluster = findCluster(request, options.federation);
+  const cluster = findCluster(request, request.parameters.id ?? '', options.federation);
   const body = { cluster: viewCluster(cluster, options, await options.hear([cluster.id])) };
   return { status: 200, headers: { etag: entityTag(cluster) }, body };
 }
 
 /** @throws ApiError cluster.not_found, also for another project's: its existence is nobody else's business. */
-function findCluster({ caller, parameters }: RouteRequest, federation: Federation): Cluster {
-  const idOrName = parameters.id ?? '';
+export function findCluster(
+  { caller }: Pick<RouteRequest, 'caller'>,
+  idOrName: string,
+  federation: Federation,
+): Cluster {
   const cluster =
     federation.findCluster(caller.projectId, idOrName) ??
     (isAdmin(caller) ? federation.findCluster(undefined, idOrName) : undefined);

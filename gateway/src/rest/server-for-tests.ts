@@ -10,6 +10,7 @@ import type { Caller } from './callers.ts';
 import { clusterRoutes } from './clusters.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, createConnections } from './connections.ts';
 import { datastoreRoutes } from './datastores.ts';
+import { drillRoutes } from './drills.ts';
 import { ApiError } from './errors.ts';
 import { Events, type EventsOptions } from './events.ts';
 import { Metrics, type RequestMeasure } from './metrics.ts';
@@ -157,6 +158,11 @@ function routesOf(world: World, events: Events, { quotas: limits }: ServeOptions
     }),
     ...operationRoutes({ federation, propose: async (entry) => world.commit(entry) }),
     ...regionRoutes(federation),
+    ...drillRoutes({
+      ...{ federation, canKill: true, canCut: false, wideDrills: 'admin', now: () => new Date('2026-01-02T03:04:05Z') },
+      propose: async (entry) => world.commit(entry),
+      newId: () => `drill-${federation.drills().length + 1}`,
+    }),
     ...datastoreRoutes(datastores),
     ...events.routes(),
     ...quotas.routes(),

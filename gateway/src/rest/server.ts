@@ -12,7 +12,7 @@ import { type OpenPage, patternOf, type Route, type RouteResponse } from './rout
 import { isMicroversionKnown, MICROVERSION } from './versions.ts';
 
 /** The media types of answers; errors have one more (errors.ts). */
-const MEDIA_TYPES = ['application/json', 'text/event-stream'];
+const MEDIA_TYPES = ['application/json', 'text/event-stream', 'text/html'];
 /** What is told of a client that goes away in the middle, which is no fault of ours. */
 const GONE = ['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED'];
 

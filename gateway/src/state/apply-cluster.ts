@@ -1,5 +1,6 @@
 // How the entries about clusters change the state. Pure: tables in, tables changed, an answer out.
 import assert from 'node:assert/strict';
+import { drillOf } from './apply-drill.ts';
 import { type Cluster, memberOf, withNothingWanted } from './clusters.ts';
 import { type Applied, type EntryOf, newMember, type OperationStart, refuse } from './entries.ts';
 import { addSteps, dropPending, hasEnded, pendingStep, supersede, type Wish } from './operations.ts';
@@ -63,6 +64,10 @@ export function changeCluster(tables: Tables, entry: EntryOf<'cluster.changed'>)
   }
   if (cluster.wanted === 'absent' || cluster.revision !== entry.baseRevision) {
     return refuse('state.stale', 'The cluster has changed since. Look at it again.');
+  }
+  const drill = drillOf(tables, cluster.id);
+  if (drill !== undefined && drill.id !== entry.drillId) {
+    return refuse('cluster.busy', `Drill ${drill.id} (${drill.spec.kind}) runs. Abort it, or wait for its end.`);
   }
   const before = wishOf(cluster);
   const { wantedPrimary: _void, ...rest } = withWish(cluster, entry.members);

@@ -1,6 +1,7 @@
 // What stands in the log. An entry carries results, never a question: times, ids, placements and plans were drawn by the
 // leader before it proposed. A kind once written keeps its meaning for ever; what changes gets a new kind.
 import type { AdminUser, Member, Promised, Rule } from './clusters.ts';
+import type { Drill, DrillChange, DrillMoment, DrillPhase } from './drills.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { FailureClass, OperationKind } from './operations.ts';
 import type { PlannedStep } from './planned-step.ts';
@@ -70,6 +71,8 @@ export type EntryBody =
       readonly members: readonly WantedMember[];
       readonly admin: AdminUser;
       readonly wantedPrimary?: number;
+      /** The drill that it belongs to; any other change waits for the drill's end. */
+      readonly drillId?: string;
     })
   | {
       /** A site had no room: this member is wished elsewhere, under a new ordinal. */
@@ -148,6 +151,30 @@ export type EntryBody =
       readonly isUp: boolean;
       readonly detail?: string;
     }
+  | {
+      /** `at` stands in for the drill's own times. */
+      readonly kind: 'drill.created';
+      readonly drill: Drill;
+      /** When the schedule that it comes from begins another. */
+      readonly scheduleNextAt?: string;
+    }
+  | {
+      readonly kind: 'drill.advanced';
+      readonly drillId: string;
+      /** The phase that was looked at. */
+      readonly phase: DrillPhase;
+      readonly change: DrillChange;
+      /** Those without a time of their own are of the entry's. */
+      readonly moments: readonly (Omit<DrillMoment, 'at'> & { readonly at?: string })[];
+    }
+  | { readonly kind: 'drill.aborted'; readonly drillId: string; readonly reason: string }
+  /** A run of a schedule could not begin. */
+  | {
+      readonly kind: 'drill.passed_over';
+      readonly drillId: string;
+      readonly nextAt: string;
+      readonly reason: string;
+    }
   | { readonly kind: 'region.observed'; readonly region: Omit<Region, 'updatedAt'> }
   /**
    * A single peer's log is taken for the truth. Others may have raised epochs that it does not know of, so every
@@ -180,6 +207,10 @@ const KINDS: Readonly<Record<Entry['kind'], 'founding' | 'announced'>> = {
   'members.seen': 'announced',
   'member.diverged': 'announced',
   'cluster.noted': 'announced',
+  'drill.created': 'announced',
+  'drill.advanced': 'announced',
+  'drill.aborted': 'announced',
+  'drill.passed_over': 'announced',
 };
 
 /** What this peer announces. */
@@ -202,6 +233,9 @@ export interface Refusal {
     | 'cluster.not_found'
     | 'cluster.busy'
     | 'operation.not_found'
+    | 'drill.not_found'
+    | 'drill.busy'
+    | 'drill.ended'
     | 'state.stale';
   readonly message: string;
 }

@@ -1,6 +1,7 @@
 // What happened, for those who watch: made while an entry is applied, so every peer numbers the same events the same and
 // a watcher can go on at any of them. Old ones are forgotten.
 import type { Cluster } from './clusters.ts';
+import type { Drill } from './drills.ts';
 import type { Entry, EntryOf } from './entries.ts';
 import type { Operation } from './operations.ts';
 import type { Region } from './regions.ts';
@@ -27,6 +28,7 @@ export type NewEvent = Omit<FederationEvent, 'id' | 'at'>;
 interface Scene {
   cluster(id: string): Cluster | undefined;
   operation(id: string): Operation | undefined;
+  drill(id: string): Drill | undefined;
 }
 
 /** The event that an entry makes, if it makes one. `scene` is the state after it, `before` the region as it was. */
@@ -69,6 +71,19 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
       return ofOperation(entry.kind, entry.operationId, `Member ${entry.ordinal}: ${entry.reason}`, scene);
     case 'cluster.noted':
       return ofCluster(entry.event, entry.clusterId, entry.message, scene);
+    case 'drill.created': {
+      const { kind } = entry.drill.spec;
+      const what = entry.drill.status === 'SCHEDULED' ? 'drill.scheduled' : 'drill.started';
+      return ofDrill(what, entry.drill.id, kind, scene);
+    }
+    case 'drill.advanced': {
+      const message = entry.moments.map(({ message: each }) => each).join(' ');
+      const isEnd = entry.change.status !== undefined;
+      return message === '' ? undefined : ofDrill(isEnd ? 'drill.ended' : 'drill.moved', entry.drillId, message, scene);
+    }
+    case 'drill.aborted':
+    case 'drill.passed_over':
+      return ofDrill(entry.kind, entry.drillId, entry.reason, scene);
     case 'federation.recovered':
       return { kind: 'federation.recovered', message: 'One peer was made the whole; every cluster elects anew.' };
     case 'region.observed': {
@@ -84,6 +99,13 @@ function ofOperation(kind: string, operationId: string, message: string, scene: 
   const operation = scene.operation(operationId);
   if (operation === undefined) return undefined;
   return { kind, projectId: operation.projectId, clusterId: operation.clusterId, operationId, message };
+}
+
+function ofDrill(kind: string, drillId: string, message: string, scene: Scene): NewEvent | undefined {
+  const drill = scene.drill(drillId);
+  if (drill === undefined) return undefined;
+  const { projectId, clusterId } = drill.spec;
+  return { kind, projectId, clusterId, message: `Drill ${drillId}: ${message}` };
 }
 
 function ofCluster(kind: string, clusterId: string, message: string, scene: Scene): NewEvent {

@@ -9,9 +9,11 @@ import {
   replaceMember,
   unwantCluster,
 } from './apply-cluster.ts';
+import { abortDrill, advanceDrill, createDrill, passSchedule } from './apply-drill.ts';
 import { divergeMember, failOver, seeMembers } from './apply-failover.ts';
 import { endOperation, failOperation, failStep, finishStep, startStep } from './apply-operation.ts';
 import type { Cluster } from './clusters.ts';
+import type { Drill } from './drills.ts';
 import { type Applied, type Entry, refuse } from './entries.ts';
 import { eventOf, type FederationEvent, MAX_EVENTS } from './events.ts';
 import type { Operation } from './operations.ts';
@@ -23,6 +25,8 @@ interface Snapshot {
   readonly operations: readonly Operation[];
   readonly regions: readonly Region[];
   readonly events: readonly FederationEvent[];
+  /** Absent in snapshots of before there were drills. */
+  readonly drills?: readonly Drill[];
 }
 
 export class Federation {
@@ -68,6 +72,15 @@ export class Federation {
     return [...this.#tables.operations.values()];
   }
 
+  drill(id: string): Drill | undefined {
+    return this.#tables.drills.get(id);
+  }
+
+  /** In the order of creation. */
+  drills(): Drill[] {
+    return [...this.#tables.drills.values()];
+  }
+
   region(name: string): Region | undefined {
     return this.#tables.regions.get(name);
   }
@@ -92,6 +105,7 @@ export class Federation {
       operations: this.operations(),
       regions: this.regions(),
       events: this.#events,
+      drills: this.drills(),
     };
     return Buffer.from(JSON.stringify(snapshot));
   }
@@ -102,6 +116,7 @@ export class Federation {
     for (const cluster of snapshot.clusters) this.#tables.clusters.set(cluster.id, cluster);
     for (const operation of snapshot.operations) this.#tables.keep(operation);
     for (const region of snapshot.regions) this.#tables.regions.set(region.name, region);
+    for (const drill of snapshot.drills ?? []) this.#tables.keepDrill(drill);
     this.#events = [...snapshot.events];
   }
 
@@ -148,6 +163,14 @@ export class Federation {
       case 'region.observed':
         tables.regions.set(entry.region.name, { ...entry.region, updatedAt: entry.at });
         return {};
+      case 'drill.created':
+        return createDrill(tables, entry);
+      case 'drill.advanced':
+        return advanceDrill(tables, entry);
+      case 'drill.aborted':
+        return abortDrill(tables, entry);
+      case 'drill.passed_over':
+        return passSchedule(tables, entry);
       case 'federation.recovered':
         recoverClusters(tables, entry);
         return {};

@@ -1,5 +1,6 @@
 // The state as tables, with the ways of writing that keep them in step with each other.
 import type { Cluster } from './clusters.ts';
+import type { Drill } from './drills.ts';
 import { hasEnded, type Operation } from './operations.ts';
 import type { Region } from './regions.ts';
 
@@ -10,6 +11,7 @@ export class Tables {
   readonly clusters = new Map<string, Cluster>();
   readonly operations = new Map<string, Operation>();
   readonly regions = new Map<string, Region>();
+  readonly drills = new Map<string, Drill>();
   /** Ids of operations, by project and idempotency key. */
   readonly #repeats = new Map<string, string>();
 
@@ -22,6 +24,10 @@ export class Tables {
     this.operations.set(operation.id, operation);
     const { idempotency } = operation;
     if (idempotency !== undefined) this.#repeats.set(repeatKey(idempotency.projectId, idempotency.key), operation.id);
+  }
+
+  keepDrill(drill: Drill): void {
+    this.drills.set(drill.id, drill);
   }
 
   /** The operation that a request with this idempotency key began. */
@@ -43,6 +49,7 @@ export class Tables {
     this.clusters.clear();
     this.operations.clear();
     this.regions.clear();
+    this.drills.clear();
     this.#repeats.clear();
   }
 }

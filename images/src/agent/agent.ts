@@ -4,6 +4,7 @@ import { chmod, stat } from 'node:fs/promises';
 import {
   type Driver,
   type DriverOptions,
+  drillClients,
   drivers,
   ensureFolder,
   type Files,
@@ -12,13 +13,15 @@ import {
 } from '@argosy/datastores/drivers';
 import { AGENT_PORT, type Clock, pause } from '@argosy/proto';
 import type { Logger } from 'pino';
+import { waitInTheDark } from './blackout.ts';
 import { MemberCertificates } from './certificates.ts';
 import { type AgentConfig, ConfigError } from './config.ts';
 import { Listener } from './listener.ts';
 import { Member } from './member.ts';
 import { Observations } from './observations.ts';
+import { Rehearsal } from './rehearsal.ts';
 import { accessTable, agentService } from './service.ts';
-import { StateFile } from './state.ts';
+import { agentFolder, StateFile } from './state.ts';
 
 const VOLUME_WAIT_MS = 300_000;
 const VOLUME_POLL_MS = 100;
@@ -33,6 +36,8 @@ export interface AgentParts {
   readonly log: Logger;
   /** Gives up what has not started yet. */
   readonly signal: AbortSignal;
+  /** Ends this process at once. */
+  readonly die: () => void;
 }
 
 export interface Agent {
@@ -44,6 +49,7 @@ export interface Agent {
 export async function startAgent(parts: AgentParts): Promise<Agent> {
   const { config, clock, log } = parts;
   await waitForVolume(parts);
+  await waitInTheDark(agentFolder(config.volume), clock, parts.signal);
   const root = config.userData.root_certificate;
   const certificates = await MemberCertificates.open({ volume: config.volume, identity: config.member, root, clock });
   const { member, observations, driver } = await openMember(parts, certificates);
@@ -58,7 +64,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     // Not awaited: the answer to this very call goes out by the server that is about to close.
     relisten().catch((error: unknown) => log.error({ error }, 'The agent does not listen any more.'));
   };
-  const service = agentService({ config, member, certificates, observations, log, onCertificate });
+  const rehearsal = rehearsalOf(parts, driver, certificates);
+  const service = agentService({ config, member, certificates, observations, rehearsal, log, onCertificate });
   await relisten();
   observations.start();
   return {
@@ -70,9 +77,22 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   };
 }
 
+function rehearsalOf(parts: AgentParts, driver: Driver, certificates: MemberCertificates): Rehearsal {
+  const { config, clock, log, die } = parts;
+  const connect = drillClients[config.userData.datastore];
+  return new Rehearsal({
+    ...{ folder: agentFolder(config.volume), clock, log },
+    connect: async (options) => await connect?.({ ...options, certificate: certificates.current }),
+    cutPower: async () => {
+      await driver.cutPower();
+      die();
+    },
+  });
+}
+
 /** The agent without its port: the member on this volume, with whatever of it runs already. @throws VolumeError */
 export async function openMember(
-  parts: Omit<AgentParts, 'signal'>,
+  parts: Omit<AgentParts, 'signal' | 'die'>,
   certificates: Pick<MemberCertificates, 'isEnrolled' | 'current'>,
 ): Promise<{ readonly member: Member; readonly observations: Observations; readonly driver: Driver }> {
   const { config, clock, log, files } = parts;
@@ -88,7 +108,7 @@ export async function openMember(
   return { member, observations, driver };
 }
 
-function makeDriver({ config, clock, processes, files, session, log }: Omit<AgentParts, 'signal'>): Driver {
+function makeDriver({ config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>): Driver {
   const { datastore, datastore_port: port, memory_mib: memoryMib = null } = config.userData;
   const create = drivers[datastore];
   if (create === undefined) throw new ConfigError(`This image has no driver for "${datastore}".`);

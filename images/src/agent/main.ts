@@ -9,6 +9,11 @@ import { VolumeError } from './state.ts';
 /** sysexits' EX_CONFIG: a restart does not help. */
 const EXIT_CONFIG = 78;
 
+/** As a machine does whose power is cut: nothing is tidied up. */
+function die(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
 const log = pino({
   base: { process: 'agent', pid: process.pid },
   timestamp: pino.stdTimeFunctions.isoTime,
@@ -21,7 +26,7 @@ async function main(): Promise<void> {
   const processes = systemProcesses(config.owner, systemClock);
   const early = new AbortController();
   const machine = { clock: systemClock, processes, files: systemFiles, session: postgresqlSession };
-  const starting = startAgent({ config, ...machine, log: member, signal: early.signal });
+  const starting = startAgent({ config, ...machine, log: member, signal: early.signal, die });
   let isEnding = false;
   const end = (reason: string): void => {
     if (isEnding) return;
@@ -42,13 +47,13 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGINT', () => end('SIGINT'));
+  if (config.lifeline !== undefined) watchLifeline(config.lifeline, () => end('lifeline'));
   try {
     await starting;
   } catch (error) {
     if (isEnding) return;
     throw error;
   }
-  if (config.lifeline !== undefined) watchLifeline(config.lifeline, () => end('lifeline'));
 }
 
 main().catch((error: unknown) => {

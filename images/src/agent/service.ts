@@ -15,6 +15,7 @@ import { InvalidCertificateError, type MemberCertificates } from './certificates
 import type { AgentConfig } from './config.ts';
 import type { Member } from './member.ts';
 import type { Observations } from './observations.ts';
+import type { Rehearsal } from './rehearsal.ts';
 
 /** Executors and the members of one cluster; each has one stream. */
 const MAX_OBSERVERS = 32;
@@ -24,6 +25,7 @@ export interface ServiceParts {
   readonly member: Member;
   readonly certificates: Pick<MemberCertificates, 'request' | 'install'>;
   readonly observations: Observations;
+  readonly rehearsal: Pick<Rehearsal, 'take'>;
   readonly log: Logger;
   /** Puts a new certificate into use. */
   readonly onCertificate: () => Promise<void>;
@@ -83,6 +85,12 @@ export function agentService(parts: ServiceParts): AgentServiceServer {
     follow: unary('Follow', async (request, signal) => await member.follow(request, signal)),
     promise: unary('Promise', async (request) => ({ position: await member.promise(request) })),
     open: unary('Open', async (request, signal) => ({ position: await member.open(request, signal) })),
+    rehearse: unary('Rehearse', async (request) => {
+      const { memberId = '' } = request.header ?? {};
+      const own = parts.config.member.memberId;
+      if (memberId !== own) throw refused(`This is ${own}, not ${memberId}.`);
+      return await parts.rehearsal.take(request);
+    }),
     observe: (call) => {
       if (observations.observers >= MAX_OBSERVERS) {
         call.destroy(new CommandError(status.RESOURCE_EXHAUSTED, `${MAX_OBSERVERS} observe already.`));

@@ -2,7 +2,8 @@ import test from 'ava';
 import { assert } from '../assert.ts';
 import type { ConfChangeSingle } from './conf-change.ts';
 import type { CoreConfig } from './raft.ts';
-import { seeded, World } from './world-for-tests.ts';
+import { seeded } from './seeded-for-tests.ts';
+import { World } from './world-for-tests.ts';
 
 const seeds = 300;
 const membershipSeeds = 60;

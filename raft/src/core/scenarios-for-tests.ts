@@ -1,7 +1,8 @@
 // What the tests of the core say in common: worlds whose peers begin with a given disk, and words put into their mouths.
 import { type Entry, type Message, type MessageContent, type MessageType, makeMessage } from './messages.ts';
 import type { CoreConfig } from './raft.ts';
-import { seeded, World } from './world-for-tests.ts';
+import { seeded } from './seeded-for-tests.ts';
+import { World } from './world-for-tests.ts';
 
 export const plain = { preVote: false, checkQuorum: false };
 

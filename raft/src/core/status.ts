@@ -29,6 +29,8 @@ export interface BasicStatus extends SoftState, HardState {
   readonly hasCommittedInTerm: boolean;
   /** To whom leadership is being handed over; 0 when to nobody. */
   readonly leadTransferee: number;
+  /** Whether a change of the members may be in this leader's log that is not applied. */
+  readonly isConfChangePending: boolean;
 }
 
 export interface CoreStatus extends BasicStatus {
@@ -51,6 +53,7 @@ export function basicStatusOf(raft: RaftCore): BasicStatus {
     snapshotIndex: raft.log.snapshot?.metadata.index ?? 0,
     hasCommittedInTerm: raft.role === 'leader' && raft.hasCommittedInTerm,
     leadTransferee: raft.leadTransferee,
+    isConfChangePending: raft.pendingConfIndex > raft.log.applied,
   };
 }
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import test from 'ava';
-import { DiskFullError } from '../errors.ts';
+import { DiskFullError, StorageFailedError } from '../errors.ts';
 import { type Disk, type DiskFile, realDisk } from '../storage/disk.ts';
 import { DurableLog } from '../storage/durable-log.ts';
 import type { DiskSpace } from '../storage/log-options.ts';
@@ -12,6 +12,8 @@ import { ManualClock } from './manual-clock-for-tests.ts';
 /** The real disk; while it is full, half of what is written arrives, and then there is no room. */
 class FillingDisk {
   isFull = false;
+  /** Its syncs fail. */
+  isBroken = false;
   /** As on disks where what is allocated can be written to when nothing more can be allocated. */
   readonly hasReserve: boolean;
 
@@ -30,7 +32,10 @@ class FillingDisk {
         throw full();
       },
       truncate: (length) => file.truncate(length),
-      sync: () => file.sync(),
+      sync: async () => {
+        if (this.isBroken) throw Object.assign(new Error('EIO'), { code: 'EIO' });
+        await file.sync();
+      },
       close: () => file.close(),
     });
     return {
@@ -82,6 +87,99 @@ test('a save waits on a full disk, is made once there is room, and reads back wh
   t.is(seen.at(-1), 'enough');
   await again.close();
 });
+
+test('a log whose disk fails while it waits for room rejects what waits, and is at rest', async (t) => {
+  const filling = new FillingDisk();
+  const fatal: Error[] = [];
+  const directory = await temporaryDirectory();
+  const { log } = await DurableLog.open({
+    ...{ id: 1, directory, disk: filling.disk(), preallocateBytes: 0 },
+    onFatal: (error) => fatal.push(error),
+  });
+  filling.isFull = true;
+  const saved = log.save({ hardState, entries: [entry(1)] });
+  await until(() => log.space === 'full', 'the log found the disk full');
+
+  filling.isFull = false;
+  filling.isBroken = true;
+  log.retry();
+  await t.throwsAsync(saved, { instanceOf: StorageFailedError });
+
+  // Were it busy with nothing for ever, nobody would get a turn.
+  await new Promise((resolve) => setImmediate(resolve));
+  await t.throwsAsync(log.save({ entries: [entry(2)] }), { instanceOf: StorageFailedError });
+  t.is(fatal.length, 1);
+  await log.close();
+});
+
+test('a record that found no room at first is never mixed from both attempts, whatever sectors a crash leaves', async (t) => {
+  const directory = await temporaryDirectory();
+  const sectorBytes = 512;
+  const filling = new FillingDisk();
+  /** What is on the disk for sure, and what was asked of it since. */
+  let durable = Buffer.alloc(0);
+  let asked: { readonly position: number; readonly data: Uint8Array }[] = [];
+  const images: Buffer[] = [];
+  const watched = (file: DiskFile): DiskFile => ({
+    read: (position, length) => file.read(position, length),
+    write(data, position) {
+      asked.push({ position, data: Buffer.from(filling.isFull ? data.subarray(0, data.length >> 1) : data) });
+      return file.write(data, position);
+    },
+    truncate: (length) => file.truncate(length),
+    async sync() {
+      images.push(crashed(durable, asked, sectorBytes));
+      await file.sync();
+      durable = Buffer.from(await file.read(0, 1_000_000));
+      asked = [];
+    },
+    close: () => file.close(),
+  });
+  const disk = filling.disk();
+  const openFile = async (path: string) => watched(await disk.openFile(path));
+  const createFile = async (path: string) => watched(await disk.createFile(path));
+  const options = { id: 1, directory, onFatal, preallocateBytes: 0 };
+  const { log } = await DurableLog.open({ ...options, disk: { ...disk, openFile, createFile } });
+  // The next record begins before the end of a sector, and its first half ends before it, too.
+  await log.save({ hardState, entries: [entry(1, 'x'.repeat(300))] });
+  filling.isFull = true;
+  const saved = log.save({ entries: [entry(2, 'y'.repeat(100))] });
+  await until(() => log.space === 'full', 'the log found the disk full');
+  filling.isFull = false;
+  images.length = 0;
+  log.retry();
+  await saved;
+  await log.close();
+
+  for (const image of images) {
+    const copy = await temporaryDirectory();
+    await writeFile(`${copy}/0000000000000001.log`, image);
+    const { log: again, recovered } = await DurableLog.open({ ...options, directory: copy, disk: realDisk });
+    t.deepEqual(
+      recovered.entries.map(({ data }) => data.length),
+      [300],
+    );
+    await again.close();
+  }
+  t.true(images.length > 1);
+});
+
+/** The power fails: of the last write the first sector is not there, and all that was asked before is. */
+function crashed(
+  durable: Buffer,
+  asked: readonly { readonly position: number; readonly data: Uint8Array }[],
+  sectorBytes: number,
+): Buffer {
+  const ends = asked.map(({ position, data }) => position + data.length);
+  const image = Buffer.alloc(Math.max(durable.length, ...ends));
+  image.set(durable);
+  asked.forEach(({ position, data }, at) => {
+    const isLast = at === asked.length - 1;
+    const skipped = isLast ? Math.min(data.length, sectorBytes - (position % sectorBytes)) : 0;
+    image.set(data.subarray(skipped), position + skipped);
+  });
+  return image;
+}
 
 test('what was written ahead is a reserve: the log goes on and says that it is short', async (t) => {
   const directory = await temporaryDirectory();

@@ -1,7 +1,8 @@
 import test from 'ava';
-import { KindNotAnnouncedError, ProposalRefusedError, UnknownKindError } from '../errors.ts';
+import { KindNotAnnouncedError, ProposalRefusedError, ProposalUnknownError, UnknownKindError } from '../errors.ts';
 import { MemoryNetwork } from '../transport/memory.ts';
 import { leaderOf, openPeer, type TestPeer, temporaryDirectory, until } from './cluster-for-tests.ts';
+import { Kinds, ownKinds } from './kinds.ts';
 
 const addresses = [1, 2, 3, 4].map((id) => ({ id, address: '' }));
 
@@ -59,6 +60,42 @@ test('a new kind of entry is refused until the last member announced it, and sta
   await t.throwsAsync(open(3, []), { instanceOf: UnknownKindError });
   await t.notThrowsAsync((await leaderOf(peers)).raft.propose(Buffer.from('new'), { kind: 'new' }));
   for (const peer of [...peers, fourth]) await peer.raft.close();
+});
+
+test('nothing is enabled over the head of who is about to become a member', async (t) => {
+  const [network, directory] = [new MemoryNetwork(), await temporaryDirectory()];
+  const open = (id: number, kinds: string[]): Promise<TestPeer> => {
+    const place = { directory: `${directory}/${id}`, transport: network.transport() };
+    return openPeer(id, { ...place, peers: addresses, voters: [1, 2, 3], kinds, electionTicks: 40 });
+  };
+  const peers = [await open(1, ['new']), await open(2, ['new']), await open(3, ['new'])];
+  const fourth = await open(4, []);
+  const { raft } = await leaderOf(peers);
+  const proposeNew = () => raft.propose(Buffer.from('new'), { kind: 'new' });
+  // When a session is open, all have been heard.
+  await raft.openSession({ timeoutMs: 30_000 });
+
+  const changed = raft.changeMembership({ voters: [1, 2, 3, 4] });
+  const refused = await t.throwsAsync(proposeNew(), { instanceOf: ProposalRefusedError });
+  await changed;
+
+  t.false(refused instanceof KindNotAnnouncedError);
+  const lacking = await t.throwsAsync(proposeNew(), { instanceOf: KindNotAnnouncedError });
+  t.deepEqual(lacking?.peers, [4]);
+  for (const peer of [...peers, fourth]) await peer.raft.close();
+});
+
+test('what may yet be enabled is demanded of newcomers, also when nobody waits for it any more', (t) => {
+  const members = { voters: [1], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+  const kinds = new Kinds(1, ownKinds(['new']), new Set());
+  const known = () => ({ members, isChanging: false });
+  t.not(kinds.prepare('new', known), undefined);
+
+  kinds.settled('new', new ProposalUnknownError(7, 1, 'the time ran out'));
+  t.throws(() => kinds.demandOf([2]), { instanceOf: KindNotAnnouncedError });
+
+  kinds.settled('new', new ProposalRefusedError('It was not appended in time.'));
+  t.notThrows(() => kinds.demandOf([2]));
 });
 
 test('who was removed under an earlier leader is heard by the next, and can be taken back', async (t) => {

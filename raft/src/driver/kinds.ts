@@ -4,7 +4,7 @@
 // stands in nobody's way; and who cannot apply what is enabled does not become a member.
 import type { ConfState, Entry, Message } from '../core/messages.ts';
 import { makeMessage } from '../core/messages.ts';
-import { KindNotAnnouncedError, ProposalRefusedError } from '../errors.ts';
+import { KindNotAnnouncedError, ProposalRefusedError, ProposalUnknownError } from '../errors.ts';
 import { encodeWrapped } from './wrapped.ts';
 
 /** The driver's own. */
@@ -16,12 +16,18 @@ export function ownKinds(kinds: readonly string[] = []): ReadonlySet<string> {
   return new Set([sessionsKind, ...kinds]);
 }
 
+export interface KnownMembers {
+  readonly members: ConfState;
+  /** Whether there may be others already in the log. */
+  readonly isChanging: boolean;
+}
+
 export class Kinds {
   readonly #id: number;
   readonly #own: ReadonlySet<string>;
   readonly #enabled: ReadonlySet<string>;
   readonly #announced = new Map<number, ReadonlySet<string>>();
-  /** Those whose enabling is on its way, in this term. */
+  /** Those whose enabling is on its way, in this term, or may be. */
   readonly #enabling = new Set<string>();
 
   constructor(id: number, own: ReadonlySet<string>, enabled: ReadonlySet<string>) {
@@ -47,20 +53,23 @@ export class Kinds {
 
   /**
    * What must be proposed before the first entry of this kind; undefined when nothing.
-   * Throws KindNotAnnouncedError, and ProposalRefusedError for a kind that this peer cannot apply itself.
+   * Throws KindNotAnnouncedError, and ProposalRefusedError for a kind that this peer cannot apply itself, or while the
+   * members change: who comes after them in the log would be asked by nobody.
    */
-  prepare(kind: string, members: ConfState): Pick<Entry, 'type' | 'data'> | undefined {
+  prepare(kind: string, known: () => KnownMembers): Pick<Entry, 'type' | 'data'> | undefined {
     if (this.#enabled.has(kind) || this.#enabling.has(kind)) return undefined;
     if (!this.#own.has(kind)) throw new ProposalRefusedError(`This peer cannot apply entries of the kind ${kind}.`);
+    const { members, isChanging } = known();
+    if (isChanging) throw new ProposalRefusedError('The members are changing. Propose it again a little later.');
     const lacking = allOf(members).filter((id) => id !== this.#id && this.#announced.get(id)?.has(kind) !== true);
     if (lacking.length > 0) throw new KindNotAnnouncedError(kind, lacking);
     this.#enabling.add(kind);
     return encodeWrapped({ type: 'kinds-enable', kinds: [kind] });
   }
 
-  /** Enabling it came to nothing, or is done. */
-  settled(kind: string): void {
-    this.#enabling.delete(kind);
+  /** Enabling it is done, or came to nothing; or it is not known, and then it may be done yet. */
+  settled(kind: string, error?: Error): void {
+    if (!(error instanceof ProposalUnknownError)) this.#enabling.delete(kind);
   }
 
   lostLeadership(): void {

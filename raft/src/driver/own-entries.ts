@@ -59,13 +59,16 @@ export class OwnEntries {
     return resume === undefined ? this.#sessions.open(timeoutMs) : this.#sessions.resume(resume);
   }
 
-  /** Sees to it that entries of this kind may be proposed. Throws KindNotAnnouncedError. */
+  /** Sees to it that entries of this kind may be proposed. Throws KindNotAnnouncedError and ProposalRefusedError. */
   enable(kind: string): void {
-    const entry = this.#kinds.prepare(kind, this.#host.core.status().confState);
+    const entry = this.#kinds.prepare(kind, () => {
+      const { confState, isConfChangePending } = this.#host.core.status();
+      return { members: confState, isChanging: isConfChangePending };
+    });
     if (entry === undefined) return;
-    const settled = () => this.#kinds.settled(kind);
+    const settled = (error?: Error) => this.#kinds.settled(kind, error);
     try {
-      void this.#host.submit(entry, defaults.timeoutMs).then(settled, settled);
+      void this.#host.submit(entry, defaults.timeoutMs).then(() => settled(), settled);
     } catch (error) {
       // Nothing is on its way; who thinks otherwise proposes what nobody has enabled.
       settled();

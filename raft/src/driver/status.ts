@@ -14,16 +14,18 @@ export interface DriverStatus {
 }
 
 export function summaryOf(core: BasicStatus, driver: DriverStatus): RaftSummary {
-  const { appliedTerm, ...rest } = driver;
   return {
     id: core.id,
     term: core.term,
     role: core.role,
     ...(core.lead > 0 ? { leaderId: core.lead } : {}),
-    isEstablishedLeader: core.role === 'leader' && appliedTerm === core.term,
+    isEstablishedLeader: core.role === 'leader' && driver.appliedTerm === core.term,
     commitIndex: core.commit,
     firstIndex: core.firstIndex,
     lastIndex: core.lastIndex,
-    ...rest,
+    appliedIndex: driver.appliedIndex,
+    snapshotIndex: driver.snapshotIndex,
+    diskSpace: driver.diskSpace,
+    membership: driver.membership,
   };
 }

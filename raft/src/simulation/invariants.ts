@@ -94,6 +94,15 @@ export class Invariants {
     }
   }
 
+  /** An older snapshot has none of what the newer one, which it took the place of, was the only place of. */
+  keepsSnapshot({ id, promised }: WatchedPeer, newestIndex: number): void {
+    const has = `has no snapshot later than ${newestIndex}`;
+    demand(
+      newestIndex >= promised.snapshotIndex,
+      () => `peer ${id} had one up to ${promised.snapshotIndex}, and ${has}`,
+    );
+  }
+
   #matches(peer: number, index: number, term: number, data: Uint8Array, previousTerm: number | undefined): void {
     const key = index * 2 ** 20 + term;
     const known = this.#entries.get(key);

@@ -198,7 +198,9 @@ const faults: Readonly<Record<string, Fault>> = {
     nemesis.layOwn('saves its state', (peer) => {
       const { writeMs, syncMs } = peer.disk.habits;
       world.counts.slowDisks += 1;
-      peer.disk.slowness = (ms * random.between(0.5, 2)) / (writeMs + syncMs);
+      // Either the whole disk is slow, or the snapshot alone waits for it, and is still to come when it is overtaken.
+      if (random.chance(0.5)) peer.disk.slowness = (ms * random.between(0.5, 2)) / (writeMs + syncMs);
+      else peer.disk.stall = { suffix: '.snapshot.temporary', ms: ms * random.between(1, 4) };
       cutInward(world, peer, ms);
       cutOutward(world, peer, ms);
       world.timeline.after(ms, () => {

@@ -49,6 +49,8 @@ export class SimulatedDisk {
   isFull = false;
   /** The next syncs of files that fail. */
   failingSyncs = 0;
+  /** The next sync of a file whose name ends like this takes so many milliseconds. */
+  stall: { readonly suffix: string; readonly ms: number } | undefined;
 
   constructor(timeline: Timeline, random: Random, habits: DiskHabits, watcher: DiskWatcher) {
     this.#timeline = timeline;
@@ -117,6 +119,14 @@ export class SimulatedDisk {
   syncNames(): void {
     for (const change of this.#nameChanges.splice(0)) applyName(this.#durableNames, change);
     this.watcher.syncedNames([...this.#durableNames.keys()]);
+  }
+
+  /** How long this sync will take, on a disk of its usual speed. */
+  syncMsOf(file: SimulatedFile): number {
+    const { stall } = this;
+    if (stall === undefined || this.nameOf(file)?.endsWith(stall.suffix) !== true) return this.#habits.syncMs;
+    this.stall = undefined;
+    return stall.ms;
   }
 
   syncFile(file: SimulatedFile, count: number): void {
@@ -286,7 +296,7 @@ class Session implements Disk {
       sync: () => {
         disk.watcher.notice('sync');
         const count = file.unsyncedCount;
-        return this.#operate(disk.habits.syncMs, (share) => {
+        return this.#operate(disk.syncMsOf(file), (share) => {
           if (share === 1) disk.syncFile(file, count);
         });
       },

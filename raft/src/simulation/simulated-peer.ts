@@ -61,10 +61,10 @@ export class SimulatedPeer implements PeerOfWorld {
       wrote: (file, _name, _position, data) => this.#wrote(file, data),
       synced: (file) => this.#synced(file),
       syncedNames: (names) => {
-        for (const name of names) {
-          const snapshot = snapshotIn(this.disk, name);
-          if (snapshot !== undefined) this.promised.snapshotted(snapshot);
-        }
+        const found = names.map((name) => snapshotIn(this.disk, name)).filter((snapshot) => snapshot !== undefined);
+        for (const snapshot of found) this.promised.snapshotted(snapshot);
+        const newest = Math.max(0, ...found.map(({ index }) => index));
+        this.#world.guard(() => this.#world.invariants.keepsSnapshot(this, newest));
       },
       failed: (what) => {
         world.counts[what === 'sync' ? 'fsyncErrors' : 'fullDisks'] += 1;

@@ -40,11 +40,6 @@ test(`in ${seeds} worlds of faults nothing is lost or contradicted, and each get
   t.true(total.operations > seeds * 100, `only ${total.operations} operations`);
 });
 
-test('a peer whose disk fails while it waits for room ends, and is not busy with nothing for ever', async (t) => {
-  const { violation } = await runSeed(103);
-  t.is(violation, undefined);
-});
-
 test('the same seed lives the same history, to the byte', async (t) => {
   const first: string[] = [];
   const second: string[] = [];

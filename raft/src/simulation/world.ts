@@ -211,6 +211,7 @@ export class World {
       peer.disk.isFull = false;
       peer.disk.slowness = 1;
       peer.disk.failingSyncs = 0;
+      peer.disk.stall = undefined;
       peer.start();
     }
     const deadlineMs = this.timeline.nowMs + healingMs;

@@ -12,6 +12,7 @@ import { type DiskSpace, type DurableLogOptions, defaultPreallocateBytes, defaul
 import { PartialSnapshot, removePartials, type SnapshotKey } from './partial-snapshot.ts';
 import { encodeFrame, encodeSegmentHeader, type FrameContent } from './record.ts';
 import { maxIndexOf, type Recovered, type RecoveredDisk, recover, type Segment, segmentName } from './recovery.ts';
+import { mergeSaves, type Save } from './saves.ts';
 import {
   adoptSnapshot,
   openSnapshot,
@@ -21,11 +22,6 @@ import {
   temporarySuffix,
   writeSnapshot,
 } from './snapshot-file.ts';
-
-interface Save extends FrameContent {
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
 
 export class DurableLog {
   readonly #options: DurableLogOptions;
@@ -37,6 +33,8 @@ export class DurableLog {
   #end: number;
   /** Up to here the last segment has zeros after its end. */
   #allocated: number;
+  /** Whether a write that found no room may have left a part of it after the end. */
+  #isHalfWritten = false;
   #space: DiskSpace = 'enough';
   #isRetryDue = false;
   #retry: () => void = () => undefined;
@@ -331,11 +329,24 @@ export class DurableLog {
   async #write(frame: Buffer): Promise<void> {
     const file = this.#file;
     assert(file !== undefined, 'an open log has a segment');
+    if (this.#isHalfWritten) await this.#cutOff(file);
+    this.#isHalfWritten = true;
     await file.write(frame, this.#end);
     await syncOrFail(file);
+    this.#isHalfWritten = false;
     this.#end += frame.length;
     this.#allocated = Math.max(this.#allocated, this.#end);
     this.#nextSequence += 1;
+  }
+
+  /**
+   * What an attempt has left must be gone for good before the next. A crash could otherwise leave sectors of both, of
+   * which none is missing, and which look like a record that was whole once and has decayed.
+   */
+  async #cutOff(file: DiskFile): Promise<void> {
+    await file.truncate(this.#end);
+    await syncOrFail(file);
+    this.#allocated = this.#end;
   }
 
   #wrote(content: FrameContent): void {
@@ -382,15 +393,4 @@ export class DurableLog {
     this.#options.onFatal(failure);
     return failure;
   }
-}
-
-/** Later saves win: entries replace those from the first one's index on, as they would on reading back. */
-function mergeSaves(saves: readonly Save[]): FrameContent {
-  const reset = saves[0]?.reset;
-  const hardState = saves.findLast((save) => save.hardState !== undefined)?.hardState;
-  return {
-    ...(reset === undefined ? {} : { reset }),
-    ...(hardState === undefined ? {} : { hardState }),
-    entries: saves.flatMap((save) => save.entries),
-  };
 }

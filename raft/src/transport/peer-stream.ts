@@ -21,6 +21,8 @@ export const maxQueuedMessages = 4096;
 export const maxQueuedBytes = 128 * 1024 * 1024;
 /** A batch is closed when it has this many bytes of data. */
 export const batchBytes = 1024 * 1024;
+/** What only tells a follower how much is committed waits so long for something that tells it along. */
+export const commitHoldMs = 2;
 /** The metadata key in which the sender names itself. */
 export const peerKey = 'raft-peer';
 /** The metadata key in which the sender names its cluster, if that has a name. */
@@ -63,6 +65,7 @@ export class PeerStream {
   #stream: Stream | undefined;
   #isWritable = false;
   #isScheduled = false;
+  #held: NodeJS.Timeout | undefined;
   #pauseMs = firstPauseMs;
   #pause: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -77,20 +80,32 @@ export class PeerStream {
   send(message: Message): void {
     if (this.#isClosed) return;
     const bytes = payloadBytes(message.entries);
+    const last = this.#queue.at(-1)?.message;
+    if (last !== undefined && isToldBy(message, last)) this.#queue.pop();
     this.#queue.push({ message, bytes });
     this.#queuedBytes += bytes;
     while (this.#queue.length > maxQueuedMessages || (this.#queuedBytes > maxQueuedBytes && this.#queue.length > 1)) {
       this.#queuedBytes -= this.#queue.shift()?.bytes ?? 0;
     }
-    this.#schedule();
+    if (onlyTellsCommit(message)) this.#hold();
+    else this.#schedule();
   }
 
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#pause);
+    clearTimeout(this.#held);
     this.#stream?.cancel();
     this.#client.close();
     this.#queue = [];
+  }
+
+  /**
+   * Where one proposal follows the other, the next one's message is there before the time is over, and half of all
+   * messages and of their answers are saved.
+   */
+  #hold(): void {
+    this.#held ??= setTimeout(() => this.#flush(), commitHoldMs).unref();
   }
 
   /** What is sent in one go becomes one batch. Whoever waits in this process for what was sent before comes first. */
@@ -104,6 +119,8 @@ export class PeerStream {
   }
 
   #flush(): void {
+    clearTimeout(this.#held);
+    this.#held = undefined;
     if (this.#isClosed || this.#pause !== undefined) return;
     const stream = this.#stream ?? this.#connect();
     while (this.#isWritable && this.#queue.length > 0) this.#isWritable = stream.write({ messages: this.#takeBatch() });
@@ -163,4 +180,14 @@ export class PeerStream {
     this.#pause.unref();
     this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
   }
+}
+
+function onlyTellsCommit({ type, entries }: Message): boolean {
+  return type === 'MsgApp' && entries.length === 0;
+}
+
+/** Whether who gets `message` misses nothing of an earlier one. */
+function isToldBy(message: Message, earlier: Message): boolean {
+  const isLater = message.type === 'MsgApp' && message.term === earlier.term && message.commit >= earlier.commit;
+  return onlyTellsCommit(earlier) && isLater;
 }

@@ -51,6 +51,10 @@ export async function relay(
       const value = await callUnary(client.promise.bind(client), command.value, options);
       return { answer: { $case: 'promise', value } };
     }
+    case 'rehearse': {
+      const value = await callUnary(client.rehearse.bind(client), command.value, options);
+      return { answer: { $case: 'rehearse', value } };
+    }
     case 'open': {
       const value = await callUnary(client.open.bind(client), command.value, options);
       return { answer: { $case: 'open', value } };

@@ -1,4 +1,5 @@
 // From what a plain run of an operation passed through to every kill that can be made in it, and the choice of a sample.
+import { seeded } from '../seeded.ts';
 import { type Point, PROCESSES, type ProcessKind, type Trace } from './control.ts';
 
 /** One process killed at one moment of one operation. */
@@ -76,7 +77,7 @@ function countPoints(traces: readonly Trace[]): { readonly point: Point; readonl
 
 /** So many kills, spread over the cells: no cell twice before each was chosen once. */
 export function sampleOf(kills: readonly Kill[], size: number, seed: number): Kill[] {
-  const random = randomOf(seed);
+  const random = seeded(seed);
   const byCell = new Map<string, Kill[]>();
   for (const kill of shuffled(kills, random)) byCell.set(cellOf(kill), [...(byCell.get(cellOf(kill)) ?? []), kill]);
   const cells = shuffled([...byCell.values()], random);
@@ -138,15 +139,4 @@ function shuffled<Item>(items: readonly Item[], random: () => number): Item[] {
     .map((item) => ({ item, order: random() }))
     .sort((left, right) => left.order - right.order)
     .map(({ item }) => item);
-}
-
-/** A small generator (mulberry32): the same numbers for the same seed. */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -1,6 +1,7 @@
 // Seeded wishes and sites for placement: small integers, so that equals are common, and every rule is asked for often
 // enough to bind.
 import type { PlacementRequest, place } from '@argosy/gateway';
+import { seeded } from '../seeded.ts';
 
 export type CandidateSite = Parameters<typeof place>[1][number];
 export type { PlacementRequest };
@@ -18,17 +19,12 @@ export interface Shape {
   readonly arbiters: number;
 }
 
-/** Whole numbers below a bound, the same for the same seed (mulberry32). */
+/** Whole numbers below a bound, the same for the same seed. */
 export type Draw = (below: number) => number;
 
 export function drawing(seed: number): Draw {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
+  const random = seeded(seed);
+  return (below) => Math.floor(random() * below);
 }
 
 export function pick<Item>(draw: Draw, items: readonly [Item, ...Item[]]): Item {

@@ -1,0 +1,44 @@
+import test from 'ava';
+import { addCounts, noCounts } from './counts.ts';
+import { main } from './main.ts';
+import { runSeed } from './run-seed.ts';
+
+const FIRST = 1;
+const SEEDS = 8;
+
+test(`in ${SEEDS} worlds of faults no acknowledged write is lost, and each comes to rest`, async (t) => {
+  const total = noCounts();
+  for (let seed = FIRST; seed < FIRST + SEEDS; seed += 1) {
+    const { counts, violation } = await runSeed(seed);
+    addCounts(total, counts);
+    t.is(violation, undefined, `seed ${seed}`);
+    t.true(counts.simulatedSeconds >= 60 && counts.faults >= 3, `seed ${seed} has seen too little`);
+  }
+
+  // A world in which nothing happens is safe and proves nothing.
+  t.true(total.elections > 2 * SEEDS, `only ${total.elections} elections`);
+  t.true(total.acknowledged > 100 * SEEDS, `only ${total.acknowledged} writes`);
+});
+
+test('the same seed lives the same history, to the byte', async (t) => {
+  const first: string[] = [];
+  const second: string[] = [];
+
+  const { trace } = await runSeed(2, (line) => first.push(line));
+  const again = await runSeed(2, (line) => second.push(line));
+
+  t.true(first.length > 100);
+  t.is(first.join(''), second.join(''));
+  t.is(again.trace, trace);
+  t.not((await runSeed(3)).trace, trace);
+});
+
+test('the command tells of one seed its trace, and of a wrong option what is wrong', async (t) => {
+  const lines: string[] = [];
+
+  t.is(await main(['--seed', '2'], (line) => lines.push(line)), 0);
+
+  t.regex(lines[0] ?? '', /^seed 2: trace [0-9a-f]{32}$/);
+  t.regex(lines.at(-1) ?? '', /^0 violations in 1 seeds; .* seeds\/s$/);
+  await t.throwsAsync(main(['--seeds', 'many'], t.fail), { message: /--seeds is a whole number above 0/ });
+});
