@@ -1,10 +1,11 @@
 // What only the leader does: it listens to the regions and conducts the operations. Both begin when this peer leads and
 // has applied all that was committed before, and end when it leads no more; another peer goes on from the same facts.
-import type { Clock, HeardMember } from '@argosy/proto';
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock, HeardMember, MeasuredWay, Orphan } from '@argosy/proto';
 import { Conductor } from './conductor/conductor.ts';
 import { Drills, type DrillsOptions } from './conductor/drills.ts';
 import { Failures } from './conductor/failures.ts';
-import { candidateSites, Observations } from './conductor/observations.ts';
+import { candidateSites, Observations, type ObservedRegion } from './conductor/observations.ts';
 import type { RegionCommands, RegionWire } from './conductor/region-link.ts';
 import type { Witnesses } from './conductor/suspicion.ts';
 import { WitnessBook } from './conductor/witnesses.ts';
@@ -12,15 +13,15 @@ import type { CandidateSite, Network } from './placement/place.ts';
 import type { Cluster } from './state/clusters.ts';
 import type { Applied, Entry, EntryBody } from './state/entries.ts';
 import type { Federation } from './state/federation.ts';
+import { knownMembers } from './state/known-members.ts';
+import type { LedRegion } from './state/regions.ts';
 
-export interface LedRegion {
-  readonly name: string;
-  /** `address:port` of each. */
-  readonly executors: readonly string[];
-}
+/** A repair waits until Heat has removed the stacks. */
+const AUDIT_TIMEOUT_MS = 90_000;
 
 export interface LeadershipOptions {
   readonly federation: Federation;
+  /** Those of the configuration; others join and leave by entries. */
   readonly regions: readonly LedRegion[];
   /** The line to a region; it is closed when the leadership ends. */
   readonly link: (region: LedRegion) => RegionWire;
@@ -34,7 +35,8 @@ export interface LeadershipOptions {
 }
 
 export class Leadership {
-  readonly #links: ReadonlyMap<string, RegionWire>;
+  readonly #options: Pick<LeadershipOptions, 'regions' | 'link'>;
+  readonly #links = new Map<string, { readonly region: LedRegion; readonly wire: RegionWire }>();
   readonly #observations: Observations;
   readonly #conductor: Conductor;
   readonly #failures: Failures;
@@ -42,6 +44,7 @@ export class Leadership {
   readonly #book: WitnessBook;
   readonly #clock: Clock;
   readonly #federation: Federation;
+  readonly #ending = new AbortController();
 
   constructor(options: LeadershipOptions) {
     const { federation, clock, propose, log, term } = options;
@@ -50,14 +53,11 @@ export class Leadership {
     this.#book = new WitnessBook(clock.monotonicMs());
     const book = this.#book;
     this.#failures = new Failures({ federation, book, propose, newId: options.newId, clock, log });
-    this.#links = new Map(options.regions.map((region) => [region.name, options.link(region)]));
-    const regions = [...this.#links].map(([name, link]) => ({
-      name,
-      observe: (signal: AbortSignal) => link.observe(signal),
-    }));
+    this.#options = options;
+    const regions = this.#openLinks();
     const returned = (region: string): void => this.#conductor.regionReturned(region);
     this.#observations = new Observations({ federation, regions, propose, returned, book, clock, log });
-    const regionOf = (name: string): RegionCommands | undefined => this.#links.get(name);
+    const regionOf = (name: string): RegionCommands | undefined => this.#links.get(name)?.wire;
     const leading = { federation, propose, clock, term, log, region: regionOf };
     this.#drills = options.drills && new Drills({ ...leading, ...options.drills });
     this.#conductor = new Conductor({
@@ -65,6 +65,7 @@ export class Leadership {
       propose,
       region: regionOf,
       sites: (flavor) => this.sites(flavor),
+      network: () => this.network(),
       clock,
       term,
       log: ({ message, operationId, clusterId, requestId, ...fields }) =>
@@ -80,11 +81,30 @@ export class Leadership {
   }
 
   stop(): void {
+    this.#ending.abort();
     this.#drills?.stop();
     this.#failures.stop();
     this.#conductor.stop();
     this.#observations.stop();
-    for (const link of this.#links.values()) link.close();
+    for (const { wire } of this.#links.values()) wire.close();
+  }
+
+  /** A line to each region that there is, and to no other. Answers how they are listened to. */
+  #openLinks(): ObservedRegion[] {
+    const led = this.#federation.ledRegions(this.#options.regions);
+    for (const [name, { region, wire }] of [...this.#links]) {
+      const wanted = led.find((other) => other.name === name);
+      if (wanted !== undefined && isDeepStrictEqual(wanted.executors, region.executors)) continue;
+      wire.close();
+      this.#links.delete(name);
+    }
+    return led.map((region) => {
+      const known = this.#links.get(region.name);
+      const wire = known?.wire ?? this.#options.link(region);
+      if (known === undefined) this.#links.set(region.name, { region, wire });
+      const others = led.filter(({ name }) => name !== region.name);
+      return { name: region.name, observe: (signal: AbortSignal) => wire.observe(signal, others) };
+    });
   }
 
   /** To be called for every entry that was applied. */
@@ -92,6 +112,7 @@ export class Leadership {
     const clusterId = clusterOf(entry, this.#federation);
     if (clusterId !== undefined) this.#conductor.look(clusterId);
     this.#failures.applied(entry);
+    if (entry.kind === 'region.added' || entry.kind === 'region.removed') this.#observations.follow(this.#openLinks());
   }
 
   sites(flavor: string): CandidateSite[] {
@@ -100,6 +121,18 @@ export class Leadership {
 
   network(): Network {
     return this.#observations.network();
+  }
+
+  /** What of a region nobody wishes, and what is missing there; and removes the stacks that are named. @throws grpc.ServiceError */
+  async audit(region: string, remove: readonly string[]): Promise<readonly Orphan[] | undefined> {
+    const wire = this.#links.get(region)?.wire;
+    const request = { ...knownMembers(this.#federation, region), remove: [...remove] };
+    return wire?.audit?.(request, { timeoutMs: AUDIT_TIMEOUT_MS, signal: this.#ending.signal });
+  }
+
+  /** As each region has measured its ways to the others. */
+  ways(): MeasuredWay[] {
+    return this.#observations.ways();
   }
 
   /** What is heard of the cluster's members now. */

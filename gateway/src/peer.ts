@@ -11,6 +11,7 @@ import {
   channelCredentials,
   channelOptions,
   type HeardMember,
+  type MeasuredWay,
   PeerServiceService,
   serverCredentials,
   serverName,
@@ -25,6 +26,7 @@ import { GrpcServer } from './grpc/server.ts';
 import type { LeadershipOptions } from './leadership.ts';
 import { Forwarding, peerService } from './peers/forwarding.ts';
 import { Replica } from './replica.ts';
+import { auditRoute } from './rest/audit.ts';
 import { Callers } from './rest/callers.ts';
 import { drillSwitchover } from './rest/cluster-changes.ts';
 import { type Heard, NOTHING_HEARD } from './rest/cluster-view.ts';
@@ -104,7 +106,16 @@ export class GatewayPeer {
         randomBytes,
       }),
       ...operationRoutes({ federation, propose: (entry) => this.#replica.propose(entry) }),
-      ...regionRoutes(federation),
+      ...regionRoutes({
+        federation,
+        propose: (entry) => this.#replica.propose(entry),
+        ways: () => this.#ways(),
+      }),
+      auditRoute({
+        federation,
+        audit: async (region, remove) => this.#replica.leadership?.audit(region, remove),
+        catchUp: () => this.#catchUp(),
+      }),
       ...drillRoutes({
         ...{ federation, propose: (entry) => this.#replica.propose(entry), newId: randomUUID },
         ...{ canKill: config.drills.control !== undefined, canCut: config.networkControl !== undefined },
@@ -239,6 +250,13 @@ export class GatewayPeer {
     return new Map(members.map((member) => [member.memberId, member]));
   }
 
+  /** What the regions have measured between each other, as the leader knows it. */
+  async #ways(): Promise<readonly MeasuredWay[]> {
+    const leaderId = this.#replica.raft?.status().leaderId;
+    if (leaderId === undefined) return [];
+    return this.#replica.leadership?.ways() ?? (await this.#forwarding.ways(leaderId));
+  }
+
   async #awaitLeader(): Promise<number> {
     const { clock, config } = this.#options;
     const deadline = clock.monotonicMs() + LEADER_WAIT_MS;
@@ -271,8 +289,11 @@ export class GatewayPeer {
       log({ message: 'forwarded request', request_id: request.requestId, route: route.name });
       return this.#execute(route, request);
     };
-    const heard = (clusterIds: readonly string[]): HeardMember[] => this.#replica.leadership?.heard(clusterIds) ?? [];
-    server.addService(PeerServiceService, peerService(this.#routes, execute, heard));
+    const hearing = {
+      heard: (clusterIds: readonly string[]): HeardMember[] => this.#replica.leadership?.heard(clusterIds) ?? [],
+      ways: (): MeasuredWay[] => this.#replica.leadership?.ways() ?? [],
+    };
+    server.addService(PeerServiceService, peerService(this.#routes, execute, hearing));
     addIntrospection(server, ['argosy.gateway.v1.PeerService', 'raft.v1.RaftService']);
     this.#grpc = server;
     await new Promise<void>((resolve, reject) => {
@@ -289,7 +310,10 @@ export class GatewayPeer {
     const rateLimit = new RateLimit({ ...config.rateLimit, monotonicMs: () => clock.monotonicMs() });
     const answering = {
       routes: this.#routes,
-      callers: new Callers({ keystones: config.keystones, links: config.projectLinks, clock, fetch }),
+      callers: new Callers({
+        ...{ keystones: config.keystones, links: config.projectLinks, clock, fetch },
+        joined: () => this.#replica.federation.joinedKeystones(),
+      }),
       catchUp: () => this.#catchUp(),
       write: (route: Route, request: RouteRequest) => this.#write(route, request),
       admit: (projectId: string) => rateLimit.take(projectId),
@@ -326,9 +350,10 @@ export class GatewayPeer {
   #readiness(): Readiness {
     const status = this.#replica.raft?.status();
     if (status?.leaderId === undefined) return { isReady: false, reason: 'There is no leader.' };
-    const unheard = this.#options.config.regions.filter(
-      ({ name }) => this.#replica.federation.region(name) === undefined,
-    );
+    const { federation } = this.#replica;
+    const unheard = federation
+      .ledRegions(this.#options.config.regions)
+      .filter(({ name }) => federation.region(name) === undefined);
     if (unheard.length > 0) {
       return { isReady: false, reason: `Not heard of yet: ${unheard.map(({ name }) => name).join(', ')}.` };
     }

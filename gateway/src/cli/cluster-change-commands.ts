@@ -52,6 +52,14 @@ export function addClusterChangeCommands(program: Command, open: OpenSession): v
   );
   addChangeOptions(
     cluster
+      .command('replace <name>')
+      .description('make another member in the place of one that is lost')
+      .requiredOption('--member <member>', 'the lost one, by id or name'),
+  ).action(async (name: string, options: ChangeOptions & { member: string }, used: Command) =>
+    replace(await open(used), name, { ...used.optsWithGlobals<ChangeOptions>(), ...options }),
+  );
+  addChangeOptions(
+    cluster
       .command('switchover <name>')
       .description('make another member the primary, losing nothing')
       .option('--to <member|region>', 'which; else the best placed voter'),
@@ -80,6 +88,13 @@ async function update(session: Session, name: string, options: WishOptions, done
   const path = `/v2/clusters/${encodeURIComponent(cluster.id)}`;
   const request = { method: 'PATCH', path, body: { cluster: wish } } as const;
   await change(session, request, { ...options, cluster, done: `Cluster ${name} ${done}` });
+}
+
+async function replace(session: Session, name: string, options: ChangeOptions & { member: string }): Promise<void> {
+  const { cluster } = await readCluster(session, name);
+  const path = `/v2/clusters/${encodeURIComponent(cluster.id)}/replace`;
+  const request = { method: 'POST', path, body: { member: options.member } } as const;
+  await change(session, request, { ...options, cluster, done: `Member ${options.member} is replaced` });
 }
 
 async function switchOver(session: Session, name: string, options: ChangeOptions & { to?: string }): Promise<void> {

@@ -183,7 +183,7 @@ for (const words of [
   });
 }
 
-for (const words of ['backup list', 'backup create orders', 'region drain north']) {
+for (const words of ['backup list', 'backup create orders']) {
   test(`"argosy ${words}" is not there yet`, async (t) => {
     const { code, error } = await argosy(words, {});
 

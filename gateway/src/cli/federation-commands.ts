@@ -1,38 +1,16 @@
-// `argosy region ...`, `argosy datastore ...`, `argosy federation ...`
+// `argosy datastore ...`, `argosy federation ...`
 import type { Command } from 'commander';
 import { CommandError } from './errors.ts';
 import { type Http, openHttp } from './http.ts';
-import {
-  type Datastore,
-  datastoresAnswer,
-  type Region,
-  readyAnswer,
-  regionAnswer,
-  regionsAnswer,
-} from './resources.ts';
+import { addRegionCommands, renderRegions } from './region-commands.ts';
+import { type Datastore, datastoresAnswer, readyAnswer, regionsAnswer } from './resources.ts';
 import type { OpenSession, Session } from './session.ts';
-import { renderFields, renderTable } from './tables.ts';
+import { renderTable } from './tables.ts';
 
 const READY_TIMEOUT_MS = 3_000;
 
 export function addFederationCommands(program: Command, open: OpenSession): void {
-  const region = program.command('region').description('the OpenStack regions of the federation');
-  region
-    .command('list')
-    .description('every region, and whether it answers')
-    .action(async (_options, command: Command) => {
-      const { client, terminal } = await open(command);
-      const answer = await client.get('/v2/regions', regionsAnswer);
-      terminal.out(isJson(command) ? asJson(answer) : renderRegions(answer.regions));
-    });
-  region
-    .command('show <name>')
-    .description('one region with its zones and flavors')
-    .action(async (name: string, _options, command: Command) => {
-      const { client, terminal } = await open(command);
-      const answer = await client.get(`/v2/regions/${encodeURIComponent(name)}`, regionAnswer);
-      terminal.out(isJson(command) ? asJson(answer) : renderRegion(answer.region));
-    });
+  addRegionCommands(program, open);
   program
     .command('datastore')
     .description('the engines that clusters can be made of')
@@ -92,31 +70,6 @@ async function peerStatus(http: Http, peer: string, rest: string): Promise<PeerS
   } catch {
     return { peer, rest, status: 'UNREACHABLE', reason: undefined };
   }
-}
-
-function renderRegions(regions: readonly Region[]): string {
-  if (regions.length === 0) return 'There are no regions.';
-  return renderTable(
-    ['region', 'status', 'provider', 'jurisdiction', 'zones (free members)'],
-    regions.map((region) => [region.name, region.status, region.provider, region.jurisdiction, zonesText(region)]),
-  );
-}
-
-function renderRegion(region: Region): string {
-  const fields = renderFields([
-    ['name', region.name],
-    ['status', region.status],
-    ['provider', region.provider],
-    ['jurisdiction', region.jurisdiction],
-    ['zones', zonesText(region)],
-  ]);
-  if (region.flavors.length === 0) return fields;
-  const rows = region.flavors.map((flavor) => [flavor.name, flavor.vcpus, flavor.memory_mib]);
-  return `${fields}\n${renderTable(['flavor', 'vCPUs', 'memory (MiB)'], rows)}`;
-}
-
-function zonesText(region: Region): string {
-  return region.zones.map((zone) => `${zone.name} (${zone.free_members ?? '?'})`).join(', ');
 }
 
 function renderDatastores(datastores: readonly Datastore[]): string {

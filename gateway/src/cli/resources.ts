@@ -63,7 +63,14 @@ const clusterSchema = z.looseObject({
       residency: z.array(z.string()).nullish(),
     })
     .optional(),
-  durability: z.looseObject({ mode: z.string().nullish(), rpo_seconds: z.number().nullish() }).nullish(),
+  durability: z
+    .looseObject({
+      mode: z.string().nullish(),
+      rpo_seconds: z.number().nullish(),
+      on_loss: z.string().nullish(),
+    })
+    .nullish(),
+  exposed: z.boolean().nullish(),
   members: z.array(memberSchema).default([]),
   endpoints: z.looseObject({ read_write: z.string().nullish(), read_only: z.string().nullish() }).nullish(),
   /** The change that is under way, or was the last. */
@@ -83,6 +90,19 @@ const regionSchema = z.looseObject({
   provider: z.string().nullish(),
   jurisdiction: z.string().nullish(),
   status: z.string().nullish(),
+  detail: z.string().nullish(),
+  drained: z.boolean().nullish(),
+  members: z.number().nullish(),
+  ways: z
+    .array(
+      z.looseObject({
+        region: z.string(),
+        reachable: z.boolean(),
+        round_trip_ms: z.number().nullish(),
+        detail: z.string().nullish(),
+      }),
+    )
+    .default([]),
   zones: z.array(z.looseObject({ name: z.string(), free_members: z.number().nullish() })).default([]),
   flavors: z
     .array(z.looseObject({ name: z.string(), vcpus: z.number().nullish(), memory_mib: z.number().nullish() }))
@@ -180,6 +200,20 @@ export const operationsAnswer = z.looseObject({
 export const regionAnswer = z.looseObject({ region: regionSchema });
 /** Of one peer's `/readyz`. */
 export const readyAnswer = z.looseObject({ reason: z.string() });
+export const orphansAnswer = z.looseObject({
+  orphans: z.array(
+    z.looseObject({
+      stack_id: z.string().nullish(),
+      stack_name: z.string().nullish(),
+      member_id: z.string().nullish(),
+      kind: z.string(),
+      why: z.string(),
+      removable: z.boolean(),
+      removed: z.boolean(),
+      advice: z.string().nullish(),
+    }),
+  ),
+});
 export const regionsAnswer = z.looseObject({ regions: z.array(regionSchema) });
 export const datastoresAnswer = z.looseObject({ datastores: z.array(datastoreSchema) });
 

@@ -2,7 +2,7 @@
 // again when the world moved. It holds nothing that would be missed: a new leader plans from the same facts, and every
 // receiver knows a repeat when it sees one.
 import type { Clock, Timer } from '@argosy/proto';
-import { type CandidateSite, place } from '../placement/place.ts';
+import { type CandidateSite, type Network, place } from '../placement/place.ts';
 import { plan } from '../planning/cluster.ts';
 import { readySteps } from '../planning/ready.ts';
 import type { Step } from '../planning/steps.ts';
@@ -12,7 +12,7 @@ import type { Federation } from '../state/federation.ts';
 import { type FailureClass, hasEnded, isUnstoppable, type Operation } from '../state/operations.ts';
 import type { WantedMember } from '../state/spec.ts';
 import { afterGivingUp, isWishOf } from '../state/wishes.ts';
-import { type Diverged, execute } from './commands.ts';
+import { type Diverged, execute, type Rejoined } from './commands.ts';
 import { failureClass, failureMessage, type RegionCommands } from './region-link.ts';
 
 const FIRST_RETRY_MS = 1_000;
@@ -31,6 +31,8 @@ export interface ConductorOptions {
   /** Commits an entry and answers what applying it said. Throws when this peer leads no more. */
   readonly propose: (entry: EntryBody) => Promise<Applied>;
   readonly region: (name: string) => RegionCommands | undefined;
+  /** What was measured between the regions; undefined: nothing. */
+  readonly network?: () => Network | undefined;
   /** The sites of the regions that answer, with their room and what this flavor costs there. */
   readonly sites: (flavor: string) => readonly CandidateSite[];
   readonly clock: Clock;
@@ -135,6 +137,7 @@ export class Conductor {
       const outcome = await execute(step, { cluster, operation, term, region, signal: abort.signal });
       this.#log(`step done in ${Math.round(clock.monotonicMs() - begin)} ms`, operation, step);
       if ('divergence' in outcome) return await this.#diverged(cluster, operation, step, outcome);
+      if ('rejoined' in outcome) return await this.#rejoined(operation, step, outcome);
       const facts = outcome;
       const elected = facts.find(({ kind }) => kind === 'elected')?.ordinal;
       if (elected !== undefined && cluster.candidate !== undefined && elected !== cluster.candidate) {
@@ -157,6 +160,13 @@ export class Conductor {
     this.#log('member diverged', operation, step, divergence);
     const found = { clusterId: id, operationId: operation.id, stepId: step.id, ordinal: step.ordinal, epoch };
     return (await this.#propose({ kind: 'member.diverged', ...found, reason: divergence })) !== undefined;
+  }
+
+  async #rejoined(operation: Operation, step: Step, { rejoined, reason }: Rejoined): Promise<boolean> {
+    this.#log(`member rejoined, ${rejoined.method}`, operation, step, reason);
+    const { clusterId, id: operationId } = operation;
+    const entry = { kind: 'member.rejoined', clusterId, operationId, stepId: step.id, fact: rejoined } as const;
+    return (await this.#propose({ ...entry, ...(reason === undefined ? {} : { reason }) })) !== undefined;
   }
 
   async #fail(clusterId: string, operation: Operation, step: Step, error: unknown): Promise<boolean> {
@@ -200,6 +210,7 @@ export class Conductor {
     const member = memberOf(cluster, ordinal);
     if (member === undefined) return 'The member is no longer wished.';
     const { placement: wish } = cluster.spec;
+    const network = this.#options.network?.();
     const placement = place(
       {
         voters: member.kind === 'voter' ? 1 : 0,
@@ -207,10 +218,12 @@ export class Conductor {
         arbiters: member.kind === 'arbiter' ? 1 : 0,
         flavor: cluster.spec.flavor,
         survive: wish.survive,
+        onLoss: cluster.spec.durability.on_loss === 'degrade' ? 'degrade' : 'stop',
         regions: wish.regions,
         residency: wish.residency,
         fixed: wantedMembers(cluster).filter((other) => other.ordinal !== ordinal),
         excluded: [...cluster.members.filter(({ isRetired }) => isRetired), member],
+        ...(network === undefined ? {} : { network }),
       },
       this.#options.sites(cluster.spec.flavor),
     );

@@ -83,3 +83,39 @@ test('a region that is not heard for three seconds is shown as unreachable, with
   t.like(world.federation.region('north'), { detail: 'It went away.', zones: [{ name: 'north-a' }] });
   t.like(candidateSites(world.federation.regions(), 'small'), [{ zone: 'north-a', isAway: true }]);
 });
+
+test('who is followed no more is heard no more, and what it measured is forgotten; who stays is asked anew', async (t) => {
+  const world = new World();
+  const asked: string[] = [];
+  const { observations } = listening(world, {});
+  const region = (name: string) => ({
+    name,
+    async *observe(signal: AbortSignal) {
+      asked.push(name);
+      const told = report(name, 0);
+      if (told.observation?.$case === 'region') {
+        told.observation.value.roundTrips = [{ region: 'other', reachable: false, microseconds: 0, detail: 'silence' }];
+      }
+      yield told;
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+    },
+  });
+  observations.follow([region('north'), region('east')]);
+  await world.settle();
+  t.deepEqual(
+    observations
+      .network()
+      .unreachable.map(([from, to]) => `${from} ${to}`)
+      .sort(),
+    ['east other', 'north other'],
+  );
+
+  observations.follow([region('north')]);
+  await world.settle();
+  observations.stop();
+
+  t.deepEqual(asked, ['north', 'east', 'north']);
+  t.deepEqual(observations.ways(), [
+    { from: 'north', to: 'other', reachable: false, microseconds: 0, detail: 'silence' },
+  ]);
+});

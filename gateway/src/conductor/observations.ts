@@ -5,6 +5,7 @@ import {
   AgentState,
   type Clock,
   type HeardMember,
+  type MeasuredWay,
   type MemberObservation,
   MemberRole,
   type ObserveResponse,
@@ -41,6 +42,7 @@ export interface ObservationsOptions {
 export class Observations {
   readonly #options: ObservationsOptions;
   readonly #abort = new AbortController();
+  readonly #watches = new Map<string, AbortController>();
   readonly #members = new Map<string, HeardMember>();
   readonly #proposed = new Map<string, string>();
   /** What each region has measured of its way to the others. */
@@ -51,7 +53,21 @@ export class Observations {
   }
 
   start(): void {
-    for (const region of this.#options.regions) void this.#watch(region);
+    this.follow(this.#options.regions);
+  }
+
+  /** From now on these are listened to, each from its beginning; who is not among them is heard no more. */
+  follow(regions: readonly ObservedRegion[]): void {
+    for (const ending of this.#watches.values()) ending.abort();
+    for (const name of this.#watches.keys()) {
+      if (!regions.some((region) => region.name === name)) this.#roundTrips.delete(name);
+    }
+    this.#watches.clear();
+    for (const region of regions) {
+      const ending = new AbortController();
+      this.#watches.set(region.name, ending);
+      void this.#watch(region, AbortSignal.any([this.#abort.signal, ending.signal]));
+    }
   }
 
   stop(): void {
@@ -69,14 +85,21 @@ export class Observations {
     return networkOf(this.#roundTrips);
   }
 
-  async #watch(region: ObservedRegion): Promise<void> {
+  /** As each region has measured them. */
+  ways(): MeasuredWay[] {
+    return [...this.#roundTrips].flatMap(([from, ways]) =>
+      ways.map(({ region: to, reachable, microseconds, detail }) => ({ from, to, reachable, microseconds, detail })),
+    );
+  }
+
+  async #watch(region: ObservedRegion, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
-    const { signal } = this.#abort;
     let silentSince = clock.monotonicMs();
     while (!signal.aborted) {
       let isHeard = false;
       try {
         for await (const response of region.observe(signal)) {
+          if (signal.aborted) return;
           silentSince = clock.monotonicMs();
           this.#hear(region.name, response);
           if (!isHeard) this.#options.returned(region.name);
@@ -126,15 +149,17 @@ export class Observations {
 
   #markUnreachable(name: string, detail: string): boolean {
     const known = this.#options.federation.region(name);
+    // What it measured of its ways is no longer known.
+    this.#roundTrips.delete(name);
     if (known?.status === 'UNREACHABLE') return false;
-    const { updatedAt: _time, ...region } = known ?? { ...UNKNOWN_REGION, name, updatedAt: '' };
+    const { updatedAt: _time, isDrained: _drained, ...region } = known ?? { ...UNKNOWN_REGION, name, updatedAt: '' };
     this.#proposeRegion({ ...region, status: 'UNREACHABLE', detail });
     return true;
   }
 
-  #proposeRegion(region: Omit<Region, 'updatedAt'>): void {
+  #proposeRegion(region: Omit<Region, 'updatedAt' | 'isDrained'>): void {
     const known = this.#options.federation.region(region.name);
-    const { updatedAt: _time, ...current } = known ?? { updatedAt: '' };
+    const { updatedAt: _time, isDrained: _drained, ...current } = known ?? { updatedAt: '' };
     this.#proposeOnce(`region ${region.name}`, JSON.stringify(current), JSON.stringify(region), {
       kind: 'region.observed',
       region,
@@ -150,9 +175,10 @@ export class Observations {
 
     const member = memberOf(cluster, parsed.ordinal);
     // Until it has been given a role, its steps tell how it is.
-    if (member === undefined || member.isRetired || member.facts.role === undefined) return;
-    // A primary whose client door is shut takes no writes.
-    const serves = report?.up === true && (report.role !== MemberRole.PRIMARY || report.open);
+    const isArbiter = member?.kind === 'arbiter' && member.facts.address !== undefined;
+    if (member === undefined || member.isRetired || (member.facts.role === undefined && !isArbiter)) return;
+    // A primary whose client door is shut takes no writes; an arbiter has no database.
+    const serves = isArbiter || (report?.up === true && (report.role !== MemberRole.PRIMARY || report.open));
     const isUp = observation.agent === AgentState.REACHABLE && serves && !observation.gone;
     if (!isUp && observation.agent === AgentState.AWAITED && !observation.gone) return;
     const detail = isUp ? undefined : downDetail(observation);
@@ -218,14 +244,14 @@ function networkOf(measured: ReadonlyMap<string, RegionReport['roundTrips']>): N
 
 /** Where members of this flavor can be placed now, and at what cost; where a region does not answer, who is there may stay. */
 export function candidateSites(regions: readonly Region[], flavor: string): CandidateSite[] {
-  return regions.flatMap(({ name, status, provider, jurisdiction, zones, flavors }) =>
+  return regions.flatMap(({ name, status, provider, jurisdiction, zones, flavors, isDrained }) =>
     zones.map((zone) => ({
       ...(status === 'UP' ? {} : { isAway: true }),
       region: name,
       zone: zone.name,
       provider,
       jurisdiction,
-      freeMembers: zone.freeMembers,
+      freeMembers: isDrained === true ? 0 : zone.freeMembers,
       flavors: flavors.map(({ name: known }) => known),
       cost: flavors.find(({ name: known }) => known === flavor)?.costMilli ?? 0,
     })),

@@ -2,6 +2,7 @@
 // several executors; they keep no state, so any that answers will do.
 
 import {
+  type AuditRequest,
   type Clock,
   type CommandMemberRequest,
   type CommandMemberResponse,
@@ -13,11 +14,13 @@ import {
   type EnsureMemberResponse,
   ExecutorServiceClient,
   type ObserveResponse,
+  type Orphan,
   type RemoveMemberRequest,
   serverName,
 } from '@argosy/proto';
 import * as grpc from '@grpc/grpc-js';
 import type { FailureClass } from '../state/operations.ts';
+import type { LedRegion } from '../state/regions.ts';
 
 /** How long a command may take before its caller gives up on it and, later, repeats it. */
 export interface CommandOptions {
@@ -43,8 +46,13 @@ export interface RegionCommands {
 
 /** The leader's line to a region. */
 export interface RegionWire extends RegionCommands {
-  /** What one executor sees, from a full listing on, until the stream breaks or the signal aborts. @throws grpc.ServiceError */
-  observe(signal: AbortSignal): AsyncIterable<ObserveResponse>;
+  /**
+   * What one executor sees, from a full listing on, until the stream breaks or the signal aborts. It is told of the others,
+   * and measures the way to them. @throws grpc.ServiceError
+   */
+  observe(signal: AbortSignal, others?: readonly LedRegion[]): AsyncIterable<ObserveResponse>;
+  /** What of the region nobody wishes, and what is missing. Absent: it cannot be asked. */
+  audit?(request: AuditRequest, options: CommandOptions): Promise<readonly Orphan[]>;
   close(): void;
 }
 
@@ -74,8 +82,15 @@ export class RegionLink implements RegionWire {
     return this.#call((client) => callUnary(client.commandMember.bind(client), request, this.#limits(options)));
   }
 
-  async *observe(signal: AbortSignal): AsyncGenerator<ObserveResponse> {
-    const call = this.#client().observe({});
+  async audit(request: AuditRequest, options: CommandOptions): Promise<readonly Orphan[]> {
+    const audit = (client: ExecutorServiceClient) =>
+      callUnary(client.audit.bind(client), request, this.#limits(options));
+    return (await this.#call(audit)).orphans;
+  }
+
+  async *observe(signal: AbortSignal, others: readonly LedRegion[] = []): AsyncGenerator<ObserveResponse> {
+    const peers = others.map(({ name, executors }) => ({ region: name, executors: [...executors] }));
+    const call = this.#client().observe({ peers });
     const cancel = (): void => call.cancel();
     signal.addEventListener('abort', cancel, { once: true });
     try {

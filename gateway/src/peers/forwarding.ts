@@ -10,6 +10,7 @@ import {
   type ForwardRequest,
   type ForwardResponse,
   type HeardMember,
+  type MeasuredWay,
   PeerServiceClient,
   type PeerServiceServer,
   serverName,
@@ -73,7 +74,20 @@ export class Forwarding {
     if (client === undefined) return [];
     const deadline = new Date(this.#clock.now().getTime() + HEAR_TIMEOUT_MS);
     try {
-      return (await callUnary(client.hear.bind(client), { clusterIds: [...clusterIds] }, { deadline })).members;
+      const asked = { clusterIds: [...clusterIds], ways: false };
+      return (await callUnary(client.hear.bind(client), asked, { deadline })).members;
+    } catch {
+      return [];
+    }
+  }
+
+  /** What the regions have measured between each other, as the leader knows it; nothing when it does not answer at once. */
+  async ways(leaderId: number): Promise<readonly MeasuredWay[]> {
+    const client = this.#clients.get(leaderId);
+    if (client === undefined) return [];
+    const deadline = new Date(this.#clock.now().getTime() + HEAR_TIMEOUT_MS);
+    try {
+      return (await callUnary(client.hear.bind(client), { clusterIds: [], ways: true }, { deadline })).ways;
     } catch {
       return [];
     }
@@ -88,10 +102,11 @@ export class Forwarding {
 export function peerService(
   routes: readonly Route[],
   execute: (route: Route, request: RouteRequest) => Promise<RouteResponse>,
-  heard: (clusterIds: readonly string[]) => HeardMember[],
+  hearing: { heard(clusterIds: readonly string[]): HeardMember[]; ways(): MeasuredWay[] },
 ): PeerServiceServer {
   return {
-    hear: (call, callback) => callback(null, { members: heard(call.request.clusterIds) }),
+    hear: ({ request }, callback) =>
+      callback(null, { members: hearing.heard(request.clusterIds), ways: request.ways ? hearing.ways() : [] }),
     forward: (call: ServerUnaryCall<ForwardRequest, ForwardResponse>, callback: sendUnaryData<ForwardResponse>) => {
       const route = routes.find(({ name }) => name === call.request.route);
       const { caller } = call.request;

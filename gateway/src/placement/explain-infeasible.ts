@@ -1,6 +1,6 @@
 // Why there is no placement, in one sentence that names what does not fit.
 import { problemOf } from './problem.ts';
-import type { CandidateSite, PlacementRequest } from './request.ts';
+import { type CandidateSite, compareNames, type PlacementRequest } from './request.ts';
 import {
   acknowledgements,
   domainLimits,
@@ -35,8 +35,22 @@ function unreachable(request: PlacementRequest, sites: readonly CandidateSite[])
   if (network === undefined || network.unreachable.length === 0) return undefined;
   const joined = { ...request, network: { ...network, unreachable: [] } };
   if (!isFeasible(problemOf(joined, sites))) return undefined;
-  return `${wishOf(request)} do not fit in regions that all reach each other.`;
+  return `${wishOf(request)} do not fit in regions that all reach each other: ${pairsText(request, sites)}.`;
 }
+
+/** The pairs at fault, of those regions that the wish could use. */
+function pairsText({ network, regions }: PlacementRequest, sites: readonly CandidateSite[]): string {
+  const usable = new Set(
+    sites.map(({ region }) => region).filter((name) => regions.length === 0 || regions.includes(name)),
+  );
+  const told = (network?.unreachable ?? []).filter((pair) => pair.every((name) => usable.has(name)));
+  const pairs = [...new Set(told.map((pair) => [...pair].sort(compareNames).join(' and ')))].sort(compareNames);
+  const named = pairs.slice(0, MAX_PAIRS);
+  const more = pairs.length > named.length ? `, nor do ${pairs.length - named.length} other pairs` : '';
+  return `${named.join(', ')} cannot reach each other${more}`;
+}
+
+const MAX_PAIRS = 5;
 
 function tooLittleRoom(request: PlacementRequest, sites: readonly CandidateSite[]): string {
   const holdsData = request.voters + request.replicas > 0;

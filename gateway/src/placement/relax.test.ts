@@ -97,7 +97,7 @@ test('the sentence names what does not fit', (t) => {
   );
   t.is(
     refused({ ...wish, network: { roundTrips: [], unreachable: [['e', 'n']] } }, three).infeasible,
-    '3 voters and 0 replicas that survive the loss of a region do not fit in regions that all reach each other.',
+    '3 voters and 0 replicas that survive the loss of a region do not fit in regions that all reach each other: e and n cannot reach each other.',
   );
   t.is(
     refused({ ...wish, voters: 2, arbiters: 1 }, three).infeasible,

@@ -31,6 +31,8 @@ export interface CallersOptions {
   /** The own region's first. */
   readonly keystones: readonly Keystone[];
   readonly links: readonly ProjectLink[];
+  /** Those of regions that joined the running federation. */
+  readonly joined?: () => readonly Keystone[];
   readonly clock: Clock;
   readonly fetch: typeof fetch;
 }
@@ -89,7 +91,8 @@ export class Callers {
   }
 
   async #ask(token: string): Promise<Verdict> {
-    const [own, ...others] = this.#options.keystones;
+    const { keystones, joined = () => [] } = this.#options;
+    const [own, ...others] = [...keystones, ...joined()];
     if (own === undefined) return 'unknown';
     const first = await this.#validate(own, token);
     if (typeof first !== 'string') return first;

@@ -23,6 +23,10 @@ export const switchoverBody = z.strictObject({
     .meta({ description: 'A member, by id or name, or a region; else the best placed voter.' }),
 });
 
+export const replaceBody = z.strictObject({
+  member: z.string().min(1).max(255).meta({ description: 'The member that is lost, by id or name.' }),
+});
+
 const SALT_BYTES = 16;
 const PASSWORD_BYTES = 24;
 
@@ -84,6 +88,31 @@ export function switchover(
     entry: { ...changed(cluster, 'cluster.switchover', requestId, options), wantedPrimary: ordinal },
     reasons: [`${cluster.name}-${ordinal} becomes the primary.`],
   };
+}
+
+/** Another member takes the place of one that is lost. It has no data of before: it copies, then it counts. @throws ApiError */
+export function replacement(
+  cluster: Cluster,
+  { body, requestId }: RouteRequest,
+  options: ClusterChangesOptions,
+): Change {
+  const { member } = readObject(body, replaceBody);
+  const ordinal = memberNames(cluster).get(member);
+  const lost = wantedMembers(cluster).find((each) => each.ordinal === ordinal);
+  if (lost === undefined) {
+    const names = wantedMembers(cluster).map((each) => `${cluster.name}-${each.ordinal}`);
+    throw new ApiError(
+      'replace.impossible',
+      `"${member}" is no member of this cluster; there are ${names.join(', ')}.`,
+    );
+  }
+  if (lost.ordinal === cluster.primary) {
+    const message = `${member} is the primary. Switch over first; or fail over, when it does not answer.`;
+    throw new ApiError('replace.impossible', message);
+  }
+  const left = { ...cluster, members: cluster.members.filter((each) => each !== lost) };
+  const { members, reasons } = placeMembers(cluster.spec, options, left);
+  return { entry: { ...changed(cluster, 'cluster.update', requestId, options), members }, reasons };
 }
 
 /** The switchover of a drill. @throws ApiError switchover.impossible */
@@ -177,6 +206,7 @@ function placeMembers(
   const wish: PlacementRequest = {
     ...{ ...spec.topology, ...spec.placement, flavor: spec.flavor, fixed: [], excluded: [], current },
     ...(network === undefined ? {} : { network }),
+    onLoss: spec.durability.on_loss === 'degrade' ? 'degrade' : 'stop',
   };
   // The primary stays where it can: its move costs a switchover.
   const kept = keptPrimary(spec, cluster, sites);

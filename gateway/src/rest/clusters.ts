@@ -19,6 +19,8 @@ import {
   creation,
   deletion,
   newPassword,
+  replaceBody,
+  replacement,
   switchover,
   switchoverBody,
   update,
@@ -108,6 +110,15 @@ function changesOfCluster(change: (description: ChangeDescription, work: ChangeO
         errors: ['failover.impossible'],
       },
       failover,
+    ),
+    change(
+      {
+        ...{ name: 'clusters.replace', method: 'POST', path: '/v2/clusters/:id/replace' },
+        summary: 'Makes another member in the place of one that is lost',
+        body: replaceBody,
+        errors: ['replace.impossible', ...PLACING],
+      },
+      replacement,
     ),
     change(
       {

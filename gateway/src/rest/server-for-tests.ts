@@ -2,10 +2,11 @@
 // passes here is read by the schema that the API document shows for it.
 import type { AddressInfo } from 'node:net';
 import { datastores } from '@argosy/datastores';
-import { systemClock } from '@argosy/proto';
+import { type Orphan, systemClock } from '@argosy/proto';
 import type { ExecutionContext } from 'ava';
 import { World } from '../conductor/world-for-tests.ts';
 import type { AnsweringOptions } from './answering.ts';
+import { auditRoute } from './audit.ts';
 import type { Caller } from './callers.ts';
 import { clusterRoutes } from './clusters.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, createConnections } from './connections.ts';
@@ -64,6 +65,8 @@ export interface ServeOptions {
   readonly limits?: Partial<ConnectionLimits>;
   readonly quotas?: Partial<Usage>;
   readonly burst?: number;
+  /** What an audit of any region finds. */
+  readonly orphans?: readonly Orphan[];
   readonly events?: EventsOptions;
 }
 
@@ -131,7 +134,8 @@ export async function made(t: ExecutionContext): Promise<Served> {
   return served;
 }
 
-function routesOf(world: World, events: Events, { quotas: limits }: ServeOptions): Route[] {
+function routesOf(world: World, events: Events, options: ServeOptions): Route[] {
+  const { quotas: limits } = options;
   const { federation } = world;
   let ids = 0;
   const quotas = new Quotas({
@@ -157,7 +161,8 @@ function routesOf(world: World, events: Events, { quotas: limits }: ServeOptions
       randomBytes: (count) => Buffer.alloc(count, 7),
     }),
     ...operationRoutes({ federation, propose: async (entry) => world.commit(entry) }),
-    ...regionRoutes(federation),
+    ...regionRoutes({ federation, propose: async (entry) => world.commit(entry), ways: async () => [] }),
+    auditRoute({ federation, audit: async () => options.orphans, catchUp: async () => undefined }),
     ...drillRoutes({
       ...{ federation, canKill: true, canCut: false, wideDrills: 'admin', now: () => new Date('2026-01-02T03:04:05Z') },
       propose: async (entry) => world.commit(entry),

@@ -7,7 +7,15 @@ import { addSteps, dropPending, hasEnded, pendingStep, supersede, type Wish } fr
 import type { Tables } from './tables.ts';
 import { wishOf, withWish } from './wishes.ts';
 
+/** Nothing is placed in a region that left while the leader was placing. */
+function refuseLeft(tables: Tables, members: readonly { readonly region: string }[]): Applied | undefined {
+  const gone = members.find(({ region }) => tables.left.has(region));
+  return gone && refuse('state.stale', `The region ${gone.region} left the federation meanwhile. Ask again.`);
+}
+
 export function createCluster(tables: Tables, entry: EntryOf<'cluster.created'>): Applied {
+  const left = refuseLeft(tables, entry.members);
+  if (left !== undefined) return left;
   const taken = [...tables.clusters.values()].some(
     ({ name, projectId }) => name === entry.name && projectId === entry.projectId,
   );
@@ -65,6 +73,8 @@ export function changeCluster(tables: Tables, entry: EntryOf<'cluster.changed'>)
   if (cluster.wanted === 'absent' || cluster.revision !== entry.baseRevision) {
     return refuse('state.stale', 'The cluster has changed since. Look at it again.');
   }
+  const left = refuseLeft(tables, entry.members);
+  if (left !== undefined) return left;
   const drill = drillOf(tables, cluster.id);
   if (drill !== undefined && drill.id !== entry.drillId) {
     return refuse('cluster.busy', `Drill ${drill.id} (${drill.spec.kind}) runs. Abort it, or wait for its end.`);
@@ -95,6 +105,8 @@ export function replaceMember(tables: Tables, entry: EntryOf<'member.replaced'>)
   if (entry.member.ordinal !== cluster.nextOrdinal || memberOf(cluster, entry.retired)?.isRetired !== false) {
     return refuse('state.stale', 'The cluster has changed since.');
   }
+  const left = refuseLeft(tables, [entry.member]);
+  if (left !== undefined) return left;
 
   const members = cluster.members.map((member) =>
     member.ordinal === entry.retired ? { ...member, isRetired: true } : member,

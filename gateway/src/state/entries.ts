@@ -1,11 +1,11 @@
 // What stands in the log. An entry carries results, never a question: times, ids, placements and plans were drawn by the
 // leader before it proposed. A kind once written keeps its meaning for ever; what changes gets a new kind.
-import type { AdminUser, Member, Promised, Rule } from './clusters.ts';
+import type { AdminUser, Member, Promised, Rule, Tail } from './clusters.ts';
 import type { Drill, DrillChange, DrillMoment, DrillPhase } from './drills.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { FailureClass, OperationKind } from './operations.ts';
 import type { PlannedStep } from './planned-step.ts';
-import type { Region } from './regions.ts';
+import type { JoinedRegion, Region } from './regions.ts';
 import type { ClusterSpec, WantedMember } from './spec.ts';
 
 /** What a finished step has made true. */
@@ -37,6 +37,14 @@ export type Fact =
     }
   | { readonly kind: 'resized'; readonly ordinal: number; readonly flavor: string; readonly volumeGib: number }
   | { readonly kind: 'seeded'; readonly ordinal: number; readonly epoch: number }
+  /** Its log goes on with that of the epoch's primary again. */
+  | {
+      readonly kind: 'rejoined';
+      readonly ordinal: number;
+      readonly epoch: number;
+      readonly method: 'unchanged' | 'rewound' | 'copied';
+      readonly tail?: Omit<Tail, 'epoch' | 'wasAccepted'>;
+    }
   | { readonly kind: 'following'; readonly ordinal: number; readonly epoch: number; readonly generation: number }
   | { readonly kind: 'opened'; readonly ordinal: number; readonly epoch: number; readonly generation: number }
   | { readonly kind: 'removed'; readonly ordinal: number };
@@ -128,6 +136,18 @@ export type EntryBody =
       readonly repair?: OperationStart;
     }
   | {
+      /** Too few voters acknowledge, and the tenant chose to go on without them. */
+      readonly kind: 'cluster.degraded';
+      readonly clusterId: string;
+      /** Of the rule that was looked at. */
+      readonly epoch: number;
+      readonly generation: number;
+      readonly without: readonly number[];
+      readonly reason: string;
+      /** Unless an operation is under way that goes on with it. */
+      readonly repair?: OperationStart;
+    }
+  | {
       /** Asked to follow, a member found that its log went another way. */
       readonly kind: 'member.diverged';
       readonly clusterId: string;
@@ -136,6 +156,16 @@ export type EntryBody =
       readonly ordinal: number;
       readonly epoch: number;
       readonly reason: string;
+    }
+  | {
+      /** A member that had diverged, or was left out, is back: how, and what of it was kept. */
+      readonly kind: 'member.rejoined';
+      readonly clusterId: string;
+      readonly operationId: string;
+      readonly stepId: string;
+      readonly fact: Extract<Fact, { kind: 'rejoined' }>;
+      /** Why it was copied and not rewound. */
+      readonly reason?: string;
     }
   /** Changes nothing: it is told to those who watch. */
   | {
@@ -151,6 +181,10 @@ export type EntryBody =
       readonly isUp: boolean;
       readonly detail?: string;
     }
+  | { readonly kind: 'region.observed'; readonly region: Omit<Region, 'updatedAt' | 'isDrained'> }
+  | { readonly kind: 'region.added'; readonly region: JoinedRegion }
+  | { readonly kind: 'region.removed'; readonly name: string }
+  | { readonly kind: 'region.drained'; readonly name: string; readonly isDrained: boolean }
   | {
       /** `at` stands in for the drill's own times. */
       readonly kind: 'drill.created';
@@ -175,7 +209,6 @@ export type EntryBody =
       readonly nextAt: string;
       readonly reason: string;
     }
-  | { readonly kind: 'region.observed'; readonly region: Omit<Region, 'updatedAt'> }
   /**
    * A single peer's log is taken for the truth. Others may have raised epochs that it does not know of, so every
    * cluster's is raised by more than that can be; and what was heard of the regions counts no more.
@@ -206,7 +239,12 @@ const KINDS: Readonly<Record<Entry['kind'], 'founding' | 'announced'>> = {
   'cluster.failover': 'announced',
   'members.seen': 'announced',
   'member.diverged': 'announced',
+  'member.rejoined': 'announced',
+  'cluster.degraded': 'announced',
   'cluster.noted': 'announced',
+  'region.added': 'announced',
+  'region.removed': 'announced',
+  'region.drained': 'announced',
   'drill.created': 'announced',
   'drill.advanced': 'announced',
   'drill.aborted': 'announced',
@@ -233,6 +271,9 @@ export interface Refusal {
     | 'cluster.not_found'
     | 'cluster.busy'
     | 'operation.not_found'
+    | 'region.not_found'
+    | 'region.name_taken'
+    | 'region.in_use'
     | 'drill.not_found'
     | 'drill.busy'
     | 'drill.ended'

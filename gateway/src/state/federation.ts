@@ -10,14 +10,15 @@ import {
   unwantCluster,
 } from './apply-cluster.ts';
 import { abortDrill, advanceDrill, createDrill, passSchedule } from './apply-drill.ts';
-import { divergeMember, failOver, seeMembers } from './apply-failover.ts';
+import { degradeCluster, divergeMember, failOver, rejoinMember, seeMembers } from './apply-failover.ts';
 import { endOperation, failOperation, failStep, finishStep, startStep } from './apply-operation.ts';
+import { addRegion, drainRegion, observeRegion, removeRegion } from './apply-region.ts';
 import type { Cluster } from './clusters.ts';
 import type { Drill } from './drills.ts';
 import { type Applied, type Entry, refuse } from './entries.ts';
 import { eventOf, type FederationEvent, MAX_EVENTS } from './events.ts';
 import type { Operation } from './operations.ts';
-import type { Region } from './regions.ts';
+import type { JoinedRegion, LedRegion, Region } from './regions.ts';
 import { Tables } from './tables.ts';
 
 interface Snapshot {
@@ -25,6 +26,12 @@ interface Snapshot {
   readonly operations: readonly Operation[];
   readonly regions: readonly Region[];
   readonly events: readonly FederationEvent[];
+  /** Absent in what was written before regions could join. */
+  readonly membership?: {
+    readonly joined: readonly JoinedRegion[];
+    readonly left: readonly string[];
+    readonly drained: readonly string[];
+  };
   /** Absent in snapshots of before there were drills. */
   readonly drills?: readonly Drill[];
 }
@@ -82,11 +89,35 @@ export class Federation {
   }
 
   region(name: string): Region | undefined {
-    return this.#tables.regions.get(name);
+    const region = this.#tables.regions.get(name);
+    return region && this.#tables.drained.has(name) ? { ...region, isDrained: true } : region;
+  }
+
+  /** The regions that there are: those of the configuration that have not left, and those that joined. */
+  ledRegions(configured: readonly LedRegion[]): LedRegion[] {
+    const { joined, left } = this.#tables;
+    const stayed = configured.filter(({ name }) => !left.has(name) && !joined.has(name));
+    return [...stayed, ...[...joined.values()].map(({ name, executors }) => ({ name, executors }))];
+  }
+
+  /** Those that joined with a Keystone whose tokens are good here. */
+  joinedKeystones(): { readonly name: string; readonly url: string }[] {
+    return [...this.#tables.joined.values()].flatMap(({ name, keystone }) =>
+      keystone === undefined ? [] : [{ name, url: keystone }],
+    );
+  }
+
+  /** How many members are in a region, those included that are being made or removed. */
+  membersIn(region: string): number {
+    return this.clusters().reduce(
+      (sum, { members }) => sum + members.filter((member) => member.region === region).length,
+      0,
+    );
   }
 
   regions(): Region[] {
-    return [...this.#tables.regions.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
+    const names = [...this.#tables.regions.keys()].sort((left, right) => (left < right ? -1 : 1));
+    return names.flatMap((name) => this.region(name) ?? []);
   }
 
   /** Those after the event of that number, oldest first. */
@@ -103,8 +134,13 @@ export class Federation {
     const snapshot: Snapshot = {
       clusters: this.clusters(),
       operations: this.operations(),
-      regions: this.regions(),
+      regions: [...this.#tables.regions.values()],
       events: this.#events,
+      membership: {
+        joined: [...this.#tables.joined.values()],
+        left: [...this.#tables.left],
+        drained: [...this.#tables.drained],
+      },
       drills: this.drills(),
     };
     return Buffer.from(JSON.stringify(snapshot));
@@ -116,6 +152,10 @@ export class Federation {
     for (const cluster of snapshot.clusters) this.#tables.clusters.set(cluster.id, cluster);
     for (const operation of snapshot.operations) this.#tables.keep(operation);
     for (const region of snapshot.regions) this.#tables.regions.set(region.name, region);
+    const { joined = [], left = [], drained = [] } = snapshot.membership ?? {};
+    for (const region of joined) this.#tables.joined.set(region.name, region);
+    for (const name of left) this.#tables.left.add(name);
+    for (const name of drained) this.#tables.drained.add(name);
     for (const drill of snapshot.drills ?? []) this.#tables.keepDrill(drill);
     this.#events = [...snapshot.events];
   }
@@ -161,8 +201,13 @@ export class Federation {
       case 'operation.ended':
         return endOperation(tables, entry);
       case 'region.observed':
-        tables.regions.set(entry.region.name, { ...entry.region, updatedAt: entry.at });
-        return {};
+        return observeRegion(tables, entry);
+      case 'region.added':
+        return addRegion(tables, entry);
+      case 'region.removed':
+        return removeRegion(tables, entry);
+      case 'region.drained':
+        return drainRegion(tables, entry);
       case 'drill.created':
         return createDrill(tables, entry);
       case 'drill.advanced':
@@ -180,6 +225,10 @@ export class Federation {
         return seeMembers(tables, entry);
       case 'member.diverged':
         return divergeMember(tables, entry);
+      case 'cluster.degraded':
+        return degradeCluster(tables, entry);
+      case 'member.rejoined':
+        return rejoinMember(tables, entry);
       case 'cluster.noted':
         return tables.clusters.has(entry.clusterId) ? {} : refuse('cluster.not_found', 'The cluster is gone.');
       default:

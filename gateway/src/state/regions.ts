@@ -1,4 +1,4 @@
-// A region as it was last heard of.
+// A region as it was last heard of; and which regions there are, beside those of the gateway's configuration.
 
 export interface Zone {
   readonly name: string;
@@ -23,4 +23,19 @@ export interface Region {
   readonly zones: readonly Zone[];
   readonly flavors: readonly Flavor[];
   readonly updatedAt: string;
+  /** No new member is placed there. Absent: no. */
+  readonly isDrained?: boolean;
+}
+
+/** How the leader reaches a region. */
+export interface LedRegion {
+  readonly name: string;
+  /** `address:port` of each executor. */
+  readonly executors: readonly string[];
+}
+
+/** A region that joined the running federation. */
+export interface JoinedRegion extends LedRegion {
+  /** The URL of its Keystone, when tokens of it are good here. */
+  readonly keystone?: string;
 }

@@ -2,7 +2,7 @@
 import type { Cluster } from './clusters.ts';
 import type { Drill } from './drills.ts';
 import { hasEnded, type Operation } from './operations.ts';
-import type { Region } from './regions.ts';
+import type { JoinedRegion, Region } from './regions.ts';
 
 /** Operations that have ended are forgotten beyond this many, oldest first. */
 const MAX_ENDED_OPERATIONS = 10_000;
@@ -11,6 +11,12 @@ export class Tables {
   readonly clusters = new Map<string, Cluster>();
   readonly operations = new Map<string, Operation>();
   readonly regions = new Map<string, Region>();
+  /** What joined while the federation ran. */
+  readonly joined = new Map<string, JoinedRegion>();
+  /** Names of regions that left, also of the configuration's. */
+  readonly left = new Set<string>();
+  /** Names of regions that take no new member. */
+  readonly drained = new Set<string>();
   readonly drills = new Map<string, Drill>();
   /** Ids of operations, by project and idempotency key. */
   readonly #repeats = new Map<string, string>();
@@ -49,6 +55,9 @@ export class Tables {
     this.clusters.clear();
     this.operations.clear();
     this.regions.clear();
+    this.joined.clear();
+    this.left.clear();
+    this.drained.clear();
     this.drills.clear();
     this.#repeats.clear();
   }

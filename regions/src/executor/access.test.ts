@@ -25,6 +25,7 @@ const METHODS = {
   [`${EXECUTOR}/EnsureMember`]: 'unary',
   [`${EXECUTOR}/RemoveMember`]: 'unary',
   [`${EXECUTOR}/CommandMember`]: 'unary',
+  [`${EXECUTOR}/Audit`]: 'unary',
   [`${EXECUTOR}/Observe`]: 'stream',
   '/grpc.health.v1.Health/Check': 'unary',
   '/grpc.health.v1.Health/List': 'unary',

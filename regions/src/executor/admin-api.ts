@@ -1,6 +1,6 @@
 // For the operators of this OpenStack: what runs here. Whoever has the role admin in the region's own Keystone may ask.
 import { randomUUID } from 'node:crypto';
-import { AgentState, type Clock, MemberRole, type RegionReport } from '@argosy/proto';
+import { AgentState, type Clock, MemberRole, type Orphan, type RegionReport } from '@argosy/proto';
 import { Router } from '@koa/router';
 import Koa, { type Context } from 'koa';
 import type { Logger } from 'pino';
@@ -8,9 +8,10 @@ import { type HttpServer, serveHttp } from '../http-server.ts';
 import { OpenStackError } from '../openstack/errors.ts';
 import type { Heat } from '../openstack/heat.ts';
 import type { Keystone, TokenOwner } from '../openstack/keystone.ts';
+import { readJson } from './admin-body.ts';
+import { type Auditor, orphanView } from './audit.ts';
 import type { Capacity } from './capacity.ts';
 import type { Metrics } from './metrics.ts';
-import { findOrphans } from './orphans.ts';
 import type { RegionWatch, SeenMember } from './region-watch.ts';
 import { kindName, stackTag } from './stack-request.ts';
 
@@ -25,6 +26,7 @@ export interface AdminWorld {
   readonly heat: Heat;
   readonly watch: RegionWatch;
   readonly capacity: Capacity;
+  readonly auditor: Auditor;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Logger;
@@ -93,18 +95,14 @@ function createAdminApp(world: AdminWorld): Koa {
     const stacks = await world.heat.list(stackTag(world.federation));
     context.body = { stacks: stacks.map(({ id, name, status, reason, tags }) => ({ id, name, status, reason, tags })) };
   });
-  router.get('/orphans', async (context) => {
-    const tagged = await world.heat.list(stackTag(world.federation));
-    const found = findOrphans(tagged, world.watch.members(), world.clock.now());
+  addOrphans(router, world);
+  router.get('/reachability', (context) => {
     context.body = {
-      orphans: found.map(({ stack, memberId, kind, why }) => ({
-        ...{ stack_id: stack.id, stack_name: stack.name, stack_status: stack.status },
-        ...{ member_id: memberId ?? null, kind, why },
+      reachability: world.report().roundTrips.map(({ region, reachable, microseconds, detail }) => ({
+        ...{ region, reachable, microseconds: reachable ? microseconds : null },
+        ...(detail === '' ? {} : { detail }),
       })),
     };
-  });
-  router.get('/reachability', (context) => {
-    context.body = { reachability: world.report().roundTrips };
   });
   for (const [path, isDrained] of [
     ['/drain', true],
@@ -119,6 +117,35 @@ function createAdminApp(world: AdminWorld): Koa {
   app.use(open.routes());
   app.use(router.routes());
   return app;
+}
+
+function addOrphans(router: Router, { auditor }: AdminWorld): void {
+  router.get('/orphans', async (context) => {
+    const found = await auditor.orphans();
+    context.body = orphansBody(
+      found.map((orphan) => orphanView(orphan)),
+      auditor,
+    );
+  });
+  // What GET shows is the dry run: only stacks that it calls removable, and that are named here, are removed.
+  router.post('/orphans/repair', async (context) => {
+    const ids = (await readJson(context.req))?.stack_ids;
+    if (!Array.isArray(ids) || ids.length === 0 || !ids.every((id): id is string => typeof id === 'string')) {
+      throw new AdminError(400, 'request.invalid', 'The body must be {"stack_ids": ["…"]}, of stacks that GET shows.');
+    }
+    context.body = orphansBody(await auditor.repair(ids), auditor);
+  });
+}
+
+/** `gateway_told_at` null: what is wished is not known, so that strangers are not told from members. */
+function orphansBody(orphans: readonly Orphan[], { toldAt }: Auditor): object {
+  return {
+    gateway_told_at: toldAt?.toISOString() ?? null,
+    orphans: orphans.map(({ stackId, stackName, stackStatus, memberId, kind, why, removable, removed }) => ({
+      ...{ stack_id: stackId || null, stack_name: stackName || null, stack_status: stackStatus || null },
+      ...{ member_id: memberId || null, kind, why, removable, removed },
+    })),
+  };
 }
 
 /** Admits admins. What Keystone said of a token is believed for a minute, never longer than the token lives. */

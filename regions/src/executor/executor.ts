@@ -1,11 +1,12 @@
 // Wires an executor: Heat below, agents beside, gRPC and the admin API above. It keeps nothing on disk.
-import type { Clock, RegionReport } from '@argosy/proto';
+import { type Clock, type RegionPeer, type RegionReport, serverName } from '@argosy/proto';
 import type { Logger } from 'pino';
 import { type Heat, HeatClient } from '../openstack/heat.ts';
 import { createHttp } from '../openstack/http.ts';
 import { Keystone } from '../openstack/keystone.ts';
 import { serveAdmin } from './admin-api.ts';
 import { type AgentLinks, TlsAgentLinks } from './agent-links.ts';
+import { Auditor } from './audit.ts';
 import { Capacity } from './capacity.ts';
 import type { ExecutorSecrets, ExecutorSettings } from './config.ts';
 import { serveGrpc } from './grpc-server.ts';
@@ -41,14 +42,16 @@ export async function startExecutor(
   const heat = new HeatClient(keystone);
   const own = await ownCertificate(config, secrets, world);
   const links = new TlsAgentLinks(own.current());
-  const roundTrips = new RoundTrips(config.peers, {
+  const measured = config.peers.map(({ address, ...peer }) => ({ ...peer, addresses: [address] }));
+  const roundTrips = new RoundTrips(measured, {
     ...{ clock, own: own.current, everyMs: config.measureEverySeconds * MS_PER_SECOND },
+    serverName: (name) => serverName({ kind: 'executor', federation, region: name }),
   });
   const around = { heat, links, clock, log, metrics, roundTrips };
-  const { enroller, watch, capacity, members, report, service } = assembleRegion(config, secrets, around);
+  const { enroller, watch, capacity, auditor, members, report, service } = assembleRegion(config, secrets, around);
   const grpc = await serveGrpc(service, { federation, own: own.current(), ...config.grpc });
   const admin = await serveAdmin(
-    { federation, keystone, heat, watch, capacity, metrics, clock, log, report },
+    { federation, keystone, heat, watch, capacity, auditor, metrics, clock, log, report },
     config.admin,
   );
   own.onRenewal((renewed) => {
@@ -84,7 +87,7 @@ export interface RegionSurroundings {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
-  readonly roundTrips: Pick<RoundTrips, 'measured'>;
+  readonly roundTrips: Pick<RoundTrips, 'measured'> & Partial<Pick<RoundTrips, 'tell'>>;
 }
 
 /** The executor without its ports: what it does in the region, and the service by which it is told to. */
@@ -114,8 +117,12 @@ export function assembleRegion(
     changed: () => watch.kick(),
   });
   const report = (): RegionReport => describeRegion(config, { watch, capacity, roundTrips });
-  const service = createService({ config, members, watch, heat, links, clock, log, metrics, report });
-  return { enroller, watch, capacity, members, report, service };
+  const auditor = new Auditor({ federation, heat, watch, clock, log });
+  const told = (peers: readonly RegionPeer[]): void => roundTrips.tell?.(peers);
+  const service = createService({
+    ...{ config, members, auditor, watch, heat, links, clock, log, metrics, report, told },
+  });
+  return { enroller, watch, capacity, members, auditor, report, service };
 }
 
 /** The executor's certificate, made anew already when it has ended while nothing ran. */

@@ -1,8 +1,7 @@
 import { createServer } from 'node:net';
-import { AgentState } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import test from 'ava';
-import { ensure, refusal, remove, watch } from '../testing/calls.ts';
+import { callAs, ensure, refusal, remove, watch } from '../testing/calls.ts';
 import {
   executor,
   FEDERATION,
@@ -14,18 +13,6 @@ import {
   until,
   wholeRegion,
 } from '../testing/region.ts';
-import { findOrphans } from './orphans.ts';
-import type { SeenMember } from './region-watch.ts';
-
-type Body = Record<string, unknown>;
-
-function callAs(token: string, port: number) {
-  return async (path: string, method = 'GET'): Promise<{ code: number; text: string; body: Body }> => {
-    const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method, headers: { 'x-auth-token': token } });
-    const text = await answer.text();
-    return { code: answer.status, text, body: text.startsWith('{') ? (JSON.parse(text) as Body) : {} };
-  };
-}
 
 test('operators see what runs; tenants see nothing of it', async (t) => {
   const { gateway, executor: started, cloud } = await wholeRegion(t);
@@ -128,32 +115,4 @@ test('the way to other regions is measured; one that does not answer three times
   t.true((trips.near?.microseconds ?? 0) > 0);
   const admin = callAs(await region.token(), second.adminPort);
   t.is(((await admin('/v1/reachability')).body.reachability as object[]).length, 4);
-});
-
-test('what somebody should look at: a silent agent after a while, a stack that is no member, a double', (t) => {
-  const now = new Date();
-  const stack = (id: string, name: string, stackStatus = 'CREATE_COMPLETE') => ({
-    ...{ id, name, status: stackStatus, reason: 'why', tags: [] },
-  });
-  const seen = (id: string, memberId: string, state: AgentState, minutes: number): SeenMember => ({
-    ...{ memberId, clusterId: 'c1', zone: 'a', location: undefined },
-    stack: { ...stack(id, memberId), parameters: {}, outputs: {} },
-    agent: { state, report: undefined, detail: '' },
-    agentSince: new Date(now.getTime() - minutes * 60_000),
-  });
-  const members = [
-    seen('1', 'well', AgentState.REACHABLE, 90),
-    seen('2', 'young', AgentState.AWAITED, 3),
-    seen('3', 'silent', AgentState.UNREACHABLE, 30),
-    seen('4', 'twin', AgentState.REACHABLE, 1),
-    seen('5', 'twin', AgentState.REACHABLE, 1),
-  ];
-  const tagged = [...members.map((member) => stack(member.stack.id, member.memberId)), stack('6', 'x')];
-
-  const found = findOrphans([...tagged, stack('7', 'y', 'DELETE_FAILED')], members, now);
-
-  t.deepEqual(
-    found.map((orphan) => `${orphan.stack.id} ${orphan.kind}`),
-    ['3 no_agent', '4 duplicate', '5 duplicate', '6 not_a_member', '7 not_deleted'],
-  );
 });

@@ -1,73 +1,117 @@
 // How far the other regions are: the time that a TCP connection to each one's executor takes. The databases replicate
-// over the same networks.
+// over the same networks. Whom to measure is configured, or told by the gateway, which knows who joins and leaves.
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { type Clock, type Credentials, pause, type RoundTrip } from '@argosy/proto';
+import { type Clock, type Credentials, pause, type RegionPeer, type RoundTrip } from '@argosy/proto';
 
-const LIMIT_MS = 5_000;
+const LIMIT_MS = 3_000;
+/** After a failure it is tried again sooner, so that a way that is gone is known soon. */
+const RETRY_MS = 1_000;
 /** The median of so many is told: one lost packet is not a longer way. */
 const KEPT = 5;
 const FAILURES_UNTIL_UNREACHABLE = 3;
 const MICROSECONDS_PER_MS = 1_000;
 
-export interface RegionPeer {
+export interface MeasuredPeer {
   readonly region: string;
-  /** `ip:port` */
-  readonly address: string;
+  /** `ip:port` of its executors: one that answers is enough. */
+  readonly addresses: readonly string[];
   /** The name in its certificate; without one whatever answers will do. */
   readonly serverName?: string | undefined;
 }
 
+export interface RoundTripsWorld {
+  readonly clock: Clock;
+  readonly everyMs: number;
+  own(): Credentials;
+  /** What the executor of a region is called in its certificate. */
+  serverName(region: string): string;
+}
+
 interface Track {
-  readonly peer: RegionPeer;
+  peer: MeasuredPeer;
   readonly times: number[];
   failures: number;
+  detail: string;
 }
 
 export class RoundTrips {
-  readonly #tracks: readonly Track[];
-  readonly #world: { readonly clock: Clock; readonly everyMs: number; own(): Credentials };
+  readonly #configured: readonly MeasuredPeer[];
+  readonly #world: RoundTripsWorld;
+  #tracks: readonly Track[] = [];
+  #wake = new AbortController();
 
-  constructor(
-    peers: readonly RegionPeer[],
-    world: { readonly clock: Clock; readonly everyMs: number; own(): Credentials },
-  ) {
-    this.#tracks = peers.map((peer) => ({ peer, times: [], failures: 0 }));
+  constructor(configured: readonly MeasuredPeer[], world: RoundTripsWorld) {
+    this.#configured = configured;
     this.#world = world;
+    this.tell([]);
+  }
+
+  /** From now on these are measured, and those that are configured and not among them. */
+  tell(peers: readonly RegionPeer[]): void {
+    const told = peers.map(({ region, executors }): MeasuredPeer => {
+      return { region, addresses: executors, serverName: this.#world.serverName(region) };
+    });
+    const others = this.#configured.filter(({ region }) => told.every((peer) => peer.region !== region));
+    const before = this.#tracks;
+    this.#tracks = [...told, ...others].map((peer) => {
+      const known = before.find((track) => track.peer.region === peer.region);
+      if (known === undefined) return { peer, times: [], failures: 0, detail: '' };
+      known.peer = peer;
+      return known;
+    });
+    if (this.#tracks.some((track) => !before.includes(track))) this.#wake.abort();
   }
 
   /** Measures until the signal. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && this.#tracks.length > 0) {
+    while (!signal.aborted) {
       await Promise.allSettled(this.#tracks.map((track) => this.#measure(track)));
-      await pause(this.#world.clock, this.#world.everyMs, signal);
+      const isFailing = this.#tracks.some(({ failures }) => failures > 0 && failures < FAILURES_UNTIL_UNREACHABLE);
+      const pauseMs = isFailing ? Math.min(RETRY_MS, this.#world.everyMs) : this.#world.everyMs;
+      await pause(this.#world.clock, pauseMs, AbortSignal.any([signal, this.#wake.signal]));
+      if (this.#wake.signal.aborted) this.#wake = new AbortController();
     }
   }
 
   /** What is known: nothing of a region that has neither answered nor failed often enough. */
   measured(): RoundTrip[] {
-    return this.#tracks.flatMap(({ peer: { region }, times, failures }): RoundTrip[] => {
-      if (failures >= FAILURES_UNTIL_UNREACHABLE) return [{ region, reachable: false, microseconds: 0 }];
+    return this.#tracks.flatMap(({ peer: { region }, times, failures, detail }): RoundTrip[] => {
+      if (failures >= FAILURES_UNTIL_UNREACHABLE) return [{ region, reachable: false, microseconds: 0, detail }];
       if (times.length === 0) return [];
-      return [{ region, reachable: true, microseconds: median(times) }];
+      return [{ region, reachable: true, microseconds: median(times), detail: '' }];
     });
   }
 
   async #measure(track: Track): Promise<void> {
+    const { addresses } = track.peer;
+    const failures: string[] = [];
+    for (const address of addresses) {
+      try {
+        track.times.push(await this.#reach(address, track.peer.serverName));
+        if (track.times.length > KEPT) track.times.shift();
+        track.failures = 0;
+        return;
+      } catch (error) {
+        failures.push(`${address}: ${(error as Error).message}`);
+      }
+    }
+    track.failures += 1;
+    track.detail = failures.join('; ');
+    if (track.failures >= FAILURES_UNTIL_UNREACHABLE) track.times.length = 0;
+  }
+
+  /** How many microseconds it took to connect. @throws Error when nobody, or somebody else, answers */
+  async #reach(address: string, name: string | undefined): Promise<number> {
     const { clock, own } = this.#world;
-    const [, host = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(track.peer.address) ?? [];
+    const [, host = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(address) ?? [];
     const began = clock.monotonicMs();
     const socket = connect({ host, port: Number(port) });
     try {
       await arrival(socket, 'connect', clock);
       const microseconds = Math.round((clock.monotonicMs() - began) * MICROSECONDS_PER_MS);
-      if (track.peer.serverName !== undefined) await verify(socket, track.peer.serverName, own(), clock);
-      track.times.push(microseconds);
-      if (track.times.length > KEPT) track.times.shift();
-      track.failures = 0;
-    } catch {
-      track.failures += 1;
-      if (track.failures >= FAILURES_UNTIL_UNREACHABLE) track.times.length = 0;
+      if (name !== undefined) await verify(socket, name, own(), clock);
+      return microseconds;
     } finally {
       socket.destroy();
     }

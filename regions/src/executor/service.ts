@@ -1,10 +1,11 @@
 // The methods of ExecutorService: each reads, hands over and answers; what goes wrong becomes a status.
 
-import type { Clock, ExecutorServiceServer, RegionReport } from '@argosy/proto';
+import type { Clock, ExecutorServiceServer, RegionPeer, RegionReport } from '@argosy/proto';
 import { type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Heat } from '../openstack/heat.ts';
 import type { AgentLinks } from './agent-links.ts';
+import type { Auditor } from './audit.ts';
 import { CommandError, isServiceError, toStatus } from './command-error.ts';
 import type { ExecutorSettings } from './config.ts';
 import { type Location, readMemberStack } from './member-stack.ts';
@@ -18,6 +19,7 @@ import { checkSpec, stackName } from './stack-request.ts';
 export interface ServiceWorld {
   readonly config: ExecutorSettings;
   readonly members: Members;
+  readonly auditor: Auditor;
   readonly watch: RegionWatch;
   readonly heat: Heat;
   readonly links: AgentLinks;
@@ -25,6 +27,8 @@ export interface ServiceWorld {
   readonly log: Logger;
   readonly metrics: Metrics;
   report(): RegionReport;
+  /** The gateway says which other regions there are. */
+  told(peers: readonly RegionPeer[]): void;
 }
 
 export function createService(world: ServiceWorld): ExecutorServiceServer {
@@ -52,7 +56,13 @@ export function createService(world: ServiceWorld): ExecutorServiceServer {
       if (command === undefined) throw new CommandError(status.INVALID_ARGUMENT, 'There is no command.');
       return relay(world.links.client(location), command, call);
     }),
+    audit: unary(world, 'Audit', async ({ request }) => {
+      const { members, clusters, remove } = request;
+      world.auditor.tell({ members, clusters });
+      return { orphans: await world.auditor.repair(remove) };
+    }),
     observe: (call) => {
+      world.told(call.request.peers);
       serveObserve(call, world).catch((error: unknown) => {
         world.log.error({ err: error }, 'a watcher was dropped');
         call.destroy(error as Error);

@@ -48,7 +48,7 @@ export interface Watched {
 /** Watches a region; what has been told so far is in `told`. */
 export function watch(t: ExecutionContext, to: ExecutorServiceClient): Watched {
   const told: NonNullable<ObserveResponse['observation']>[] = [];
-  const stream = to.observe({});
+  const stream = to.observe({ peers: [] });
   stream.on('data', ({ observation }: ObserveResponse) => {
     if (observation !== undefined) told.push(observation);
   });
@@ -59,4 +59,17 @@ export function watch(t: ExecutionContext, to: ExecutorServiceClient): Watched {
   const region = (): RegionReport | undefined =>
     told.flatMap((one) => (one.$case === 'region' ? [one.value] : [])).at(-1);
   return { told, newest, region };
+}
+
+type Body = Readonly<Record<string, unknown>>;
+
+/** The admin API, with this token. */
+export function callAs(token: string, port: number) {
+  return async (path: string, method = 'GET', body?: unknown): Promise<{ code: number; text: string; body: Body }> => {
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const url = `http://127.0.0.1:${port}${path}`;
+    const answer = await fetch(url, { method, headers: { 'x-auth-token': token }, ...sent });
+    const text = await answer.text();
+    return { code: answer.status, text, body: text.startsWith('{') ? (JSON.parse(text) as Body) : {} };
+  };
 }
