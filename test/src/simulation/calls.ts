@@ -3,11 +3,12 @@
 import { EventEmitter } from 'node:events';
 import type { ServiceError } from '@grpc/grpc-js';
 import { Metadata, status } from '@grpc/grpc-js';
-import type { Random } from 'raft-ts/simulation';
+import type { Random, Timeline } from 'raft-ts/simulation';
 import { type Network, Wire } from './network.ts';
 import type { SimulatedProcess } from './process.ts';
 
 /** A connection on which nothing comes back is given up after the keepalive: 10 s and 5 s more. */
+const LATE_LIMIT_MS = 60_000;
 const KEEPALIVE_MS = [10_000, 15_000] as const;
 
 export class CallFailure extends Error implements ServiceError {
@@ -61,6 +62,8 @@ export interface CallWorld {
   readonly random: Random;
   readonly habits: CallHabits;
   trace(what: string): void;
+  /** Told of every call that is begun. */
+  began?(method: string, request: unknown): void;
 }
 
 export interface UnaryCall {
@@ -79,6 +82,7 @@ type Answer = (error: ServiceError | null, response: unknown) => void;
 export function unary(world: CallWorld, call: UnaryCall, answer: Answer): { cancel(): void } {
   const { network, random, habits } = world;
   const { from, method, request, deadline } = call;
+  world.began?.(method, request);
   let isOver = false;
   let wire: Wire | undefined;
   let serverCall: ServerCall<unknown> | undefined;
@@ -133,11 +137,18 @@ export function unary(world: CallWorld, call: UnaryCall, answer: Answer): { canc
         const late = call.to();
         if (late === undefined) return;
         world.trace(`late ${method} at ${late.process.name}`);
-        late.process.deliver(() => invoke(late, method, new ServerCall(request, deadline), () => undefined));
+        invokeLate(late, method, request, network.timeline);
       });
     }
   });
   return { cancel: () => fail(status.CANCELLED, 'Cancelled.') };
+}
+
+/** A request is handled once more, and nobody hears the answer. */
+export function invokeLate(server: Server, method: string, request: unknown, timeline: Timeline): void {
+  const deadline = new Date(server.process.clock.now().getTime() + LATE_LIMIT_MS);
+  const call = new ServerCall(request, deadline);
+  timeline.after(0, () => server.process.deliver(() => invoke(server, method, call, () => undefined)));
 }
 
 function invoke(server: Server, method: string, call: ServerCall<unknown>, answer: Answer): void {

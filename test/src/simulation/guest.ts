@@ -37,6 +37,7 @@ export class Guest implements DatabaseHost {
   readonly place: string;
   readonly volume = new Volume();
   diskSlowness = 1;
+  keepsUnsynced = true;
   server: DatabaseServer | undefined;
   agent: SimulatedProcess | undefined;
   /** What the agent serves, once it does. */
@@ -155,7 +156,7 @@ export class Guest implements DatabaseHost {
     this.agent?.kill();
     this.server?.crash('power');
     for (const program of this.#programs.values()) program.kill();
-    this.volume.losePower(this.#world.random);
+    this.volume.losePower(this.#world.random, this.keepsUnsynced);
   }
 
   loseVolume(): void {

@@ -2,7 +2,9 @@
 import { performance } from 'node:perf_hooks';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { huntMutants } from './hunt.ts';
 import { runSeed } from './run-seed.ts';
+import { playScript, type ScriptName, scripts } from './scripts.ts';
 import { simulate } from './simulate.ts';
 
 const USAGE = `npm run simulate -- [options]
@@ -10,6 +12,10 @@ const USAGE = `npm run simulate -- [options]
   --seed S      the first seed (default 1); to go on with a range, the one that it was ended at
   --trace       of the first seed alone: everything that happens, line by line
   --workers N   processes (default 1)
+  --scripts     plays the kept scripts on the code as it is
+  --mutants     takes rules out of the code, one at a time, and says which script shows each
+  --random      with --mutants: by random worlds instead (--seed, --seeds; default 50)
+  --only BUGS   with --mutants: some of them, with commas between
 `;
 
 function wholeNumber(text: string, name: string): number {
@@ -27,6 +33,10 @@ export async function main(args: readonly string[], print: (line: string) => voi
       seed: { type: 'string' },
       trace: { type: 'boolean', default: false },
       workers: { type: 'string', default: '1' },
+      scripts: { type: 'boolean', default: false },
+      mutants: { type: 'boolean', default: false },
+      random: { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -37,16 +47,35 @@ export async function main(args: readonly string[], print: (line: string) => voi
   const from = wholeNumber(values.seed ?? '1', 'seed');
   if (values.trace) return trace(from, print);
   const workers = wholeNumber(values.workers, 'workers');
+  if (values.scripts) return (await playAll(print)) === 0 ? 0 : 1;
+  const nowMs = (): number => performance.now();
+  if (values.mutants) {
+    const { only, random: isRandom } = values;
+    const seeds = wholeNumber(values.seeds ?? '50', 'seeds');
+    return (await huntMutants({ from, seeds, isRandom, workers, only, print, nowMs })) === 0 ? 0 : 1;
+  }
   const seeds = wholeNumber(values.seeds ?? (values.seed === undefined ? '100' : '1'), 'seeds');
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
-    const nowMs = (): number => performance.now();
     return (await simulate({ from, seeds, workers, print, nowMs, signal: stop.signal })) === 0 ? 0 : 1;
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
+}
+
+/** Returns how many scripts end badly. */
+async function playAll(print: (line: string) => void): Promise<number> {
+  const names = Object.keys(scripts) as ScriptName[];
+  let bad = 0;
+  for (const name of names) {
+    const violation = await playScript(scripts[name]);
+    if (violation !== undefined) bad += 1;
+    print(`${name}: ${violation ?? 'ends well'}`);
+  }
+  print(`${bad} violations in ${names.length} scripts`);
+  return bad;
 }
 
 async function trace(seed: number, print: (line: string) => void): Promise<number> {

@@ -256,4 +256,8 @@ const FAULTS: readonly [readonly [number, Fault], ...(readonly (readonly [number
   [1, silenceHeat],
   [4, asking('switchover')],
   [2, asking('failover')],
+  [3, asking('voters')],
+  [2, asking('regions')],
+  [1, asking('flavor')],
+  [1, asking('password')],
 ];

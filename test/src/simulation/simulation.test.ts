@@ -2,9 +2,10 @@ import test from 'ava';
 import { addCounts, noCounts } from './counts.ts';
 import { main } from './main.ts';
 import { runSeed } from './run-seed.ts';
+import { playScript, scripts } from './scripts.ts';
 
 const FIRST = 1;
-const SEEDS = 8;
+const SEEDS = 5;
 
 test(`in ${SEEDS} worlds of faults no acknowledged write is lost, and each comes to rest`, async (t) => {
   const total = noCounts();
@@ -31,6 +32,28 @@ test('the same seed lives the same history, to the byte', async (t) => {
   t.is(first.join(''), second.join(''));
   t.is(again.trace, trace);
   t.not((await runSeed(3)).trace, trace);
+});
+
+test('every trace that loses a write without one of the rules ends well with them', async (t) => {
+  for (const [name, script] of Object.entries(scripts)) t.is(await playScript(script), undefined, name);
+});
+
+test('the simulator finds bugs that it is given, and says when it finds one not', async (t) => {
+  const lines: string[] = [];
+
+  t.is(
+    await main(['--mutants', '--workers', '2', '--only', '2,10,13'], (line) => lines.push(line)),
+    0,
+    lines.join('\n'),
+  );
+
+  t.is(lines.at(-1), '3 of 3 mutants found');
+  t.regex(
+    lines.join('\n'),
+    /^2 +aloneIsNotEnough +\d+\.\d {2}any promise is enough to elect: .* without 1 acknowledged/m,
+  );
+  t.is(await main(['--mutants', '--random', '--seeds', '1', '--only', '6'], (line) => lines.push(line)), 1);
+  t.regex(lines.at(-2) ?? '', /^6 +nothing /);
 });
 
 test('the command tells of one seed its trace, and of a wrong option what is wrong', async (t) => {

@@ -26,8 +26,8 @@ export class Volume {
     this.data = undefined;
   }
 
-  losePower(random: Random): void {
-    this.data?.crash(random);
+  losePower(random: Random, keepsUnsynced: boolean): void {
+    this.data?.crash(random, keepsUnsynced);
     // A copy that nobody synced is not one.
     if (this.data?.isSynced === false) this.removeTree(DATA);
   }

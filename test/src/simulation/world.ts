@@ -1,8 +1,8 @@
 // One seed's world: a federation with its regions, a cluster with its tenants, and whoever makes things go wrong, on one
 // timeline. First the cluster is made; then everything may fail; then all faults end, and everything must come to rest.
-import { ApiError, type Cluster, type Entry, type RouteRequest } from '@argosy/gateway';
+import { ApiError, type Cluster, type Entry, type Operation, type RouteRequest } from '@argosy/gateway';
 import { Random, Timeline, Trace } from 'raft-ts/simulation';
-import type { CallWorld, Server } from './calls.ts';
+import { type CallWorld, invokeLate, type Server } from './calls.ts';
 import { type Counts, noCounts } from './counts.ts';
 import type { LogRecord } from './database/data-directory.ts';
 import type { DatabaseServer } from './database/server.ts';
@@ -26,6 +26,13 @@ const QUIETENING_MS = 60_000;
 const DELETING_MS = 60_000;
 const LOOK_MS = 250;
 
+/** A call as it was begun. */
+export interface RecordedCall {
+  readonly method: string;
+  readonly memberId: string;
+  readonly request: unknown;
+}
+
 export class World implements PeerWorld, RegionWorld, NemesisWorld {
   readonly random: Random;
   readonly timeline = new Timeline();
@@ -38,6 +45,8 @@ export class World implements PeerWorld, RegionWorld, NemesisWorld {
   readonly invariants = new Invariants();
   readonly counts: Counts = noCounts();
   violation: Error | undefined;
+  /** Of scripted worlds. */
+  readonly recorded: RecordedCall[] = [];
   readonly #trace: Trace;
   readonly #nemesis: Nemesis;
   readonly #tenants: readonly Tenant[];
@@ -47,13 +56,16 @@ export class World implements PeerWorld, RegionWorld, NemesisWorld {
   #addresses = 0;
   #lastEntryMs = 0;
 
-  constructor(seed: number, listener?: (line: string) => void) {
+  constructor(seed: number, listener?: (line: string) => void, habits?: Habits) {
     this.#trace = new Trace(listener);
     this.random = new Random(seed);
-    this.habits2 = drawHabits(this.random);
+    this.habits2 = habits ?? drawHabits(this.random);
     this.network = new Network(this.timeline, this.random.fork(), this.habits2.network);
     const [network, random] = [this.network, this.random.fork()];
-    this.calls = { network, random, habits: this.habits2.calls, trace: (what) => this.trace(what) };
+    this.calls = {
+      ...{ network, random, habits: this.habits2.calls, trace: (what) => this.trace(what) },
+      ...(habits === undefined ? {} : { began: (method, request) => this.#record(method, request) }),
+    };
     const peers: SimulatedPeer[] = [];
     this.peers = peers;
     for (const [at, region] of REGIONS.entries()) peers.push(new SimulatedPeer(at + 1, region, this));
@@ -150,6 +162,12 @@ export class World implements PeerWorld, RegionWorld, NemesisWorld {
     return this.#leader()?.replica?.federation.cluster(this.#clusterId) ?? states.sort((a, b) => b.epoch - a.epoch)[0];
   }
 
+  /** The cluster's newest operation, as the leader has it. */
+  operation(): Operation | undefined {
+    const federation = this.#leader()?.replica?.federation;
+    return federation?.operation(federation.cluster(this.#clusterId)?.operationId ?? '');
+  }
+
   primaryGuest(): Guest | undefined {
     const cluster = this.cluster();
     return this.#guestOf(cluster?.primary);
@@ -176,15 +194,11 @@ export class World implements PeerWorld, RegionWorld, NemesisWorld {
 
   /** Lives through the whole seed, or up to the first violation. */
   async run(): Promise<void> {
-    for (const region of this.regions) region.start();
-    for (const peer of this.peers) peer.start();
-    await this.#until('the regions are heard', MAKING_MS, () => this.#hasRegions());
-    await this.#request('clusters.create', {}, { cluster: wish(this.habits2.voters) });
-    await this.#until('the cluster is made', MAKING_MS, () => this.#isAtRest());
+    await this.make();
     for (const tenant of this.#tenants) tenant.start();
     this.#nemesis.start();
     await this.#live(this.timeline.nowMs + FAULTY_MS);
-    await this.#heal();
+    await this.heal();
     for (const tenant of this.#tenants) tenant.stop();
     await this.#remove();
     this.counts.simulatedSeconds = this.timeline.nowMs / 1000;
@@ -193,6 +207,34 @@ export class World implements PeerWorld, RegionWorld, NemesisWorld {
     this.counts.events = this.#trace.lines;
     this.counts.operations = this.#leader()?.replica?.federation.operations().length ?? 0;
     for (const region of this.regions) region.close();
+  }
+
+  /** Brings the federation up and makes the cluster. */
+  async make(replicas = 0): Promise<void> {
+    for (const region of this.regions) region.start();
+    for (const peer of this.peers) peer.start();
+    await this.#until('the regions are heard', MAKING_MS, () => this.#hasRegions());
+    await this.#request('clusters.create', {}, { cluster: wish(this.habits2.voters, replicas) });
+    await this.#until('the cluster is made', MAKING_MS, () => this.#isAtRest());
+  }
+
+  async live(ms: number): Promise<void> {
+    await this.#live(this.timeline.nowMs + ms);
+  }
+
+  #record(method: string, request: unknown): void {
+    const memberId = (request as { header?: { memberId?: string } }).header?.memberId ?? '';
+    this.recorded.push({ method, memberId, request });
+  }
+
+  /** A command comes once more, to whatever agent. */
+  repeat({ method, request }: RecordedCall, guest: Guest): void {
+    this.trace(`script: ${method} comes again, to ${guest.memberId}`);
+    if (guest.serving !== undefined) invokeLate(guest.serving, method, request, this.timeline);
+  }
+
+  change(body: object): void {
+    this.#send('clusters.update', { id: this.#clusterId }, { cluster: body });
   }
 
   async #live(untilMs: number): Promise<void> {
@@ -243,7 +285,8 @@ export class World implements PeerWorld, RegionWorld, NemesisWorld {
     return `${where}; opened ${JSON.stringify(cluster?.opened)}; members ${members?.join(', ')}; ${steps.join('; ')}`;
   }
 
-  async #heal(): Promise<void> {
+  /** Ends all faults, and waits until everything has come to rest. */
+  async heal(): Promise<void> {
     this.trace('all faults end');
     this.#nemesis.stop();
     this.network.calm();
@@ -309,12 +352,19 @@ export class World implements PeerWorld, RegionWorld, NemesisWorld {
     const cluster = this.cluster();
     if (cluster === undefined) return;
     const id = this.#clusterId;
+    const { random } = this;
     const others = cluster.members.filter(({ ordinal, kind }) => ordinal !== cluster.primary && kind === 'voter');
-    if (change === 'switchover' && others.length > 0) {
-      const to = this.random.pick(others);
-      this.#send('clusters.switchover', { id }, { to: `${id}-${to.ordinal}` });
-    }
-    if (change === 'failover') this.#send('clusters.failover', { id }, {});
+    const target = /^switchover to (\d+)$/.exec(change)?.[1];
+    if (target !== undefined) this.#send('clusters.switchover', { id }, { to: `${id}-${target}` });
+    else if (change === 'switchover' && others.length > 0) {
+      this.#send('clusters.switchover', { id }, { to: `${id}-${random.pick(others).ordinal}` });
+    } else if (change === 'failover') this.#send('clusters.failover', { id }, {});
+    else if (change === 'password') this.#send('clusters.credentials', { id }, undefined);
+    else if (change === 'voters') {
+      this.change({ topology: { voters: random.pick([1, 2, 3, 3, 4, 5, 5]) }, placement: { survive: 'host' } });
+    } else if (change === 'regions') {
+      this.change({ placement: { survive: 'host', regions: random.sample(REGIONS, random.pick([2, 3])) } });
+    } else if (change === 'flavor') this.change({ flavor: cluster.spec.flavor === 'small' ? 'large' : 'small' });
   }
 }
 
@@ -326,10 +376,10 @@ const CALLER = {
   roles: ['member', 'reader'],
 };
 
-function wish(voters: number) {
+function wish(voters: number, replicas: number) {
   return {
     ...{ name: 'orders', datastore: { type: 'postgresql' } },
-    topology: { voters },
+    topology: { voters, replicas },
     placement: { survive: voters <= 3 && voters > 1 ? (voters === 2 ? 'host' : 'region') : 'zone' },
   };
 }

@@ -78,9 +78,9 @@ export class DataDirectory {
   }
 
   /** What a crash leaves of what was not flushed: a beginning of it. */
-  crash(random: Random): void {
+  crash(random: Random, keepsUnsynced: boolean): void {
     const unsynced = this.records.length - this.flushed;
-    this.records.length = this.flushed + random.below(unsynced + 1);
+    this.records.length = this.flushed + (keepsUnsynced ? random.below(unsynced + 1) : 0);
     this.flushed = this.records.length;
     if (this.partial?.previous !== this.last) this.partial = undefined;
   }

@@ -48,4 +48,6 @@ export interface DatabaseHost {
   nextPid(): number;
   /** How much slower than usual its disk is. */
   readonly diskSlowness: number;
+  /** Whether a crash may leave some of what was not synced. */
+  readonly keepsUnsynced: boolean;
 }

@@ -142,7 +142,7 @@ export class Senders {
     sender.answeredMs = this.#server.world.timeline.nowMs;
     sender.flushed = flushed;
     const { synchronous } = sender.settings;
-    if (synchronous === undefined || !synchronous.names.has(sender.name) || this.#server.isRecovering) return;
+    if (synchronous === undefined || !isCounted(sender) || this.#server.isRecovering) return;
     const counted = this.all.filter((other) => other.flushed !== undefined && isCounted(other));
     const ends = counted.map((other) => other.flushed as number).sort((left, right) => right - left);
     const end = ends[synchronous.count - 1];
@@ -200,5 +200,6 @@ export class Senders {
 }
 
 export function isCounted({ name, settings }: Sender): boolean {
-  return settings.synchronous?.names.has(name) === true;
+  const names = settings.synchronous?.names;
+  return names?.has(name) === true || names?.has('*') === true;
 }

@@ -48,6 +48,8 @@ export class DatabaseServer {
   /** The timeline that is written on, or that recovery aims at. */
   timeline = 1;
   readonly objects = new Set<string>();
+  /** Until then replay stands still, if anything is left to be replayed. */
+  stalledUntilMs = 0;
   /** How many times records that do not fit were received. */
   misfits = 0;
   #data: DataDirectory | undefined;
@@ -187,7 +189,11 @@ export class DatabaseServer {
     this.#isReplaying = true;
     const target = this.data.flushed;
     const isStalled = random.chance(habits.replayStallChance);
-    this.after(isStalled ? random.between(...STALL_MS) : random.between(0.2, 3), () => {
+    const stallMs = Math.max(
+      isStalled ? random.between(...STALL_MS) : 0,
+      this.stalledUntilMs - this.world.timeline.nowMs,
+    );
+    this.after(stallMs > 0 ? stallMs : random.between(0.2, 3), () => {
       this.#isReplaying = false;
       if (this.state !== 'recovery') return;
       for (const record of this.data.records.slice(this.replayed, target)) {
@@ -357,7 +363,7 @@ export class DatabaseServer {
     this.trace(`ends: ${why}`);
     this.process.kill();
     if (isClean) this.host.volume.files.delete(`${DATA}/postmaster.pid`);
-    else this.#data?.crash(this.world.random);
+    else this.#data?.crash(this.world.random, this.host.keepsUnsynced);
     this.#exit();
   }
 }
