@@ -188,7 +188,12 @@ export interface Tail {
   readonly transactions: number | undefined;
 }
 
-/** A log that can never go on with that of its upstream: the member must be seeded anew. */
+/** A tail, and the folder in which it is kept, from the volume on; without one there was nothing to keep, or no room. */
+export interface KeptTail extends Tail {
+  readonly folder: string | null;
+}
+
+/** A log that can never go on with that of its upstream: the member must be rewound, or seeded anew. */
 export class DivergedError extends DriverError {
   override readonly name = 'DivergedError';
   readonly tail: Tail;
@@ -239,6 +244,20 @@ export interface Driver {
   tryOpen(): Promise<boolean>;
   /** True once the voters of exactly this rule have flushed what was written after it came into force. */
   hasQuorum(rule: { readonly epoch: number; readonly generation: number }): Promise<boolean>;
+  /**
+   * Keeps on the volume what this log holds beyond the point at which the epoch of `source` left it; nothing else is
+   * changed, and a repeat finds what is kept. Undefined when this log goes on with it. With `mustKeep` it is refused
+   * while there is no room; else the tail is only counted then.
+   */
+  saveTail(
+    source: Upstream,
+    options: { readonly epoch: number; readonly mustKeep: boolean },
+  ): Promise<KeptTail | undefined>;
+  /**
+   * Takes the data back to the point at which the epoch of `source` left this log, and brings what was changed there
+   * since; at rest. The data are whole when this answers, and worthless when it is broken off or fails.
+   */
+  rewind(source: Upstream, epoch: number): Promise<Position>;
   /** Follows a primary; does not wait for it. @throws DivergedError */
   follow(role: ReplicaRole): Promise<void>;
   /**

@@ -16,6 +16,7 @@ export {
   type DriverLog,
   type DriverOptions,
   type Engine,
+  type KeptTail,
   type PrimaryRole,
   type ProbeResult,
   type Processes,

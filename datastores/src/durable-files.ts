@@ -1,5 +1,19 @@
 // Files that are whole after a crash at any moment: written beside, synced, renamed, and the folder synced.
-import { chmod, chown, mkdir, open, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  constants,
+  copyFile,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  statfs,
+  truncate,
+} from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 export interface FileOwner {
@@ -31,6 +45,12 @@ export interface Files {
   remove(path: string): Promise<void>;
   /** Leaves nothing in a file. */
   clear(path: string): Promise<void>;
+  /** Copies a file; the copy is on the disk, its name perhaps not. */
+  copy(from: string, to: string): Promise<void>;
+  /** Gives a file or folder another name in the same folder, also on disk. */
+  renameDurably(from: string, to: string): Promise<void>;
+  /** What is free on the disk that a folder is on. */
+  freeBytes(folder: string): Promise<number>;
 }
 
 /** Replaces a file's content; after a crash it has the old content or the new one. */
@@ -60,11 +80,16 @@ export async function removeDurably(path: string): Promise<void> {
 }
 
 export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
+  await syncFile(path);
+}
+
+/** What was written to a file is on the disk; a folder's is what names there are in it. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r');
   try {
-    await folder.sync();
+    await file.sync();
   } finally {
-    await folder.close();
+    await file.close();
   }
 }
 
@@ -103,4 +128,16 @@ export const systemFiles: Files = {
     ),
   remove: (path) => rm(path, { recursive: true, force: true }),
   clear: (path) => truncate(path),
+  copy: async (from, to) => {
+    await copyFile(from, to, constants.COPYFILE_FICLONE);
+    await syncFolder(to);
+  },
+  renameDurably: async (from, to) => {
+    await rename(from, to);
+    await syncFolder(dirname(to));
+  },
+  freeBytes: async (folder) => {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  },
 };

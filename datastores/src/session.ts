@@ -23,8 +23,8 @@ export type SessionSettings =
       readonly settings: Readonly<Record<string, string>>;
     }
   | {
-      /** To another member's server, by the replication protocol. */
-      readonly kind: 'replication';
+      /** To another member's server: by the replication protocol, or to its database `postgres`. */
+      readonly kind: 'replication' | 'member';
       readonly address: string;
       readonly port: number;
       /** The name in its certificate. */

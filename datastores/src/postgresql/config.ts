@@ -30,13 +30,19 @@ export interface ReplicationSettings {
   readonly synchronousStandbyNames: string;
   readonly primaryConninfo: string;
   readonly primarySlotName: string;
+  /** It has no role: nothing is to change what lies there. */
+  readonly isAtRest: boolean;
 }
 
 export const AT_REST: ReplicationSettings = {
   synchronousStandbyNames: '',
   primaryConninfo: '',
   primarySlotName: '',
+  isAtRest: true,
 };
+
+/** A server that is at rest writes no log; one that goes away by a restart point would be missing in a rewind. */
+const KEEP_AT_REST = '1TB';
 
 const FIXED: Readonly<Record<string, string>> = {
   // Durability is not for sale.
@@ -94,6 +100,7 @@ export function renderConfig(member: MemberSettings, replication: ReplicationSet
     shared_buffers: `${member.sizes.sharedBuffersMib}MB`,
     max_connections: String(member.sizes.maxConnections),
     ...FIXED,
+    ...(replication.isAtRest ? { wal_keep_size: KEEP_AT_REST } : {}),
     synchronous_standby_names: replication.synchronousStandbyNames,
     primary_conninfo: replication.primaryConninfo,
     primary_slot_name: replication.primarySlotName,
@@ -107,6 +114,8 @@ export function renderHba(door: 'open' | 'shut'): string {
   const rules = [
     `local all ${AGENT_ROLE} peer map=agent`,
     `hostssl replication ${REPLICATION_ROLE} all cert map=members`,
+    // Who is rewound reads single files, which the replication protocol does not give.
+    `hostssl postgres ${REPLICATION_ROLE} all cert map=members`,
     ...(door === 'shut'
       ? []
       : [

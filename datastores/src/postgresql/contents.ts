@@ -21,8 +21,28 @@ export async function ensureOwnObjects(control: Connection): Promise<void> {
   // waiting for the barrier.
   await control.query('create table if not exists argosy.barrier (id int primary key, epoch bigint not null)');
   await ensureRole(control, REPLICATION_ROLE, 'login replication');
+  await ensureRewindable(control);
   await ensureRole(control, DRILL_ROLE, 'login');
   await control.query(`create schema if not exists ${DRILL_SCHEMA} authorization ${DRILL_ROLE}`);
+}
+
+/** What pg_rewind reads a primary with, and a checkpoint before it: no more than a copy of the whole shows. */
+const REWIND_FUNCTIONS = [
+  'pg_catalog.pg_ls_dir(text, boolean, boolean)',
+  'pg_catalog.pg_stat_file(text, boolean)',
+  'pg_catalog.pg_read_binary_file(text)',
+  'pg_catalog.pg_read_binary_file(text, bigint, bigint, boolean)',
+];
+
+async function ensureRewindable(control: Connection): Promise<void> {
+  const [row] = await control.query(
+    `select pg_has_role($1, 'pg_checkpoint', 'usage') and bool_and(has_function_privilege($1, name, 'execute')) as is_so
+      from unnest($2::text[]) as name`,
+    [REPLICATION_ROLE, REWIND_FUNCTIONS],
+  );
+  if (row?.is_so === true) return;
+  await control.query(`grant pg_checkpoint to ${REPLICATION_ROLE}`);
+  for (const name of REWIND_FUNCTIONS) await control.query(`grant execute on function ${name} to ${REPLICATION_ROLE}`);
 }
 
 /**

@@ -8,6 +8,8 @@ export interface ControlFile {
   readonly timeline: number;
   /** The primary's setting as its log told it: a standby must not have less. */
   readonly maxConnections: number;
+  /** Until the log is replayed to here, what is in the directory does not fit together. */
+  readonly minimumRecoveryEnd: { readonly timeline: number; readonly lsn: string };
 }
 
 /** @throws Error when the text is not pg_controldata's. */
@@ -17,11 +19,14 @@ export function readControlFile(text: string): ControlFile {
     if (match?.[1] === undefined) throw new Error(`pg_controldata did not tell "${name}".`);
     return match[1];
   };
+  const end = /^Minimum recovery ending location:\s+([0-9A-F]+\/[0-9A-F]+)$/m.exec(text)?.[1];
+  if (end === undefined) throw new Error('pg_controldata did not tell the minimum recovery ending location.');
   const timelines = ["Latest checkpoint's TimeLineID", "Min recovery ending loc's timeline"];
   return {
     systemIdentifier: BigInt(field('Database system identifier')),
     timeline: Math.max(...timelines.map((name) => Number(field(name)))),
     maxConnections: Number(field('max_connections setting')),
+    minimumRecoveryEnd: { timeline: Number(field("Min recovery ending loc's timeline")), lsn: end },
   };
 }
 

@@ -14,6 +14,7 @@ const SYNC_MS = 3_600_000;
 /** Empties the data directory; whoever still writes into it is ended first. */
 export async function empty({ layout, options: { files }, server }: DataPlace): Promise<void> {
   await server.clear();
+  await files.removeDurably(layout.rewoundFile);
   for (const name of await files.list(layout.data)) await files.remove(join(layout.data, name));
 }
 
@@ -45,7 +46,8 @@ export function readManifestEnd(manifest: string): Position {
   return { epoch: Number(range[1]), value: range[2] ?? '' };
 }
 
-async function finish(context: DataPlace): Promise<void> {
+/** None of the source's settings, at rest, and all of it on the disk. */
+export async function finish(context: DataPlace): Promise<void> {
   const { layout, options, server } = context;
   await options.files.writeDurably(layout.autoConfigFile, '', { mode: 0o600, owner: options.owner });
   await server.putAtRest();

@@ -6,6 +6,7 @@ import {
   type Driver,
   DriverError,
   type DriverOptions,
+  type KeptTail,
   type PrimaryRole,
   type ProbeResult,
   type ReplicaRole,
@@ -18,17 +19,22 @@ import { Connection } from './connection.ts';
 import { ensureAdmin, ensureOwnObjects, ensureSlots } from './contents.ts';
 import { copyData, empty, initialiseData } from './copy.ts';
 import { Door } from './door.ts';
+import { CLOSE_AFTER_MS, Isolation } from './isolation.ts';
 import { type Layout, layoutOf, SOCKET_PATH_BYTES } from './layout.ts';
 import { isReplica, ownTimeline } from './log-position.ts';
 import { MemberFiles } from './member-files.ts';
 import { Probe } from './probe.ts';
 import { endReceiver, promoteOnto, replayToEnd } from './promotion.ts';
+import { rewindData } from './rewind.ts';
 import { Rule, replicationOf } from './rule.ts';
 import { PostgresServer } from './server.ts';
 import { Standby, type StandbyParts } from './standby.ts';
+import { readStreams, STREAMS_QUERY } from './streams.ts';
 
 /** What a planned end writes to disk beforehand, its sessions need not wait for. */
 const CHECKPOINT_BEFORE_END_MS = 10_000;
+/** How often an open door is looked after. */
+const GUARD_MS = 500;
 
 /** @throws DriverError `refused` when names or paths are longer than the server takes. */
 export function postgresqlDriver(options: DriverOptions): Driver {
@@ -56,6 +62,8 @@ class PostgresDriver implements Driver {
   readonly #rule: Rule;
   readonly #standby: Standby;
   readonly #parts: StandbyParts;
+  readonly #isolation = new Isolation();
+  #guardedMs = Number.NEGATIVE_INFINITY;
   #role: Role | undefined;
 
   constructor(options: DriverOptions, layout: Layout) {
@@ -122,6 +130,23 @@ class PostgresDriver implements Driver {
     return await copyData(this.#parts, source);
   }
 
+  async saveTail(
+    source: Upstream,
+    options: { readonly epoch: number; readonly mustKeep: boolean },
+  ): Promise<KeptTail | undefined> {
+    this.#role = undefined;
+    this.#standby.forget();
+    if (this.isRunning() && !(await this.#isStandby())) await this.stop();
+    return await this.#standby.saveTail(source, options);
+  }
+
+  async rewind(source: Upstream, epoch: number): Promise<Position> {
+    this.#role = undefined;
+    await this.stop();
+    this.#standby.forget();
+    return await rewindData(this.#parts, source, epoch);
+  }
+
   async lead(role: PrimaryRole): Promise<Position> {
     this.#role = role;
     this.#standby.forget();
@@ -143,9 +168,11 @@ class PostgresDriver implements Driver {
   async tryOpen(): Promise<boolean> {
     const role = this.#role;
     if (role?.kind !== 'primary' || !this.isRunning()) return false;
+    if (!(await this.#guard(role))) return false;
     if (this.#door.isOpen) return true;
 
-    const voters = await this.#rule.votersBehind(role);
+    const now = this.#options.clock.monotonicMs();
+    const voters = await this.#rule.votersBehind(role, (memberId) => this.#isolation.isThere(memberId, now));
     if (voters === undefined || voters < role.rule.acknowledgements || !this.#rule.isSettled()) return false;
     // The member may have become something else while it was asked.
     if (this.#role !== role) return false;
@@ -225,6 +252,22 @@ class PostgresDriver implements Driver {
     this.#server.release();
   }
 
+  /** Cut off from its voters, a primary stops answering clients: what they would read may be stale. False: it is so. */
+  async #guard(role: PrimaryRole): Promise<boolean> {
+    const { clock, log, memberId } = this.#options;
+    const now = clock.monotonicMs();
+    if (this.#door.isOpen && now - this.#guardedMs < GUARD_MS) return true;
+    this.#guardedMs = now;
+    const streams = readStreams(await this.#control.query(STREAMS_QUERY));
+    this.#isolation.see(role, memberId, streams, clock.monotonicMs());
+    if (this.#isolation.cutOffMs(role, clock.monotonicMs()) < CLOSE_AFTER_MS) return true;
+    if (this.#door.isOpen && this.#role === role) {
+      await this.#door.shut(this.#control);
+      log.warn({ epoch: role.epoch }, 'The client door is shut: too few voters answer.');
+    }
+    return false;
+  }
+
   /** True when the running server is the primary of this epoch already. */
   async #leads(epoch: number): Promise<boolean> {
     if (!this.isRunning() || (await isReplica(this.#control))) return false;
@@ -268,6 +311,7 @@ class PostgresDriver implements Driver {
   }
 
   #disconnect(): void {
+    this.#isolation.forget();
     this.#control.close();
     this.#background.close();
     this.#probe.close();

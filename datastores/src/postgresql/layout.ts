@@ -17,6 +17,10 @@ export interface Layout {
   /** The server's own file of settings, which outranks ours: always empty. */
   readonly autoConfigFile: string;
   readonly walFolder: string;
+  /** While it is there, the data were rewound and have not met the upstream of that epoch yet. */
+  readonly rewoundFile: string;
+  /** What the log of a former primary held too much; the agent's own. */
+  readonly tailsFolder: string;
   /** Our folders, which the database's user owns. */
   readonly folders: readonly string[];
   readonly socketFolder: string;
@@ -45,6 +49,8 @@ export function layoutOf(volume: string, runFolder: string): Layout {
     standbySignal: join(data, 'standby.signal'),
     autoConfigFile: join(data, 'postgresql.auto.conf'),
     walFolder: join(data, 'pg_wal'),
+    rewoundFile: join(config, 'rewound.json'),
+    tailsFolder: join(volume, 'tails'),
     folders: [data, config, tls, log],
     socketFolder: join(runFolder, 'db'),
   };

@@ -39,12 +39,17 @@ export function readHistory(text: string): { readonly timeline: number; readonly
     .map((match) => ({ timeline: Number(match[1]), end: readLsn(match[2] ?? '') }));
 }
 
-/** The timelines of which the log's folder holds the segment in which the record that ends at `lsn` stands. */
-export function timelinesAt(fileNames: readonly string[], lsn: bigint): number[] {
+/** The end of the name of the segment in which the record that ends at `lsn` stands; such names sort as they follow. */
+export function segmentOf(lsn: bigint): string {
   const segment = (lsn > 0n ? lsn - 1n : 0n) / SEGMENT_BYTES;
-  const suffix = [segment / SEGMENTS_PER_LOG, segment % SEGMENTS_PER_LOG]
+  return [segment / SEGMENTS_PER_LOG, segment % SEGMENTS_PER_LOG]
     .map((part) => part.toString(16).toUpperCase().padStart(8, '0'))
     .join('');
+}
+
+/** The timelines of which the log's folder holds the segment in which the record that ends at `lsn` stands. */
+export function timelinesAt(fileNames: readonly string[], lsn: bigint): number[] {
+  const suffix = segmentOf(lsn);
   return fileNames
     .filter((name) => /^[0-9A-F]{24}$/.test(name) && name.endsWith(suffix))
     .map((name) => Number.parseInt(name.slice(0, 8), 16));

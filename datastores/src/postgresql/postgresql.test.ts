@@ -14,6 +14,7 @@ import {
 import { readControlFile, withSystemIdentifier } from './control-file.ts';
 import { readManifestEnd } from './copy.ts';
 import { postgresql } from './definition.ts';
+import { Isolation } from './isolation.ts';
 import { layoutOf } from './layout.ts';
 import { divergence, readHistory, readLsn, timelineOf, timelinesAt, writeLsn } from './positions.ts';
 import { isScramVerifier, scramVerifier } from './scram.ts';
@@ -176,6 +177,7 @@ test('a shut door admits members only, an open one also clients with TLS and a p
   t.deepEqual(rules('shut'), [
     'local all argosy peer map=agent',
     'hostssl replication argosy_replication all cert map=members',
+    'hostssl postgres argosy_replication all cert map=members',
   ]);
   t.is(rules('open').at(-1), 'hostssl all all all scram-sha-256');
   t.false(rules('open').some((rule) => /^host |trust|hostnossl/.test(rule)));
@@ -209,10 +211,11 @@ test('a voter counts once, in this epoch and by this rule, and only with what it
 
 test('the newest timeline of a data directory may stand in either place of its control file', (t) => {
   const text = (checkpoint: number, recovery: number) =>
-    `Database system identifier:           7654321\nLatest checkpoint's TimeLineID:       ${checkpoint}\nMin recovery ending loc's timeline:   ${recovery}\nmax_connections setting:              64\n`;
+    `Database system identifier:           7654321\nLatest checkpoint's TimeLineID:       ${checkpoint}\nMin recovery ending loc's timeline:   ${recovery}\nMinimum recovery ending location:     0/3000060\nmax_connections setting:              64\n`;
   t.is(readControlFile(text(1, 4)).timeline, 4);
   t.is(readControlFile(text(4, 0)).timeline, 4);
   t.is(readControlFile(text(4, 0)).maxConnections, 64);
+  t.deepEqual(readControlFile(text(1, 4)).minimumRecoveryEnd, { timeline: 4, lsn: '0/3000060' });
   t.is(readControlFile(text(4, 0)).systemIdentifier, 7654321n);
   t.throws(() => readControlFile('nothing'), { message: /did not tell/ });
 });
@@ -234,4 +237,32 @@ test('a copy ends where its manifest says', (t) => {
   const manifest = `{ "Files": [],\n"WAL-Ranges": [\n{ "Timeline": 4, "Start-LSN": "0/2000028", "End-LSN": "0/2000100" }\n],\n`;
   t.deepEqual(readManifestEnd(manifest), { epoch: 4, value: '0/2000100' });
   t.throws(() => readManifestEnd('{}'), { message: /does not say/ });
+});
+
+test('a primary is cut off when fewer than k voters have answered, whatever its streams look like', (t) => {
+  const rule = { voters: ['c1-1', 'c1-2', 'c1-3'], acknowledgements: 1, generation: 7 };
+  const role = { kind: 'primary', epoch: 4, rule, peers: [], admin: null } as const;
+  const streams = (...answers: [name: string, at: string][]) =>
+    readStreams(
+      answers.map(([name, at]) => ({
+        ...{ application_name: name, state: 'streaming', sync_state: 'quorum', flush_lsn: '0/100', own_lsn: '0/200' },
+        answered_at: at,
+      })),
+    );
+  const isolation = new Isolation();
+  isolation.see(role, 'c1-1', streams(['c1-2.4.7', 'a'], ['c1-3.4.7', 'a']), 0);
+  isolation.see(role, 'c1-1', streams(['c1-2.4.7', 'b'], ['c1-3.4.7', 'a']), 1_000);
+  t.is(isolation.cutOffMs(role, 1_500), 500);
+  t.true(isolation.isThere('c1-2', 1_500));
+
+  // The same answer again is none; neither is one of an older epoch, or of who is no voter.
+  isolation.see(role, 'c1-1', streams(['c1-2.4.7', 'b'], ['c1-3.3.7', 'b'], ['c1-4.4.7', 'b']), 4_000);
+  t.is(isolation.cutOffMs(role, 4_000), 3_000);
+  t.false(isolation.isThere('c1-2', 4_000));
+  isolation.see(role, 'c1-1', streams(['c1-3.4.8', 'c']), 5_000);
+  t.is(isolation.cutOffMs(role, 5_000), 0, 'by whatever rule of the epoch');
+
+  t.is(isolation.cutOffMs({ ...role, rule: { ...rule, acknowledgements: 0 } }, 90_000), 0);
+  isolation.see({ ...role, epoch: 5 }, 'c1-1', [], 10_000);
+  t.is(isolation.cutOffMs({ ...role, epoch: 5 }, 12_000), 2_000, 'a new epoch begins anew');
 });

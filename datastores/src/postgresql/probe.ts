@@ -7,15 +7,13 @@ import type { Door } from './door.ts';
 import type { Layout } from './layout.ts';
 import { LSN_QUERY, positionAt } from './log-position.ts';
 import { type PostgresServer, sleep } from './server.ts';
-import { type FlushedStream, readStreams, STREAMS_QUERY, votersStreaming } from './streams.ts';
+import { readStreams, STREAMS_QUERY } from './streams.ts';
 
 /** How long a primary's heartbeat may wait for its quorum before the member counts as not up. */
 export const HEARTBEAT_MS = 1_500;
 const STATUS_MS = 1_500;
 /** A commit may wait for its quorum for as long as it takes. */
 const WAITING_COMMIT_MS = 24 * 3_600_000;
-/** A primary with fewer than k voters for so long shuts its door. */
-const CLOSE_AFTER_MS = 3_000;
 
 export interface ProbeParts {
   readonly options: DriverOptions;
@@ -32,7 +30,6 @@ export class Probe {
   readonly #status: Connection;
   readonly #heartbeat: Connection;
   #waiting: { readonly answer: Promise<string>; readonly sinceMs: number } | undefined;
-  #quorumSeenMs: number | undefined;
   /** When this replica last heard of its primary, as far as is known. */
   #heard: { readonly role: Role; readonly atMs: number } | undefined;
 
@@ -57,7 +54,6 @@ export class Probe {
     this.#status.close();
     this.#heartbeat.close();
     this.#waiting = undefined;
-    this.#quorumSeenMs = undefined;
   }
 
   async #ask(role: Role | undefined): Promise<ProbeResult> {
@@ -66,14 +62,13 @@ export class Probe {
     const isPrimary = kind?.is_replica === false && role?.kind === 'primary';
     const detail = isPrimary ? await this.#beat() : '';
     const streams = isPrimary ? readStreams(await this.#status.query(STREAMS_QUERY, [], STATUS_MS)) : [];
-    if (isPrimary) await this.#guard(streams);
     const [end] = await this.#status.query(LSN_QUERY, [], STATUS_MS);
     return {
       isUp: detail === '',
       isOpen: isPrimary && door.isOpen,
       hearing: role?.kind === 'replica' ? await this.#listen(role) : undefined,
       position: typeof end?.lsn === 'string' ? await positionAt(this.#parts, end.lsn) : undefined,
-      streams: streams.map(({ flushed: _flushed, ...stream }) => stream),
+      streams: streams.map(({ flushed: _flushed, answeredAt: _at, ...stream }) => stream),
       serverVersion: String(end?.version).split(' ')[0] ?? '',
       detail,
     };
@@ -138,20 +133,6 @@ export class Probe {
     if (maxConnections <= Number(row.connections) || server.pid === undefined) return;
     options.log.info({ maxConnections }, 'The primary has room for more connections: the database starts anew.');
     options.processes.signal(server.pid, 'SIGINT');
-  }
-
-  /** Cut off from its voters, a primary stops answering clients: what they would read may be stale. */
-  async #guard(streams: readonly FlushedStream[]): Promise<void> {
-    const { options, door } = this.#parts;
-    const role = this.#parts.role();
-    if (role?.kind !== 'primary') return;
-    const now = options.clock.monotonicMs();
-    const behind = votersStreaming(streams, { rule: role.rule, memberId: options.memberId, epoch: role.epoch });
-    if (behind >= role.rule.acknowledgements) this.#quorumSeenMs = now;
-    this.#quorumSeenMs ??= now;
-    if (!door.isOpen || now - this.#quorumSeenMs < CLOSE_AFTER_MS) return;
-    await door.shut(this.#status);
-    options.log.warn({ epoch: role.epoch, voters: behind }, 'The client door is shut: too few voters stream.');
   }
 
   #down(detail: string): ProbeResult {

@@ -36,7 +36,7 @@ interface InForce {
 
 export function replicationOf(role: PrimaryRole, memberId: string): ReplicationSettings {
   const names = synchronousStandbyNames(role.rule, { memberId, epoch: role.epoch });
-  return { ...AT_REST, synchronousStandbyNames: names };
+  return { ...AT_REST, isAtRest: false, synchronousStandbyNames: names };
 }
 
 export class Rule {
@@ -97,11 +97,14 @@ export class Rule {
   }
 
   /** How many voters stand behind the barrier now; undefined while this rule is not in force. */
-  async votersBehind(role: PrimaryRole): Promise<number | undefined> {
+  async votersBehind(
+    role: PrimaryRole,
+    isThere: (memberId: string) => boolean = () => true,
+  ): Promise<number | undefined> {
     const rule = this.#inForce;
     if (rule?.barrier === undefined || rule.epoch !== role.epoch || rule.generation !== role.rule.generation) return;
     const { control, options } = this.#parts;
-    const streams = readStreams(await control.query(STREAMS_QUERY));
+    const streams = readStreams(await control.query(STREAMS_QUERY)).filter((stream) => isThere(stream.memberId));
     const barrier = readLsn(rule.barrier.value);
     const behind = votersBehind(streams, { rule: role.rule, memberId: options.memberId, epoch: role.epoch, barrier });
     if (behind >= role.rule.acknowledgements) rule.isReached = true;

@@ -63,7 +63,7 @@ export class PostgresServer {
   }
 
   /** Starts the server and answers when it accepts connections. @throws DriverError */
-  async start(role: 'primary' | 'standby'): Promise<void> {
+  async start(role: 'primary' | 'standby', timeoutMs = START_TIMEOUT_MS): Promise<void> {
     await this.clear();
     await this.limitLog();
     if (role === 'standby') await this.putAtRest();
@@ -77,7 +77,7 @@ export class PostgresServer {
       const started = await this.#options.processes.start(program, this.#layout.logFile);
       this.#pid = started.pid;
       void started.exited.then(() => this.#ended(started.pid));
-      await this.#untilReady(started.pid);
+      await this.#untilReady(started.pid, timeoutMs);
       this.#isStopping = false;
     } finally {
       await this.putAtRest();
@@ -182,10 +182,10 @@ export class PostgresServer {
     if (size > LOG_BYTES) await files.clear(this.#layout.logFile);
   }
 
-  async #untilReady(pid: number): Promise<void> {
+  async #untilReady(pid: number, timeoutMs: number): Promise<void> {
     const { clock, port, session } = this.#options;
     const { socketFolder } = this.#layout;
-    const deadline = clock.monotonicMs() + START_TIMEOUT_MS;
+    const deadline = clock.monotonicMs() + timeoutMs;
     const connection = new Connection({ socketFolder, port, clock, session, synchronousCommit: 'local' });
     try {
       while (this.#pid === pid) {

@@ -37,7 +37,8 @@ async function clientConfig(settings: SessionSettings): Promise<pg.ClientConfig 
   const { address, port, user, serverName, root, certificate, key } = settings;
   const [ca, cert, privateKey] = await Promise.all([root, certificate, key].map((path) => readFile(path, 'utf8')));
   return {
-    ...{ host: address, port, user, database: 'replication', replication: 'true' },
+    ...{ host: address, port, user },
+    ...(settings.kind === 'member' ? { database: 'postgres' } : { database: 'replication', replication: 'true' }),
     ssl: { ca, cert, key: privateKey, servername: serverName } as NonNullable<pg.ClientConfig['ssl']>,
   };
 }

@@ -1,17 +1,21 @@
 // A server that is a standby: with an upstream, or without one. The order of things is the protocol: what is received
 // from an older epoch after the member has said where its log ends would be an acknowledgement that nobody knows of.
 import type { Position } from '../definition.ts';
-import { DivergedError, type ReplicaRole } from '../driver.ts';
+import { DivergedError, type KeptTail, type ReplicaRole, type Upstream } from '../driver.ts';
 import { AT_REST, conninfo, type ReplicationSettings, slotName, streamName } from './config.ts';
 import { dropIdleSlots } from './contents.ts';
 import type { Door } from './door.ts';
 import { LSN_QUERY, positionAt } from './log-position.ts';
 import type { MemberFiles } from './member-files.ts';
-import { comparePositions, divergence } from './positions.ts';
+import { comparePositions, type Divergence, divergence } from './positions.ts';
 import { endReceiver, type Promotion, replayToEnd } from './promotion.ts';
+import { forgetRewound, readRewound } from './rewind.ts';
 import type { PostgresServer } from './server.ts';
-import { measureTail } from './tail.ts';
+import { keepTail, measureTail } from './tail.ts';
 import { fetchEnd, fetchHistory } from './upstream.ts';
+
+/** The log since the last common checkpoint comes from the upstream and is replayed. */
+const REWOUND_START_MS = 60_000;
 
 export interface StandbyParts extends Promotion {
   readonly files: MemberFiles;
@@ -66,6 +70,8 @@ export class Standby {
     this.forget();
     // Within an epoch the primary stays the same, and this log goes on with its own: the stream takes the name of the
     // new rule, and nothing else changes. Whoever wrote the files may have died before the server read them.
+    const rewoundTo = await readRewound(this.#parts);
+    if (rewoundTo !== undefined) return await this.#followRewound(role, rewoundTo);
     const isSame = known?.epoch === role.epoch && known.upstream.memberId === role.upstream.memberId;
     if (isRunning && (await files.say(replication))) return await door.reload(control);
     if (isRunning && isSame && (await files.say(this.#replicationOf(known)))) {
@@ -81,6 +87,39 @@ export class Standby {
     await door.reload(control);
     // A replica keeps nobody's log.
     await dropIdleSlots(control, () => []);
+  }
+
+  /**
+   * Data that were rewound fit together only when more of the upstream's log has come, so that the server cannot begin
+   * without one. That this log goes on with the epoch's is known: it is a copy of it.
+   */
+  async #followRewound(role: ReplicaRole, rewoundTo: number): Promise<void> {
+    const { files, server, door, control } = this.#parts;
+    if (rewoundTo !== role.epoch) {
+      const reason = `The data were rewound to epoch ${rewoundTo}, which ended before they were whole: they must be seeded.`;
+      this.#refusal = new DivergedError(reason, { bytes: 0, transactions: 0 });
+      throw this.#refusal;
+    }
+    this.#quietPid = undefined;
+    await files.write(this.#replicationOf(role));
+    await door.write('open');
+    if (server.pid === undefined) await server.start('standby', REWOUND_START_MS);
+    else await door.reload(control);
+    await forgetRewound(this.#parts);
+    await dropIdleSlots(control, () => []);
+  }
+
+  /** Keeps what this log holds beyond the point at which the epoch of `source` left it. */
+  async saveTail(
+    source: Upstream,
+    { epoch, mustKeep }: { epoch: number; mustKeep: boolean },
+  ): Promise<KeptTail | undefined> {
+    if ((await readRewound(this.#parts)) !== undefined) return { bytes: 0, transactions: 0, folder: null };
+    await this.withoutUpstream();
+    const { end, found } = await this.#compare(epoch, source);
+    return found === undefined
+      ? undefined
+      : await keepTail({ end, leftAt: found.leftAt, epoch, mustKeep }, this.#parts);
   }
 
   async position(): Promise<Position> {
@@ -116,18 +155,23 @@ export class Standby {
 
   /** @throws DivergedError when this log can never go on with that of the upstream */
   async #checkFit({ epoch, upstream }: ReplicaRole): Promise<void> {
+    const { end, found } = await this.#compare(epoch, upstream);
+    if (found === undefined) return;
+    const tail = await measureTail(end, found.leftAt, this.#parts);
+    this.#refusal = new DivergedError(`${found.reason} by epoch ${epoch}.`, tail);
+    throw this.#refusal;
+  }
+
+  /** Where the log of this standby without upstream ends, and where that epoch left it. */
+  async #compare(epoch: number, upstream: Upstream): Promise<{ end: Position; found: Divergence | undefined }> {
     const { control } = this.#parts;
     // Whole records only: of the last one that was received, a part may be missing, and it will be written over.
     const [end] = await control.query('select pg_last_wal_replay_lsn()::text as lsn');
     const position = await positionAt(this.#parts, String(end?.lsn));
     // A record of the epoch comes from its primary, and so does all before it.
-    if (position.epoch === epoch) return;
+    if (position.epoch === epoch) return { end: position, found: undefined };
     const history = await fetchHistory(upstream, epoch, this.#parts);
-    const found = divergence(position, history);
-    if (found === undefined) return;
-    const tail = await measureTail(position, found.leftAt, this.#parts);
-    this.#refusal = new DivergedError(`${found.reason} by epoch ${epoch}: it must be seeded.`, tail);
-    throw this.#refusal;
+    return { end: position, found: divergence(position, history) };
   }
 
   #replicationOf(role: ReplicaRole): ReplicationSettings {
@@ -135,6 +179,7 @@ export class Standby {
     const name = streamName({ ...role, memberId });
     return {
       ...AT_REST,
+      isAtRest: false,
       primaryConninfo: conninfo(role.upstream, this.#parts.layout, name),
       primarySlotName: slotName(memberId),
     };

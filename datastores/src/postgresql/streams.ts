@@ -5,11 +5,14 @@ import { readStreamName, type StreamName } from './config.ts';
 import { readLsn } from './positions.ts';
 
 export const STREAMS_QUERY = `select application_name, state, sync_state, flush_lsn::text as flush_lsn,
+  reply_time::text as answered_at,
   pg_current_wal_flush_lsn()::text as own_lsn from pg_stat_replication`;
 
 /** A stream together with what its replica has flushed; undefined before its first answer. */
 export interface FlushedStream extends Stream {
   readonly flushed: bigint | undefined;
+  /** The replica's own word for when; each answer has another. */
+  readonly answeredAt: string;
 }
 
 /** Streams under a member's name; what else there is (a copy being made) has no name of ours. */
@@ -30,6 +33,7 @@ function readStream(row: Row, name: StreamName): FlushedStream {
     lagBytes: Number(lag),
     countsForCommit: row.sync_state === 'quorum' || row.sync_state === 'sync',
     flushed,
+    answeredAt: String(row.answered_at),
   };
 }
 

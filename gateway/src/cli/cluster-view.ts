@@ -21,7 +21,7 @@ export function renderClusterList(clusters: readonly Cluster[], now: Date): stri
 }
 
 export function renderCluster(cluster: Cluster): string {
-  const { placement, durability, volume } = cluster;
+  const { placement, volume } = cluster;
   const fields = renderFields([
     ['name', cluster.name],
     ['id', cluster.id],
@@ -33,7 +33,7 @@ export function renderCluster(cluster: Cluster): string {
     ['survives', survivalText(cluster)],
     ['regions', placement?.regions?.join(', ')],
     ['residency', placement?.residency?.join(', ')],
-    ['durability', durability?.mode],
+    ['durability', durabilityText(cluster)],
     ['flavor', cluster.flavor],
     ['volume', volume === undefined || volume === null ? undefined : `${volume.size} GiB`],
     ['read-write', cluster.endpoints?.read_write],
@@ -84,8 +84,15 @@ function topologyText(cluster: Cluster): Cell {
     .join(', ');
 }
 
-/** Fewer than three voters survive the loss of none, whatever was wished of their places. */
-function survivalText({ topology, placement }: Cluster): string | undefined {
+function durabilityText({ durability, exposed }: Cluster): string | undefined {
+  if (!durability?.mode) return undefined;
+  const onLoss = durability.on_loss === 'degrade' ? ', degrades when voters are lost' : '';
+  return `${durability.mode}${onLoss}${exposed ? '; EXPOSED: only the primary has the newest writes' : ''}`;
+}
+
+/** Fewer than three voters survive the loss of none, whatever was wished of their places, unless they may degrade. */
+function survivalText({ topology, placement, durability }: Cluster): string | undefined {
   const voters = topology?.voters ?? 0;
+  if (durability?.on_loss === 'degrade') return placement?.survive ?? undefined;
   return voters > 0 && voters < 3 ? 'no loss' : (placement?.survive ?? undefined);
 }

@@ -6,6 +6,7 @@ export interface NewClusterOptions {
   readonly version?: string;
   readonly voters?: number;
   readonly replicas?: number;
+  readonly arbiters?: number;
   readonly survive?: string;
   readonly regions?: readonly string[];
   readonly residency?: readonly string[];
@@ -13,6 +14,7 @@ export interface NewClusterOptions {
   readonly volume?: number;
   readonly durability?: string;
   readonly rpo?: number;
+  readonly onLoss?: string;
 }
 
 /** The body of `POST /v2/clusters`. */
@@ -21,10 +23,10 @@ export function newClusterBody(name: string, options: NewClusterOptions): { clus
     cluster: {
       name,
       datastore: given({ type: options.datastore, version: options.version }),
-      ...section('topology', { voters: options.voters, replicas: options.replicas }),
+      ...section('topology', { voters: options.voters, replicas: options.replicas, arbiters: options.arbiters }),
       ...section('placement', { survive: options.survive, regions: options.regions, residency: options.residency }),
       ...section('volume', { size: options.volume }),
-      ...section('durability', { mode: options.durability, rpo_seconds: options.rpo }),
+      ...section('durability', { mode: options.durability, rpo_seconds: options.rpo, on_loss: options.onLoss }),
       ...given({ flavor: options.flavor }),
     },
   };

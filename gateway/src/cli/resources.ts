@@ -63,7 +63,14 @@ const clusterSchema = z.looseObject({
       residency: z.array(z.string()).nullish(),
     })
     .optional(),
-  durability: z.looseObject({ mode: z.string().nullish(), rpo_seconds: z.number().nullish() }).nullish(),
+  durability: z
+    .looseObject({
+      mode: z.string().nullish(),
+      rpo_seconds: z.number().nullish(),
+      on_loss: z.string().nullish(),
+    })
+    .nullish(),
+  exposed: z.boolean().nullish(),
   members: z.array(memberSchema).default([]),
   endpoints: z.looseObject({ read_write: z.string().nullish(), read_only: z.string().nullish() }).nullish(),
   /** The change that is under way, or was the last. */

@@ -1,6 +1,14 @@
 // From a step to the command that carries it out, and from the answer to the facts that it has made true. Everything a
 // command says stands in the replicated state, so a repeat by another leader says the same.
-import { type CommandHeader, type CommandMemberRequest, type Divergence, MemberKind, type Peer } from '@argosy/proto';
+import {
+  type CommandHeader,
+  type CommandMemberRequest,
+  type Divergence,
+  MemberKind,
+  type Peer,
+  RejoinMethod,
+  type Tail,
+} from '@argosy/proto';
 import { choose } from '../planning/elect.ts';
 import { expectedFact } from '../planning/expected.ts';
 import type { Step } from '../planning/steps.ts';
@@ -21,6 +29,7 @@ const TIMEOUT_MS: Readonly<Record<Step['kind'], number>> = {
   elect: MINUTE_MS,
   promote: 5 * MINUTE_MS,
   seed: 24 * 60 * MINUTE_MS,
+  rejoin: 24 * 60 * MINUTE_MS,
   follow: 5 * MINUTE_MS,
   configure: 2 * MINUTE_MS,
   open: 2 * MINUTE_MS,
@@ -44,8 +53,14 @@ export interface Diverged {
   readonly divergence: string;
 }
 
+/** A member is back, and how is told; `reason` is why it was copied. */
+export interface Rejoined {
+  readonly rejoined: Extract<Fact, { kind: 'rejoined' }>;
+  readonly reason?: string;
+}
+
 /** Carries out one step and answers what is true now. @throws grpc.ServiceError as executor.proto says. */
-export async function execute(step: Step, context: CommandContext): Promise<Fact[] | Diverged> {
+export async function execute(step: Step, context: CommandContext): Promise<Fact[] | Diverged | Rejoined> {
   const { cluster, region } = context;
   const { ordinal } = step;
   const options: CommandOptions = { timeoutMs: TIMEOUT_MS[step.kind], signal: context.signal };
@@ -72,6 +87,8 @@ export async function execute(step: Step, context: CommandContext): Promise<Fact
       return [{ kind: 'removed', ordinal }];
     case 'promise':
       return [await promise({ header, cluster, ordinal, region, options })];
+    case 'rejoin':
+      return await rejoin({ header, cluster, ordinal, region, options });
     default: {
       const command = agentCommand(step.kind, header, cluster, ordinal);
       const { answer } = await region.commandMember({ command }, options);
@@ -83,7 +100,7 @@ export async function execute(step: Step, context: CommandContext): Promise<Fact
 
 function divergenceMessage({ reason, tailBytes, tailTransactions }: Divergence): string {
   const count = tailTransactions === undefined ? 'uncounted' : String(tailTransactions);
-  return `${reason} It holds ${tailBytes} bytes that the cluster does not, with ${count} transactions; it is copied anew.`;
+  return `${reason} It holds ${tailBytes} bytes that the cluster does not, with ${count} transactions.`;
 }
 
 /** Looked at once more: of what was promised since, something may reach further. */
@@ -94,7 +111,7 @@ function elected(step: Step, cluster: Cluster): Fact {
   return expectedFact({ ...step, ordinal: choice.winner.ordinal }, cluster);
 }
 
-interface PromiseContext {
+interface AskContext {
   readonly header: CommandHeader;
   readonly cluster: Cluster;
   readonly ordinal: number;
@@ -102,12 +119,37 @@ interface PromiseContext {
   readonly options: CommandOptions;
 }
 
-async function promise({ header, cluster, ordinal, region, options }: PromiseContext): Promise<Fact> {
+async function promise({ header, cluster, ordinal, region, options }: AskContext): Promise<Fact> {
   const { answer } = await region.commandMember({ command: { $case: 'promise', value: { header } } }, options);
   if (answer?.$case !== 'promise' || answer.value.position === undefined) {
     throw new Error('The agent answered a promise without a position.');
   }
   return { kind: 'promised', ordinal, promise: { epoch: cluster.epoch, position: answer.value.position } };
+}
+
+async function rejoin({ header, cluster, ordinal, region, options }: AskContext): Promise<Rejoined> {
+  const value = {
+    ...{ header, primary: primaryOf(cluster), version: cluster.spec.datastore.version },
+    mustKeepTail: memberOf(cluster, ordinal)?.facts.leftOutInEpoch !== undefined,
+  };
+  const { answer } = await region.commandMember({ command: { $case: 'rejoin', value } }, options);
+  if (answer?.$case !== 'rejoin') throw new Error('The agent answered a rejoin with something else.');
+  const { method, reason, tail } = answer.value;
+  const found = tail === undefined ? {} : { tail: tailOf(tail) };
+  return {
+    rejoined: { kind: 'rejoined', ordinal, epoch: header.epoch, method: METHODS[method] ?? 'copied', ...found },
+    ...(reason === '' ? {} : { reason }),
+  };
+}
+
+const METHODS: Readonly<Partial<Record<RejoinMethod, 'unchanged' | 'rewound' | 'copied'>>> = {
+  [RejoinMethod.UNCHANGED]: 'unchanged',
+  [RejoinMethod.REWOUND]: 'rewound',
+  [RejoinMethod.COPIED]: 'copied',
+};
+
+function tailOf({ bytes, transactions, folder }: Tail) {
+  return { bytes, ...(transactions === undefined ? {} : { transactions }), ...(folder === '' ? {} : { folder }) };
 }
 
 type AgentStep = 'initialise' | 'promote' | 'configure' | 'seed' | 'follow' | 'open';

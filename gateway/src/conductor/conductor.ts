@@ -12,7 +12,7 @@ import type { Federation } from '../state/federation.ts';
 import { type FailureClass, hasEnded, isUnstoppable, type Operation } from '../state/operations.ts';
 import type { WantedMember } from '../state/spec.ts';
 import { afterGivingUp, isWishOf } from '../state/wishes.ts';
-import { type Diverged, execute } from './commands.ts';
+import { type Diverged, execute, type Rejoined } from './commands.ts';
 import { failureClass, failureMessage, type RegionCommands } from './region-link.ts';
 
 const FIRST_RETRY_MS = 1_000;
@@ -137,6 +137,7 @@ export class Conductor {
       const outcome = await execute(step, { cluster, operation, term, region, signal: abort.signal });
       this.#log(`step done in ${Math.round(clock.monotonicMs() - begin)} ms`, operation, step);
       if ('divergence' in outcome) return await this.#diverged(cluster, operation, step, outcome);
+      if ('rejoined' in outcome) return await this.#rejoined(operation, step, outcome);
       const facts = outcome;
       const elected = facts.find(({ kind }) => kind === 'elected')?.ordinal;
       if (elected !== undefined && cluster.candidate !== undefined && elected !== cluster.candidate) {
@@ -159,6 +160,13 @@ export class Conductor {
     this.#log('member diverged', operation, step, divergence);
     const found = { clusterId: id, operationId: operation.id, stepId: step.id, ordinal: step.ordinal, epoch };
     return (await this.#propose({ kind: 'member.diverged', ...found, reason: divergence })) !== undefined;
+  }
+
+  async #rejoined(operation: Operation, step: Step, { rejoined, reason }: Rejoined): Promise<boolean> {
+    this.#log(`member rejoined, ${rejoined.method}`, operation, step, reason);
+    const { clusterId, id: operationId } = operation;
+    const entry = { kind: 'member.rejoined', clusterId, operationId, stepId: step.id, fact: rejoined } as const;
+    return (await this.#propose({ ...entry, ...(reason === undefined ? {} : { reason }) })) !== undefined;
   }
 
   async #fail(clusterId: string, operation: Operation, step: Step, error: unknown): Promise<boolean> {
@@ -210,6 +218,7 @@ export class Conductor {
         arbiters: member.kind === 'arbiter' ? 1 : 0,
         flavor: cluster.spec.flavor,
         survive: wish.survive,
+        onLoss: cluster.spec.durability.on_loss === 'degrade' ? 'degrade' : 'stop',
         regions: wish.regions,
         residency: wish.residency,
         fixed: wantedMembers(cluster).filter((other) => other.ordinal !== ordinal),

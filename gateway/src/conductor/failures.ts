@@ -7,7 +7,7 @@ import type { Cluster } from '../state/clusters.ts';
 import type { Applied, Entry, EntryBody, EntryOf, OperationStart } from '../state/entries.ts';
 import { Federation } from '../state/federation.ts';
 import { hasEnded, isUnstoppable, type Operation } from '../state/operations.ts';
-import { answers, awayOf, judge, type Verdict, type Witnesses } from './suspicion.ts';
+import { answers, awayOf, judge, starvation, type Verdict, type Witnesses } from './suspicion.ts';
 import type { WitnessBook } from './witnesses.ts';
 
 const LOOK_MS = 100;
@@ -109,6 +109,9 @@ export class Failures {
     if (!(await this.#tell(cluster, verdict))) return false;
     if (verdict.kind === 'gone') return await this.#depose(cluster, verdict.reason, verdict.away);
 
+    const starved = starvation(cluster, witnesses);
+    if (starved !== undefined) return await this.#degrade(cluster, running, starved);
+
     const isElecting = cluster.primary === undefined;
     const heard = [...witnesses].filter(([, witness]) => answers(witness)).map(([ordinal]) => ordinal);
     const isHandover = isElecting && cluster.failover === undefined;
@@ -138,6 +141,27 @@ export class Failures {
     };
     const { at: _at, ...body } = { ...entry, steps: stepsAfter(cluster, entry) };
     return await this.#propose(body);
+  }
+
+  async #degrade(
+    cluster: Cluster,
+    running: Operation | undefined,
+    { without, reason }: { readonly without: readonly number[]; readonly reason: string },
+  ): Promise<boolean> {
+    const { id: clusterId, epoch, rule } = cluster;
+    this.#options.log({ message: 'cluster degraded', cluster_id: clusterId, cluster: cluster.name, reason });
+    const seen = {
+      kind: 'cluster.degraded',
+      clusterId,
+      epoch,
+      generation: rule?.generation ?? 0,
+      without,
+      reason,
+    } as const;
+    const operation = this.#operation('cluster.repair');
+    const entry = { at: '', ...seen, repair: operation };
+    const repair = running === undefined ? { repair: { ...operation, steps: stepsAfter(cluster, entry) } } : {};
+    return await this.#propose({ ...seen, ...repair });
   }
 
   async #see(cluster: Cluster, away: readonly number[], isIdle: boolean): Promise<boolean> {

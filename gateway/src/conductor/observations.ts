@@ -175,9 +175,10 @@ export class Observations {
 
     const member = memberOf(cluster, parsed.ordinal);
     // Until it has been given a role, its steps tell how it is.
-    if (member === undefined || member.isRetired || member.facts.role === undefined) return;
-    // A primary whose client door is shut takes no writes.
-    const serves = report?.up === true && (report.role !== MemberRole.PRIMARY || report.open);
+    const isArbiter = member?.kind === 'arbiter' && member.facts.address !== undefined;
+    if (member === undefined || member.isRetired || (member.facts.role === undefined && !isArbiter)) return;
+    // A primary whose client door is shut takes no writes; an arbiter has no database.
+    const serves = isArbiter || (report?.up === true && (report.role !== MemberRole.PRIMARY || report.open));
     const isUp = observation.agent === AgentState.REACHABLE && serves && !observation.gone;
     if (!isUp && observation.agent === AgentState.AWAITED && !observation.gone) return;
     const detail = isUp ? undefined : downDetail(observation);

@@ -87,9 +87,9 @@ test('a database that its agent does not bring up again is given up', (t) => {
     report: { ...report(), role: 'primary', isUp: false, downForMs },
   });
 
-  t.is(verdict(down(14_000), alone, alone).kind, 'trusted');
-  t.like(verdict(down(15_000), alone, alone), { kind: 'gone', away: [] });
-  t.is(verdict(down(15_000), hearing, alone).kind, 'suspected');
+  t.is(verdict(down(7_900), alone, alone).kind, 'trusted');
+  t.like(verdict(down(8_000), alone, alone), { kind: 'gone', away: [] });
+  t.is(verdict(down(8_000), hearing, alone).kind, 'suspected');
 });
 
 test('nothing is thought of a primary that a new leader has not had time to hear of, nor of none', (t) => {
@@ -125,4 +125,16 @@ test('a new primary that dies before anybody follows it is gone as well, but has
   t.is(judged(unreachable, died), 'stuck');
   t.is(judged(promised, died), 'gone');
   t.is(judged(promised, { ...died, agentForMs: 4_900 }), 'trusted');
+});
+
+test('a primary that cannot commit, though its voters have all that it wrote, is deposed on its own word', (t) => {
+  const stalled = (downForMs: number, level: readonly number[]): Witness => ({
+    ...reporting(undefined),
+    report: { ...report(), role: 'primary', isUp: false, downForMs, level },
+  });
+
+  t.is(verdict(stalled(5_900, [2, 3]), hearing, hearing).kind, 'trusted', 'not for long enough');
+  t.is(verdict(stalled(7_000, []), hearing, hearing).kind, 'trusted', 'it is the voters that are behind');
+  t.like(verdict(stalled(7_000, [3]), hearing, hearing), { kind: 'gone', away: [] });
+  t.is(verdict(stalled(7_000, [3]), undefined, hearing).kind, 'stuck', 'nobody could take its place');
 });

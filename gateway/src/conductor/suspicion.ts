@@ -2,7 +2,7 @@
 // It takes two witnesses: nobody answers for the primary where the gateway asks, and none of its replicas hears it. A
 // region that only the gateway has lost sight of is left alone, for as long as replication flows.
 import { canCommit, electorate, isEnough, vouches } from '../planning/elect.ts';
-import { type Cluster, type Member, memberOf } from '../state/clusters.ts';
+import { type Cluster, degrades, type Member, memberOf } from '../state/clusters.ts';
 
 /** An agent that does not answer at all: it or its guest has ended, unless it is back before this. */
 const UNREACHABLE_MS = 600;
@@ -13,7 +13,9 @@ const UNSETTLED_MS = 5_000;
 /** Agents report once a second. */
 const FRESH_MS = 3_000;
 /** A database that its living agent has not brought up again by then is given up. */
-const DOWN_MS = 15_000;
+const DOWN_MS = 8_000;
+/** A primary whose voters have all that it wrote, and whose commits wait on: what is amiss is with itself. */
+const CANNOT_COMMIT_MS = 6_000;
 /** A replica without a receiver has not heard of its primary for so long. */
 const DISCONNECTED_MS = 500;
 /** A connected replica hears a heartbeat each second, and asks for a word after 1.5 s of silence. */
@@ -32,6 +34,10 @@ export interface Witness {
     readonly isUp: boolean;
     /** How long it has not been up, while it is not. */
     readonly downForMs: number;
+    /** Of a primary: the ordinals that stream from it in its epoch and have flushed all that it has. */
+    readonly level?: readonly number[];
+    /** Of a primary: the ordinals that stream from it in its epoch. */
+    readonly streaming?: readonly number[];
     /** Of a replica: its connection to the primary. */
     readonly upstream?: { readonly isStreaming: boolean; readonly silentMs: number };
   };
@@ -51,13 +57,14 @@ export type Verdict =
 export function judge(cluster: Cluster, witnesses: Witnesses): Verdict {
   const primary = memberOf(cluster, cluster.primary);
   if (primary === undefined || cluster.wanted === 'absent' || cluster.opened.epoch === 0) return { kind: 'trusted' };
+  const stall = stallOf(cluster, witnesses.get(primary.ordinal));
   const leastMs = cluster.opened.epoch === cluster.epoch ? 0 : UNSETTLED_MS;
-  const absence = absenceOf(witnesses.get(primary.ordinal), leastMs);
+  const absence = stall ?? absenceOf(witnesses.get(primary.ordinal), leastMs);
   if (absence === undefined) return { kind: 'trusted' };
 
   const voters = electorate(cluster).filter(({ ordinal }) => ordinal !== primary.ordinal);
   const hearing = voters.filter(({ ordinal }) => hears(witnesses.get(ordinal), cluster.epoch));
-  if (hearing.length > 0) {
+  if (hearing.length > 0 && stall === undefined) {
     return { kind: 'suspected', reason: `${absence} It is still heard by ${listOf(hearing)}: nothing is changed.` };
   }
   const answering = voters.filter(({ ordinal }) => answers(witnesses.get(ordinal)));
@@ -70,7 +77,31 @@ export function judge(cluster: Cluster, witnesses: Witnesses): Verdict {
       reason: `${absence} No other can lead without losing writes until more answer: ${listOf(missing)}.`,
     };
   }
-  return { kind: 'gone', reason: `${absence} None of its voters hears it.`, away: awayOf(cluster, witnesses) };
+  const reason = stall ?? `${absence} None of its voters hears it.`;
+  return { kind: 'gone', reason, away: awayOf(cluster, witnesses) };
+}
+
+/** A primary whose commits have waited for its voters for so long goes on without them, where the tenant chose that. */
+const STARVED_MS = 4_000;
+
+/** Whom commits shall no longer wait for; undefined while they need not, or must not, go on without. */
+export function starvation(
+  cluster: Cluster,
+  witnesses: Witnesses,
+): { readonly without: readonly number[]; readonly reason: string } | undefined {
+  const { primary, rule, epoch } = cluster;
+  if (!degrades(cluster) || primary === undefined || rule === undefined || rule.acknowledgements === 0)
+    return undefined;
+  const witness = witnesses.get(primary);
+  const { report } = witness ?? {};
+  if (!answers(witness) || report?.role !== 'primary' || report.epoch !== epoch) return undefined;
+  if (report.isUp || report.downForMs < STARVED_MS) return undefined;
+  const others = rule.voters.filter((voter) => voter !== primary);
+  const without = others.filter((voter) => report.streaming?.includes(voter) !== true);
+  if (others.length - without.length >= rule.acknowledgements) return undefined;
+  const isKnown = without.every((voter) => memberOf(cluster, voter)?.facts.isCutOff === true);
+  const reason = `Member ${primary} cannot commit: ${others.length - without.length} other voters stream, and a commit needs ${rule.acknowledgements}.`;
+  return isKnown ? undefined : { without, reason };
 }
 
 /** Members that have a place and that nobody answers for. */
@@ -100,6 +131,15 @@ function absenceOf(witness: Witness | undefined, leastMs: number): string | unde
   if (report === undefined || report.ageMs >= FRESH_MS) return 'The agent of the primary has stopped to report.';
   if (report.isUp || report.downForMs < DOWN_MS) return undefined;
   return 'The database of the primary is not brought up again.';
+}
+
+/** Its own word that it cannot commit, though k voters stream and have all that it wrote, needs no other witness. */
+function stallOf({ epoch, opened, rule }: Cluster, witness: Witness | undefined): string | undefined {
+  const { report } = witness ?? {};
+  if (!answers(witness) || report?.role !== 'primary' || report.epoch !== epoch || opened.epoch !== epoch) return;
+  if (report.isUp || report.downForMs < CANNOT_COMMIT_MS || rule === undefined || rule.acknowledgements === 0) return;
+  const level = rule.voters.filter((voter) => report.level?.includes(voter) === true).length;
+  return level < rule.acknowledgements ? undefined : 'The primary cannot commit, though its voters have all it wrote.';
 }
 
 /** Messages of this epoch's primary still reach it. */

@@ -76,6 +76,7 @@ export class WitnessBook {
       agentForMs: nowMs - sinceMs,
       report: {
         ...{ ageMs: nowMs - atMs, epoch: value.epoch, role: roleOf(value.role), isUp: value.up },
+        ...(value.streams.length === 0 ? {} : { level: levelOf(value), streaming: streamingOf(value) }),
         downForMs: downSinceMs === undefined ? 0 : nowMs - downSinceMs,
         ...(value.upstream === undefined
           ? {}
@@ -83,6 +84,16 @@ export class WitnessBook {
       },
     };
   }
+}
+
+function levelOf({ streams, ...report }: MemberReport): number[] {
+  return streamingOf({ ...report, streams: streams.filter(({ lagBytes }) => lagBytes === 0) });
+}
+
+function streamingOf({ epoch, streams }: MemberReport): number[] {
+  return streams
+    .filter((stream) => stream.streaming && stream.epoch === epoch)
+    .flatMap((stream) => parseMemberId(stream.memberId)?.ordinal ?? []);
 }
 
 function agentOf({ agent, gone }: MemberObservation): Witness['agent'] {

@@ -3,7 +3,7 @@
 // itself, or so many of the other voters, of every live rule, that no commit was made without one of them. Each of these
 // conditions, left out, loses a write.
 import { datastores } from '@argosy/datastores';
-import { type Cluster, isPresent, type Member, memberOf, type Rule } from '../state/clusters.ts';
+import { type Cluster, degrades, isPresent, type Member, memberOf, type Rule } from '../state/clusters.ts';
 
 /** Who is elected, or why nobody can be yet, in a sentence. */
 export type Choice = { readonly winner: Member } | { readonly missing: string };
@@ -20,8 +20,9 @@ export function isEnough({ lastElected, liveRules }: Cluster, ordinals: readonly
 }
 
 /** Whether one of these, elected, finds enough others among them for commits under whichever rule it leads by. */
-export function canCommit({ liveRules }: Cluster, ordinals: readonly number[]): boolean {
-  return liveRules.every(
+export function canCommit(cluster: Cluster, ordinals: readonly number[]): boolean {
+  if (degrades(cluster) && ordinals.length > 0) return true;
+  return cluster.liveRules.every(
     ({ voters, acknowledgements }) => voters.filter((voter) => ordinals.includes(voter)).length > acknowledgements,
   );
 }
@@ -74,7 +75,14 @@ export function electedRule(cluster: Cluster, winner: number): Omit<Rule, 'epoch
       .map(({ ordinal }) => ordinal);
     return { voters, acknowledgements: Math.floor(voters.length / 2) };
   }
-  return cluster.liveRules.findLast(({ voters }) => voters.includes(winner)) ?? cluster.rule;
+  const rule = cluster.liveRules.findLast(({ voters }) => voters.includes(winner)) ?? cluster.rule;
+  if (rule === undefined || !degrades(cluster)) return rule;
+  const present = rule.voters.filter((voter) => {
+    const member = memberOf(cluster, voter);
+    return member !== undefined && isPresent(member) && (voter === winner || member.facts.isCutOff !== true);
+  });
+  if (present.length > rule.acknowledgements || !present.includes(winner)) return rule;
+  return { voters: present, acknowledgements: Math.floor(present.length / 2) };
 }
 
 function isEnoughFor(cluster: Cluster, promised: readonly Member[]): boolean {

@@ -33,6 +33,8 @@ export function expectedFact({ kind, ordinal }: Step, cluster: Cluster): Fact {
     }
     case 'seed':
       return { kind: 'seeded', ordinal, epoch };
+    case 'rejoin':
+      return { kind: 'rejoined', ordinal, epoch, method: 'rewound' };
     case 'follow':
       return { kind: 'following', ordinal, epoch, generation };
     case 'open':

@@ -164,7 +164,7 @@ test('the old primary that returns in the middle is not needed, and follows when
   t.true(done.includes('follow/1/2.2'));
 });
 
-test('a member whose log went another way copies the primary anew, and follows then', (t) => {
+test('a member whose log went another way rejoins, and follows then', (t) => {
   const opened = carryOut(failedOver(three, [1]), first).end;
   const back = after(opened, { kind: 'members.seen', clusterId: 'c', away: [] });
   t.deepEqual(ids(back), ['follow/1/2.2']);
@@ -175,7 +175,9 @@ test('a member whose log went another way copies the primary anew, and follows t
     ),
   };
 
-  t.deepEqual(carryOut(diverged, first).done, ['seed/1/2.2', 'follow/1/2.2']);
+  t.deepEqual(carryOut(diverged, first).done, ['rejoin/1/2.2', 'follow/1/2.2']);
+  const elected = carryOut(failedOver(diverged, [2]), first).end;
+  t.is(memberOf(elected, 1)?.facts.divergence, undefined, 'it may go on with the next primary');
 });
 
 test('who is away is asked for nothing, and does not keep the others from being whole', (t) => {
@@ -196,6 +198,52 @@ test('when losing writes is accepted, the furthest of all that are there leads, 
     end.members.filter(({ facts }) => facts.leftOutInEpoch === 2).map(({ ordinal }) => ordinal),
     [1, 2, 3],
   );
-  // They keep what they hold, and nothing that they say counts.
-  t.deepEqual(ids(after(end, { kind: 'members.seen', clusterId: 'c', away: [] })), []);
+  t.deepEqual(ids(end), [], 'they keep what they hold, and nothing that they say counts');
+});
+
+test('who was left out saves what it holds before it follows, and is a voter again by a change of the rule', (t) => {
+  const start = failedOver(three, [1, 2], { acceptsDataLoss: true });
+  const alone = carryOut(promised(start, 3, '0/5000000'), first).end;
+  t.like(alone, { primary: 3, rule: { voters: [3], acknowledgements: 0 } });
+
+  const back = after(alone, { kind: 'members.seen', clusterId: 'c', away: [2] });
+  t.deepEqual(ids(back), ['rejoin/1/2.2']);
+  const tail = { bytes: 96, transactions: 1, folder: 'tails/x' };
+  const rejoined = applyFact(back, { kind: 'rejoined', ordinal: 1, epoch: 2, method: 'rewound', tail });
+  t.like(memberOf(rejoined, 1)?.facts, { leftOutInEpoch: undefined, tail: { ...tail, epoch: 2, wasAccepted: true } });
+  const { done, end } = carryOut(rejoined, first);
+  t.deepEqual(done, ['follow/1/2.2', 'change_rule/3/2.3', 'configure/3/2.3', 'follow/1/2.3', 'open/3/2.3']);
+  t.like(end, { rule: { voters: [1, 3], acknowledgements: 1 } });
+});
+
+test('where the tenant chose it, the survivor of two voters goes on alone, and the other is a voter again when it follows', (t) => {
+  const two: Cluster = made(2);
+  const start = { ...two, spec: { ...two.spec, durability: { mode: 'quorum', on_loss: 'degrade' } as const } };
+  const seen = { epoch: 1, generation: 1, without: [2], reason: '' };
+  const starved = after(start, { kind: 'cluster.degraded', clusterId: 'c', ...seen });
+  t.deepEqual(ids(after(two, { kind: 'cluster.degraded', clusterId: 'c', ...seen })), [], 'not without being asked');
+  t.deepEqual(ids(starved), ['change_rule/1/1.2']);
+  const changed = applyFact(starved, expectedFact(readySteps(starved)[0] as never, starved));
+  t.like(changed, { rule: { voters: [1], acknowledgements: 0 } });
+  t.is(changed.liveRules.length, 2, 'until it is open, what the other may hold counts');
+
+  const { done, end } = carryOut(starved, first);
+  const [degraded, back] = [done.slice(0, done.indexOf('open/1/1.2') + 1), done.slice(done.indexOf('open/1/1.2') + 1)];
+  t.deepEqual(degraded, ['change_rule/1/1.2', 'configure/1/1.2', 'follow/2/1.2', 'open/1/1.2']);
+  t.deepEqual(back, ['change_rule/1/1.3', 'configure/1/1.3', 'follow/2/1.3', 'open/1/1.3']);
+  t.like(end, { rule: { voters: [1, 2], acknowledgements: 1 } });
+});
+
+test('when it is the primary of two that is lost, the other is elected with a rule of its own', (t) => {
+  const two: Cluster = made(2);
+  const start = { ...two, spec: { ...two.spec, durability: { mode: 'quorum', on_loss: 'degrade' } as const } };
+  const { end } = carryOut(failedOver(start, [1]), first);
+  t.like(end, { primary: 2, epoch: 2, rule: { voters: [2], acknowledgements: 0 } });
+  t.deepEqual(ids(end), [], 'the one that is away is no voter');
+  t.true(memberOf(end, 1)?.facts.isCutOff);
+
+  const back = after(end, { kind: 'members.seen', clusterId: 'c', away: [] });
+  t.like(carryOut(back, first).end, { primary: 2, rule: { voters: [1, 2], acknowledgements: 1 } });
+  const refusing = failedOver(two, [1]);
+  t.deepEqual(carryOut(refusing, first).end.rule?.voters, [1, 2], 'else commits wait for both');
 });

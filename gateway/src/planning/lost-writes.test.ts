@@ -42,10 +42,12 @@ class Model {
   /** Facts of commands that were done and whose answers are on their way, perhaps for ever. */
   #late: Fact[] = [];
   elections = 0;
+  degraded = 0;
 
-  constructor(seed: number, voters: number) {
+  constructor(seed: number, voters: number, onLoss: 'refuse' | 'degrade') {
     this.#random = sequence(seed);
-    this.cluster = made(voters);
+    const start = made(voters);
+    this.cluster = { ...start, spec: { ...start.spec, durability: { mode: 'quorum', on_loss: onLoss } } };
     for (const { ordinal } of this.cluster.members) this.members.set(ordinal, this.#member(ordinal));
   }
 
@@ -55,7 +57,8 @@ class Model {
     if (dice < 0.3) this.#write();
     else if (dice < 0.5) this.#copy();
     else if (dice < 0.86) return this.#step();
-    else if (dice < 0.93) this.#failOver();
+    else if (dice < 0.92) this.#failOver();
+    else if (dice < 0.935) this.#degrade();
     else if (dice < 0.96)
       this.cluster = after(this.cluster, { kind: 'members.seen', clusterId: 'c', away: this.#some() });
     else if (dice < 0.98) this.#wish();
@@ -125,6 +128,14 @@ class Model {
   #failOver(): void {
     const away = this.#some();
     this.cluster = failedOver(this.cluster, away);
+  }
+
+  /** Also when those voters are there: what only the gateway believes must lose nothing. */
+  #degrade(): void {
+    const { id: clusterId, epoch, rule, liveRules } = this.cluster;
+    const seen = { epoch, generation: rule?.generation ?? 0, without: this.#some(), reason: '' };
+    this.cluster = after(this.cluster, { kind: 'cluster.degraded', clusterId, ...seen });
+    this.degraded += Number(liveRules !== this.cluster.liveRules || this.cluster.members.some((m) => m.facts.isCutOff));
   }
 
   #wish(): void {
@@ -197,6 +208,10 @@ class Model {
         if (member === undefined || isOld) return undefined;
         Object.assign(member, { ...{ role: 'none', promised: epoch, isMarked: true }, log: [] });
         break;
+      case 'rejoin':
+        if (member === undefined || isOld || member.role === 'primary') return undefined;
+        Object.assign(member, { ...{ role: 'none', promised: epoch, isMarked: true }, log: [] });
+        break;
       case 'follow':
         if (member === undefined || isOld) return undefined;
         return this.#follow(member, primary, expectedFact(step, this.cluster));
@@ -245,17 +260,18 @@ function positionOf({ log }: ModelMember): { epoch: number; value: string } {
 }
 
 test('whatever dies, returns, answers late or never, whoever is elected has every acknowledged write', (t) => {
-  let [elections, writes] = [0, 0];
+  let [elections, writes, degraded] = [0, 0, 0];
   for (let seed = 1; seed <= RUNS; seed += 1) {
-    const model = new Model(seed, 2 + (seed % 4));
+    const model = new Model(seed, 2 + (seed % 4), seed % 3 === 0 ? 'degrade' : 'refuse');
     for (let move = 0; move < MOVES; move += 1) {
       const violation = model.move();
       if (violation !== undefined) return t.fail(`seed ${seed}, move ${move}: ${violation}`);
     }
     elections += model.elections;
+    degraded += model.degraded;
     writes += new Set(model.acknowledged).size;
     t.is(memberOf(model.cluster, model.cluster.primary)?.ordinal, model.cluster.primary);
   }
-  t.log(`${RUNS} runs, ${elections} elections, ${writes} acknowledged writes`);
-  t.true(elections > RUNS && writes > RUNS);
+  t.log(`${RUNS} runs, ${elections} elections, ${writes} acknowledged writes, ${degraded} times degraded`);
+  t.true(elections > RUNS && writes > RUNS && degraded > 0);
 });

@@ -3,9 +3,11 @@
 // a list of removals.
 import {
   type Cluster,
+  degrades,
   isInForce,
   isPresent,
   isSettled,
+  isToBeReconciled,
   type Member,
   memberOf,
   peersOf,
@@ -35,7 +37,7 @@ export function ruleOf(epoch: number, generation: number, voters: readonly numbe
 
 /** The voters of the next rule. The primary stays in it until another has been elected. */
 export function nextVoters(cluster: Cluster): number[] {
-  const voters = votersOf(cluster).filter(({ facts }) => facts.leftOutInEpoch === undefined);
+  const voters = votersOf(cluster).filter(({ facts }) => facts.leftOutInEpoch === undefined && facts.isCutOff !== true);
   const wished = voters.map(({ ordinal }) => ordinal);
   const { primary } = cluster;
   return primary === undefined || wished.includes(primary) ? wished : [...wished, primary];
@@ -56,6 +58,7 @@ function life(cluster: Cluster): Step[] {
 
   const { facts } = primary;
   if (facts.role !== 'primary' || facts.epoch !== cluster.epoch) return [step('promote', primary, markOf(cluster))];
+  if (isToDegrade(cluster)) return [step('change_rule', primary, nextMark(cluster))];
   if (!isConfigured(cluster, primary)) return [step('configure', primary, markOf(cluster))];
 
   const copies = replication(cluster, primary);
@@ -117,9 +120,10 @@ function replication(cluster: Cluster, primary: Member): Step[] {
   return cluster.members
     .filter(({ ordinal, kind }) => ordinal !== primary.ordinal && kind !== 'arbiter')
     .filter((member) => member.facts.address !== undefined && isCounted(member) && !isInForce(cluster, member))
-    .filter(isPresent)
+    .filter((member) => isPresent(member) || isToBeReconciled(member))
     .map((member) => {
-      if (member.facts.divergence !== undefined) return step('seed', member, markOf(cluster));
+      const { divergence, leftOutInEpoch } = member.facts;
+      if (divergence !== undefined || leftOutInEpoch !== undefined) return step('rejoin', member, markOf(cluster));
       return hasData(member) ? step('follow', member, markOf(cluster)) : step('seed', member);
     });
 }
@@ -155,6 +159,11 @@ function blockOf(cluster: Cluster, { ordinal }: Member): string | undefined {
   // With two voters or one there is no disturbance that leaves a quorum; the tenant chose that.
   if (up >= needed || (cluster.rule?.voters.length ?? 0) < 3) return undefined;
   return `Only ${up} other voters are up and follow the primary, and a commit needs ${needed}.`;
+}
+
+/** Commits wait for voters that the next rule does without: it is not waited for the last one to be open. */
+function isToDegrade(cluster: Cluster): boolean {
+  return degrades(cluster) && (cluster.rule?.voters ?? []).some((voter) => memberOf(cluster, voter)?.facts.isCutOff);
 }
 
 function isConfigured(cluster: Cluster, { ordinal, facts }: Member): boolean {

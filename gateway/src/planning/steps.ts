@@ -19,6 +19,8 @@ export type StepKind =
   | 'configure'
   /** The member holds a copy of the primary's data, at rest. */
   | 'seed'
+  /** What the member's log held too much is saved, and its data go on with the primary's, at rest. */
+  | 'rejoin'
   /** The member follows the primary of the epoch, under the newest rule. */
   | 'follow'
   /** The primary's client door is open, and enough voters have what was written under the newest rule. */

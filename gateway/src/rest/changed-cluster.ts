@@ -3,7 +3,17 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { ClusterSpec } from '../state/spec.ts';
 import { ApiError, invalidField } from './errors.ts';
-import { flavorName, names, replicaCount, survival, volumeSize, voterCount } from './new-cluster.ts';
+import {
+  arbiterCount,
+  demandUseOfArbiters,
+  flavorName,
+  names,
+  onLoss,
+  replicaCount,
+  survival,
+  volumeSize,
+  voterCount,
+} from './new-cluster.ts';
 import { readObject } from './objects.ts';
 
 export const changedCluster = z.strictObject({
@@ -14,14 +24,17 @@ export const changedCluster = z.strictObject({
       .strictObject({
         voters: voterCount.optional(),
         replicas: replicaCount.optional(),
-        arbiters: z.literal(0).optional(),
+        arbiters: arbiterCount.optional(),
       })
       .optional(),
     placement: z
       .strictObject({ survive: survival.optional(), regions: names.optional(), residency: names.optional() })
       .optional(),
     durability: z
-      .strictObject({ mode: z.literal('quorum', 'must be "quorum": other modes are not there yet') })
+      .strictObject({
+        mode: z.literal('quorum', 'must be "quorum": other modes are not there yet').optional(),
+        on_loss: onLoss.optional(),
+      })
       .optional(),
     datastore: z.strictObject({ version: z.string() }).optional(),
     parameters: z.never('cannot be changed: parameters are not there yet').optional(),
@@ -30,7 +43,7 @@ export const changedCluster = z.strictObject({
 
 /** @throws ApiError request.invalid, cluster.unchanged */
 export function changeSpec(spec: ClusterSpec, body: unknown): ClusterSpec {
-  const { flavor, volume, topology, placement, datastore } = readObject(body, changedCluster).cluster;
+  const { flavor, volume, topology, placement, durability, datastore } = readObject(body, changedCluster).cluster;
   if (datastore !== undefined && datastore.version !== spec.datastore.version) {
     throw invalidField('cluster.datastore.version', 'upgrades are not there yet');
   }
@@ -43,7 +56,9 @@ export function changeSpec(spec: ClusterSpec, body: unknown): ClusterSpec {
     volume: volume ?? spec.volume,
     topology: { ...spec.topology, ...given(topology) },
     placement: { ...spec.placement, ...given(placement) },
+    durability: { ...spec.durability, ...given(durability) },
   };
+  demandUseOfArbiters(changed);
   if (isDeepStrictEqual(changed, spec)) throw new ApiError('cluster.unchanged', 'The cluster is as wished already.');
   return changed;
 }

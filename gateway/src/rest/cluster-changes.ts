@@ -206,6 +206,7 @@ function placeMembers(
   const wish: PlacementRequest = {
     ...{ ...spec.topology, ...spec.placement, flavor: spec.flavor, fixed: [], excluded: [], current },
     ...(network === undefined ? {} : { network }),
+    onLoss: spec.durability.on_loss === 'degrade' ? 'degrade' : 'stop',
   };
   // The primary stays where it can: its move costs a switchover.
   const kept = keptPrimary(spec, cluster, sites);

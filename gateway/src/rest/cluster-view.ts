@@ -2,7 +2,15 @@
 import type { Datastores } from '@argosy/datastores';
 import type { HeardMember } from '@argosy/proto';
 import { z } from 'zod';
-import { type Cluster, isPresent, isSettled, type Member, memberId, wantedMembers } from '../state/clusters.ts';
+import {
+  type Cluster,
+  isExposed,
+  isPresent,
+  isSettled,
+  type Member,
+  memberId,
+  wantedMembers,
+} from '../state/clusters.ts';
 import type { Federation } from '../state/federation.ts';
 import { hasEnded, type Operation } from '../state/operations.ts';
 
@@ -26,6 +34,18 @@ const memberSchema = z
     lag_bytes: z.int().nullable().meta({ description: 'Behind the primary; null when it is not known.' }),
     observed_at: z.iso.datetime().nullable(),
     detail: z.string().optional().meta({ description: 'Why it is not up.' }),
+    tail: z
+      .strictObject({
+        epoch: z.int().meta({ description: 'The epoch that it rejoined.' }),
+        bytes: z.int(),
+        transactions: z.int().nullable().meta({ description: 'Committed there; null when they could not be counted.' }),
+        folder: z.string().nullable().meta({ description: 'On its volume; null when there was no room.' }),
+        acknowledged: z
+          .enum(['none', 'possibly'])
+          .meta({ description: 'Possibly: their loss was accepted by an operator.' }),
+      })
+      .optional()
+      .meta({ description: "What its log held beyond the cluster's when it last rejoined." }),
   })
   .meta({ id: 'Member' });
 
@@ -45,7 +65,13 @@ export const clusterSchema = z
       regions: z.array(z.string()).meta({ description: 'Empty: every region.' }),
       residency: z.array(z.string()).meta({ description: 'Empty: everywhere.' }),
     }),
-    durability: z.strictObject({ mode: z.literal('quorum') }),
+    durability: z.strictObject({
+      mode: z.literal('quorum'),
+      on_loss: z.enum(['refuse', 'degrade']),
+    }),
+    exposed: z
+      .boolean()
+      .meta({ description: 'Commits are acknowledged that only the primary has, though more voters are wished.' }),
     members: z.array(memberSchema),
     endpoints: z
       .strictObject({ read_write: z.string(), read_only: z.string() })
@@ -98,7 +124,11 @@ export function viewCluster(
       regions: [...spec.placement.regions],
       residency: [...spec.placement.residency],
     },
-    durability: spec.durability,
+    durability: {
+      mode: spec.durability.mode,
+      on_loss: spec.durability.on_loss ?? 'refuse',
+    },
+    exposed: isExposed(cluster),
     members: cluster.members.map((member) => viewMember(cluster, member, heard)),
     endpoints:
       endpoints === undefined || cluster.opened.epoch === 0
@@ -147,7 +177,14 @@ function viewMember(cluster: Cluster, member: Member, heard: Heard): z.infer<typ
     lag_bytes: lagBytes ?? null,
     observed_at: last?.time?.toISOString() ?? null,
     ...detailOf(member),
+    ...tailOf(member),
   };
+}
+
+function tailOf({ facts: { tail } }: Member): Pick<z.infer<typeof memberSchema>, 'tail'> {
+  if (tail === undefined) return {};
+  const { epoch, bytes, transactions = null, folder = null, wasAccepted } = tail;
+  return { tail: { epoch, bytes, transactions, folder, acknowledged: wasAccepted ? 'possibly' : 'none' } };
 }
 
 function detailOf({ facts }: Member): { detail?: string } {
@@ -163,6 +200,8 @@ function detailOf({ facts }: Member): { detail?: string } {
 function memberStatus(member: Member): MemberStatus {
   const { isRetired, facts, kind } = member;
   if (isRetired) return 'DELETING';
-  if (facts.role !== undefined) return facts.isUp === true && isPresent(member) ? 'UP' : 'DOWN';
+  // An arbiter has no database, and so no role: its agent is all there is of it.
+  const isArbiter = kind === 'arbiter' && facts.address !== undefined;
+  if (facts.role !== undefined || isArbiter) return facts.isUp === true && isPresent(member) ? 'UP' : 'DOWN';
   return facts.address !== undefined && kind !== 'arbiter' && facts.isInitialised !== true ? 'SEEDING' : 'BUILD';
 }

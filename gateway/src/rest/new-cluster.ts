@@ -3,11 +3,12 @@
 import type { Datastores } from '@argosy/datastores';
 import { z } from 'zod';
 import type { ClusterSpec, Survive } from '../state/spec.ts';
-import { ApiError } from './errors.ts';
+import { ApiError, invalidField } from './errors.ts';
 import { readObject } from './objects.ts';
 
 const MAX_VOTERS = 7;
 const MAX_REPLICAS = 8;
+const MAX_ARBITERS = 1;
 const MAX_VOLUME_GIB = 16_384;
 const MAX_NAMES = 64;
 const DEFAULT_VOTERS = 3;
@@ -23,6 +24,11 @@ export const flavorName = z.string().min(1).max(255);
 export const volumeSize = z.int().min(1).max(MAX_VOLUME_GIB);
 export const voterCount = z.int().min(1).max(MAX_VOTERS);
 export const replicaCount = z.int().min(0).max(MAX_REPLICAS);
+export const arbiterCount = z.int().min(0).max(MAX_ARBITERS);
+export const onLoss = z.enum(['refuse', 'degrade']).meta({
+  description:
+    'With too few voters left: commits wait for them, or the survivors go on with fewer copies, which is shown as exposed.',
+});
 export const survival = z.enum(['host', 'zone', 'region', 'provider']);
 
 export const newCluster = z.strictObject({
@@ -35,14 +41,17 @@ export const newCluster = z.strictObject({
       .strictObject({
         voters: voterCount.default(DEFAULT_VOTERS),
         replicas: replicaCount.default(0),
-        arbiters: z.literal(0, 'must be 0: arbiters are not there yet').default(0),
+        arbiters: arbiterCount.default(0),
       })
       .default({ voters: DEFAULT_VOTERS, replicas: 0, arbiters: 0 }),
     placement: z
       .strictObject({ survive: survival.optional(), regions: names.default([]), residency: names.default([]) })
       .default({ regions: [], residency: [] }),
     durability: z
-      .strictObject({ mode: z.literal('quorum', 'must be "quorum": other modes are not there yet') })
+      .strictObject({
+        mode: z.literal('quorum', 'must be "quorum": other modes are not there yet').default('quorum'),
+        on_loss: onLoss.optional(),
+      })
       .default({ mode: 'quorum' }),
   }),
 });
@@ -70,8 +79,9 @@ export function readNewCluster(body: unknown, datastores: Datastores): NewCluste
       `${definition.name} ${version} is not supported; supported: ${known}.`,
     );
   }
-  const { placement } = cluster;
-  const survive = placement.survive ?? defaultSurvival(cluster.topology.voters);
+  const { placement, topology, durability } = cluster;
+  demandUseOfArbiters({ topology, durability });
+  const survive = placement.survive ?? defaultSurvival({ topology, durability });
   return {
     name: cluster.name,
     spec: { ...cluster, datastore: { type: definition.name, version }, placement: { ...placement, survive } },
@@ -79,6 +89,16 @@ export function readNewCluster(body: unknown, datastores: Datastores): NewCluste
 }
 
 /** Fewer than three voters survive the loss of none, so nothing is promised unless it is asked for. */
-function defaultSurvival(voters: number): Survive {
-  return voters < 3 ? 'host' : 'region';
+function defaultSurvival({ topology, durability }: Pick<ClusterSpec, 'topology' | 'durability'>): Survive {
+  const isDegrading = durability.on_loss === 'degrade' && topology.voters + topology.arbiters > 2;
+  return topology.voters < 3 && !isDegrading ? 'host' : 'region';
+}
+
+/** @throws ApiError where an arbiter would be there for nothing */
+export function demandUseOfArbiters({ topology, durability }: Pick<ClusterSpec, 'topology' | 'durability'>): void {
+  if (topology.arbiters === 0 || (topology.voters % 2 === 0 && durability.on_loss === 'degrade')) return;
+  throw invalidField(
+    'cluster.topology.arbiters',
+    'an arbiter holds no data and so acknowledges no commit: it is of use beside an even number of voters whose `durability.on_loss` is "degrade"',
+  );
 }

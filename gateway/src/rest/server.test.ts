@@ -65,7 +65,7 @@ test('what is wrong with a body is named', async (t) => {
     [{}, 400, /cluster/],
     [{ cluster: { ...cluster, colour: 'red' } }, 400, /Unknown field "cluster\.colour"/],
     [{ cluster: { ...cluster, topology: { voters: 'three' } } }, 400, /cluster\.topology\.voters/],
-    [{ cluster: { ...cluster, topology: { voters: 3, arbiters: 1 } } }, 400, /arbiters are not there yet/],
+    [{ cluster: { ...cluster, topology: { voters: 3, arbiters: 1 } } }, 400, /an arbiter holds no data/],
     [{ cluster: { ...cluster, durability: { mode: 'async' } } }, 400, /not there yet/],
     [{ cluster: { ...cluster, name: '1' } }, 400, /cluster\.name: must start with a letter/],
     [{ cluster: { ...cluster, datastore: { type: 'postgres' } } }, 400, /Did you mean "postgresql"/],

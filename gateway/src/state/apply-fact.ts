@@ -1,5 +1,5 @@
 // How a fact changes what is known of a cluster.
-import { type Cluster, type MemberFacts, memberOf } from './clusters.ts';
+import { type Cluster, degrades, type Member, type MemberFacts, memberOf, type Rule } from './clusters.ts';
 import type { Fact } from './entries.ts';
 
 type FactOf<Kind extends Fact['kind']> = Extract<Fact, { kind: Kind }>;
@@ -37,10 +37,13 @@ export function applyFact(cluster: Cluster, fact: Fact): Cluster {
       return resize(cluster, fact);
     case 'seeded':
       return seed(cluster, fact);
+    case 'rejoined':
+      return rejoin(cluster, fact);
     case 'following': {
       const { ordinal, epoch, generation } = fact;
       if (epoch !== cluster.epoch || ordinal === cluster.primary) return cluster;
-      return withFacts(cluster, ordinal, { epoch, generation, role: 'replica', isUp: true });
+      const followed = withFacts(cluster, ordinal, { epoch, generation, role: 'replica', isUp: true });
+      return generation === cluster.rule?.generation ? counting(followed, ordinal) : followed;
     }
     case 'opened':
       return open(cluster, fact);
@@ -64,16 +67,43 @@ function elect(cluster: Cluster, { ordinal, rule }: FactOf<'elected'>): Cluster 
 
   const { candidate: _candidate, failover, ...rest } = cluster;
   const { epoch } = rule;
-  const elected = { ...rest, epoch, rule, primary: ordinal, lastElected: { epoch, ordinal } };
-  if (failover?.acceptsDataLoss !== true) return { ...elected, liveRules: [...cluster.liveRules, rule] };
+  // Whose log went another way than the last primary's may go on with this one's.
+  const members = cluster.members.map((member) => {
+    const { divergence: _gone, ...facts } = member.facts;
+    return member.facts.divergence === undefined ? member : { ...member, facts };
+  });
+  const elected = { ...rest, members, epoch, rule, primary: ordinal, lastElected: { epoch, ordinal } };
+  if (failover?.acceptsDataLoss !== true) {
+    return { ...elected, members: withCutOff(cluster, members, rule), liveRules: [...cluster.liveRules, rule] };
+  }
   // What the older rules would have found is given up, with the voters that the new rule leaves out.
   const given = new Set(
     cluster.liveRules.flatMap(({ voters }) => voters).filter((voter) => !rule.voters.includes(voter)),
   );
-  const members = cluster.members.map((member) =>
+  const left = members.map((member) =>
     given.has(member.ordinal) ? { ...member, facts: { ...member.facts, leftOutInEpoch: epoch } } : member,
   );
-  return { ...elected, members, liveRules: [rule] };
+  return { ...elected, members: left, liveRules: [rule] };
+}
+
+/** Voters that a rule leaves out because they are away count again only when they follow. */
+function withCutOff(cluster: Cluster, members: readonly Member[], { voters }: Rule): readonly Member[] {
+  if (!degrades(cluster)) return members;
+  const before = cluster.liveRules.flatMap((live) => live.voters);
+  return members.map((member) => {
+    const { isCutOff: _old, ...facts } = member.facts;
+    const isLeft = before.includes(member.ordinal) && !voters.includes(member.ordinal);
+    return { ...member, facts: isLeft ? { ...facts, isCutOff: true } : facts };
+  });
+}
+
+function counting(cluster: Cluster, ordinal: number): Cluster {
+  const members = cluster.members.map((member) => {
+    if (member.ordinal !== ordinal) return member;
+    const { isCutOff: _no, ...facts } = member.facts;
+    return { ...member, facts };
+  });
+  return { ...cluster, members };
 }
 
 /** What was copied anew goes on with the primary's, whatever it held before. */
@@ -82,6 +112,22 @@ function seed(cluster: Cluster, { ordinal, epoch }: FactOf<'seeded'>): Cluster {
     if (member.ordinal !== ordinal) return member;
     const { divergence: _gone, ...facts } = member.facts;
     return { ...member, facts: { ...facts, seededInEpoch: epoch } };
+  });
+  return { ...cluster, members };
+}
+
+/** It counts again as soon as it follows; what was left out becomes a voter by a change of the rule. */
+function rejoin(cluster: Cluster, { ordinal, epoch, method, tail }: FactOf<'rejoined'>): Cluster {
+  if (epoch !== cluster.epoch) return cluster;
+  const members = cluster.members.map((member) => {
+    if (member.ordinal !== ordinal) return member;
+    const { divergence: _gone, leftOutInEpoch, ...facts } = member.facts;
+    const seeded = method === 'copied' ? { seededInEpoch: epoch } : {};
+    const kept =
+      tail === undefined || tail.bytes === 0
+        ? {}
+        : { tail: { ...tail, epoch, wasAccepted: leftOutInEpoch !== undefined } };
+    return { ...member, facts: { ...facts, ...seeded, ...kept } };
   });
   return { ...cluster, members };
 }

@@ -1,7 +1,8 @@
 // How a failover, and who is away and returns, change the state. Pure: tables in, tables changed, an answer out.
 import { startOperation } from './apply-cluster.ts';
+import { applyFact } from './apply-fact.ts';
 import { changeStep } from './apply-operation.ts';
-import { type Cluster, type Member, memberOf } from './clusters.ts';
+import { type Cluster, degrades, type Member, memberOf } from './clusters.ts';
 import { type Applied, type EntryOf, refuse } from './entries.ts';
 import { hasEnded, supersede, withoutFailure } from './operations.ts';
 import type { Tables } from './tables.ts';
@@ -57,6 +58,28 @@ export function seeMembers(tables: Tables, entry: EntryOf<'members.seen'>): Appl
   return {};
 }
 
+/** What the voters that are cut off have is not given up: the rule with them is live until the one without is open. */
+export function degradeCluster(tables: Tables, entry: EntryOf<'cluster.degraded'>): Applied {
+  const cluster = tables.clusters.get(entry.clusterId);
+  if (cluster === undefined) return refuse('cluster.not_found', 'The cluster is gone.');
+  const { epoch, generation, without, repair, at } = entry;
+  const current = tables.operations.get(cluster.operationId);
+  const isBusy = repair !== undefined && current !== undefined && !hasEnded(current);
+  const isAsSeen = cluster.epoch === epoch && cluster.rule?.generation === generation && cluster.primary !== undefined;
+  if (!degrades(cluster) || !isAsSeen || cluster.wanted === 'absent' || isBusy) {
+    return refuse('state.stale', 'The cluster has changed since. Look at it again.');
+  }
+  const members = cluster.members.map((member) =>
+    without.includes(member.ordinal) && member.ordinal !== cluster.primary
+      ? { ...member, facts: { ...member.facts, isCutOff: true } }
+      : member,
+  );
+  const next = { ...cluster, members, ...(repair === undefined ? {} : { operationId: repair.operationId }) };
+  tables.setCluster(next, at);
+  if (repair !== undefined) startOperation(tables, { ...repair, at }, next, wishOf(cluster));
+  return {};
+}
+
 /** The step has found out what it could: another one follows from it. */
 export function divergeMember(tables: Tables, entry: EntryOf<'member.diverged'>): Applied {
   const cluster = tables.clusters.get(entry.clusterId);
@@ -73,6 +96,21 @@ export function divergeMember(tables: Tables, entry: EntryOf<'member.diverged'>)
     tables,
     entry.operationId,
     planned,
+    (step) => ({ ...withoutFailure(step), status: 'DONE', finishedAt: at }),
+    at,
+  );
+}
+
+/** The fact is true whoever asked for it; a step of an operation that has ended has nobody to tell. */
+export function rejoinMember(tables: Tables, entry: EntryOf<'member.rejoined'>): Applied {
+  const cluster = tables.clusters.get(entry.clusterId);
+  if (cluster === undefined) return refuse('cluster.not_found', 'The cluster is gone.');
+  const { fact, at } = entry;
+  tables.setCluster(applyFact(cluster, fact), at);
+  return changeStep(
+    tables,
+    entry.operationId,
+    { id: entry.stepId, kind: 'rejoin' },
     (step) => ({ ...withoutFailure(step), status: 'DONE', finishedAt: at }),
     at,
   );

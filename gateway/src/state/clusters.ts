@@ -49,10 +49,27 @@ export interface MemberFacts {
   readonly detail?: string;
   /** Nobody answers for it: it is asked for nothing until it is heard again. */
   readonly isAway?: boolean;
-  /** Why its data cannot go on with the primary's, so that it must copy them anew. */
+  /** Why its data cannot go on with the primary's, so that it must rejoin. */
   readonly divergence?: string;
   /** The epoch that was elected without it while losing writes was accepted: what it holds is kept as it is. */
   readonly leftOutInEpoch?: number;
+  /** Commits went on without this voter when too few were left; it is one again when it follows. */
+  readonly isCutOff?: boolean;
+  /** What its log held too much when it last rejoined. */
+  readonly tail?: Tail;
+}
+
+/** What a log held beyond the point at which the cluster's went another way. */
+export interface Tail {
+  /** The epoch that it rejoined. */
+  readonly epoch: number;
+  readonly bytes: number;
+  /** Absent: they could not be counted. */
+  readonly transactions?: number;
+  /** On the member's volume; absent where there was no room. */
+  readonly folder?: string;
+  /** Its loss was accepted: there may be acknowledged writes in it. */
+  readonly wasAccepted: boolean;
 }
 
 export interface Member extends WantedMember {
@@ -114,9 +131,9 @@ export function wantedMembers(cluster: Cluster): readonly Member[] {
   return cluster.members.filter((member) => !member.isRetired);
 }
 
-/** Every other member that is there, wished or not: whom a primary keeps a place for in its log. */
+/** Every other member with data that is there, wished or not: whom a primary keeps a place for in its log. */
 export function peersOf(cluster: Cluster, ordinal: number): readonly Member[] {
-  return cluster.members.filter((member) => member.ordinal !== ordinal);
+  return cluster.members.filter((member) => member.ordinal !== ordinal && member.kind !== 'arbiter');
 }
 
 /** The member of that ordinal, wished or retired. */
@@ -130,9 +147,24 @@ export function isInForce(cluster: Cluster, { ordinal, facts }: Member): boolean
   return facts.role === role && facts.epoch === cluster.epoch && facts.generation === cluster.rule?.generation;
 }
 
+/** True when it is there again and was left out: what it holds too much is saved before it counts again. */
+export function isToBeReconciled({ facts }: Member): boolean {
+  return facts.isAway !== true && facts.leftOutInEpoch !== undefined;
+}
+
 /** True when it can be asked for something. */
 export function isPresent({ facts }: Member): boolean {
   return facts.isAway !== true && facts.leftOutInEpoch === undefined;
+}
+
+/** True when the tenant chose to go on with fewer copies rather than to wait for lost voters. */
+export function degrades({ spec }: Pick<Cluster, 'spec'>): boolean {
+  return spec.durability.on_loss === 'degrade';
+}
+
+/** True when writes are acknowledged that only one member has, though more voters are wished. */
+export function isExposed(cluster: Cluster): boolean {
+  return cluster.rule?.acknowledgements === 0 && cluster.spec.topology.voters > 1;
 }
 
 /** True when the primary's door was open under the newest rule, so that only this rule is live. */

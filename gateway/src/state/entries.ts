@@ -1,6 +1,6 @@
 // What stands in the log. An entry carries results, never a question: times, ids, placements and plans were drawn by the
 // leader before it proposed. A kind once written keeps its meaning for ever; what changes gets a new kind.
-import type { AdminUser, Member, Promised, Rule } from './clusters.ts';
+import type { AdminUser, Member, Promised, Rule, Tail } from './clusters.ts';
 import type { Drill, DrillChange, DrillMoment, DrillPhase } from './drills.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { FailureClass, OperationKind } from './operations.ts';
@@ -37,6 +37,14 @@ export type Fact =
     }
   | { readonly kind: 'resized'; readonly ordinal: number; readonly flavor: string; readonly volumeGib: number }
   | { readonly kind: 'seeded'; readonly ordinal: number; readonly epoch: number }
+  /** Its log goes on with that of the epoch's primary again. */
+  | {
+      readonly kind: 'rejoined';
+      readonly ordinal: number;
+      readonly epoch: number;
+      readonly method: 'unchanged' | 'rewound' | 'copied';
+      readonly tail?: Omit<Tail, 'epoch' | 'wasAccepted'>;
+    }
   | { readonly kind: 'following'; readonly ordinal: number; readonly epoch: number; readonly generation: number }
   | { readonly kind: 'opened'; readonly ordinal: number; readonly epoch: number; readonly generation: number }
   | { readonly kind: 'removed'; readonly ordinal: number };
@@ -128,6 +136,18 @@ export type EntryBody =
       readonly repair?: OperationStart;
     }
   | {
+      /** Too few voters acknowledge, and the tenant chose to go on without them. */
+      readonly kind: 'cluster.degraded';
+      readonly clusterId: string;
+      /** Of the rule that was looked at. */
+      readonly epoch: number;
+      readonly generation: number;
+      readonly without: readonly number[];
+      readonly reason: string;
+      /** Unless an operation is under way that goes on with it. */
+      readonly repair?: OperationStart;
+    }
+  | {
       /** Asked to follow, a member found that its log went another way. */
       readonly kind: 'member.diverged';
       readonly clusterId: string;
@@ -136,6 +156,16 @@ export type EntryBody =
       readonly ordinal: number;
       readonly epoch: number;
       readonly reason: string;
+    }
+  | {
+      /** A member that had diverged, or was left out, is back: how, and what of it was kept. */
+      readonly kind: 'member.rejoined';
+      readonly clusterId: string;
+      readonly operationId: string;
+      readonly stepId: string;
+      readonly fact: Extract<Fact, { kind: 'rejoined' }>;
+      /** Why it was copied and not rewound. */
+      readonly reason?: string;
     }
   /** Changes nothing: it is told to those who watch. */
   | {
@@ -209,6 +239,8 @@ const KINDS: Readonly<Record<Entry['kind'], 'founding' | 'announced'>> = {
   'cluster.failover': 'announced',
   'members.seen': 'announced',
   'member.diverged': 'announced',
+  'member.rejoined': 'announced',
+  'cluster.degraded': 'announced',
   'cluster.noted': 'announced',
   'region.added': 'announced',
   'region.removed': 'announced',

@@ -1,6 +1,6 @@
 // What happened, for those who watch: made while an entry is applied, so every peer numbers the same events the same and
 // a watcher can go on at any of them. Old ones are forgotten.
-import type { Cluster } from './clusters.ts';
+import type { Cluster, Tail } from './clusters.ts';
 import type { Drill } from './drills.ts';
 import type { Entry, EntryOf } from './entries.ts';
 import type { Operation } from './operations.ts';
@@ -69,6 +69,12 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
     }
     case 'member.diverged':
       return ofOperation(entry.kind, entry.operationId, `Member ${entry.ordinal}: ${entry.reason}`, scene);
+    case 'cluster.degraded': {
+      const whom = `member ${entry.without.join(', ')}`;
+      return ofCluster(entry.kind, entry.clusterId, `${entry.reason} Commits go on without ${whom}.`, scene);
+    }
+    case 'member.rejoined':
+      return ofOperation(entry.kind, entry.operationId, rejoinMessage(entry), scene);
     case 'cluster.noted':
       return ofCluster(entry.event, entry.clusterId, entry.message, scene);
     case 'drill.created': {
@@ -117,6 +123,23 @@ function ofDrill(kind: string, drillId: string, message: string, scene: Scene): 
 function ofCluster(kind: string, clusterId: string, message: string, scene: Scene): NewEvent {
   const projectId = scene.cluster(clusterId)?.projectId;
   return { kind, ...(projectId === undefined ? {} : { projectId }), clusterId, message };
+}
+
+function rejoinMessage({ fact: { ordinal, method, tail }, reason }: EntryOf<'member.rejoined'>): string {
+  const how = {
+    unchanged: 'goes on with the log that it has',
+    rewound: 'was rewound',
+    copied: 'copied the primary anew',
+  }[method];
+  const why = reason === undefined ? '' : `: ${reason}`;
+  return `Member ${ordinal} ${how}${why}${why.endsWith('.') ? '' : '.'}${tail === undefined ? '' : ` ${tailText(tail)}`}`;
+}
+
+/** What is told of a tail, in a sentence. */
+export function tailText({ bytes, transactions, folder }: Omit<Tail, 'epoch' | 'wasAccepted'>): string {
+  const count = transactions === undefined ? 'an unknown number of transactions' : `${transactions} transactions`;
+  const where = folder === undefined ? 'not kept, for there was no room' : `kept in ${folder} on its volume`;
+  return `What its log held too much, ${count} in ${bytes} bytes, is ${where}.`;
 }
 
 function failoverMessage({ deposed, acceptsDataLoss, reason, away }: EntryOf<'cluster.failover'>): string {

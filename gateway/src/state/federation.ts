@@ -10,7 +10,7 @@ import {
   unwantCluster,
 } from './apply-cluster.ts';
 import { abortDrill, advanceDrill, createDrill, passSchedule } from './apply-drill.ts';
-import { divergeMember, failOver, seeMembers } from './apply-failover.ts';
+import { degradeCluster, divergeMember, failOver, rejoinMember, seeMembers } from './apply-failover.ts';
 import { endOperation, failOperation, failStep, finishStep, startStep } from './apply-operation.ts';
 import { addRegion, drainRegion, observeRegion, removeRegion } from './apply-region.ts';
 import type { Cluster } from './clusters.ts';
@@ -225,6 +225,10 @@ export class Federation {
         return seeMembers(tables, entry);
       case 'member.diverged':
         return divergeMember(tables, entry);
+      case 'cluster.degraded':
+        return degradeCluster(tables, entry);
+      case 'member.rejoined':
+        return rejoinMember(tables, entry);
       case 'cluster.noted':
         return tables.clusters.has(entry.clusterId) ? {} : refuse('cluster.not_found', 'The cluster is gone.');
       default:

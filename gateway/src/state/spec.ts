@@ -18,7 +18,11 @@ export interface ClusterSpec {
     /** Jurisdictions that data may be in. Empty: everywhere. */
     readonly residency: readonly string[];
   };
-  readonly durability: { readonly mode: 'quorum' };
+  readonly durability: {
+    readonly mode: 'quorum';
+    /** With too few voters left: commits wait, or the survivors go on with fewer copies. Absent: `refuse`. */
+    readonly on_loss?: 'refuse' | 'degrade' | undefined;
+  };
 }
 
 /** Where a member can be placed. */

@@ -11,7 +11,7 @@ const userDataSchema = z.object({
   region: z.string().min(1),
   cluster_id: z.string().min(1),
   member_id: z.string().min(1),
-  kind: z.enum(['voter', 'replica']),
+  kind: z.enum(['voter', 'replica', 'arbiter']),
   datastore: z.string().min(1),
   version: z.string().min(1),
   executor: z.string().startsWith('spiffe://'),

@@ -12,12 +12,15 @@ import {
   type PromiseRequest,
   type PromoteRequest,
   pause,
+  type RejoinRequest,
+  type RejoinResponse,
   type SeedRequest,
 } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { admit, CommandError, refused } from './admission.ts';
 import { CommandQueue } from './command-queue.ts';
+import { rejoin } from './rejoin.ts';
 import { Resumption } from './resumption.ts';
 import { primaryRoleOf, replicaRoleOf, requireCompleteData, requireData, upstreamOf } from './roles.ts';
 import type { StateFile } from './state.ts';
@@ -112,6 +115,22 @@ export class Member {
       const position = await driver.seed(source);
       await file.change({ data: { status: 'copied', idempotencyKey, position, isCaughtUp: false } });
       return position;
+    });
+  }
+
+  /** Brings back a log that went another way; at rest afterwards. */
+  async rejoin(request: RejoinRequest): Promise<RejoinResponse> {
+    this.#admit(request.header);
+    return await this.#queue.run(key('rejoin', request.header), async () => {
+      const header = this.#admit(request.header);
+      const { data, role } = this.#parts.file.state;
+      const isOfEpoch = data.status !== 'incomplete' && role !== null && role.epoch >= header.epoch;
+      if (isOfEpoch && !(role.kind === 'replica' && (await this.#hasDiverged()))) {
+        throw refused(`This member is a ${role.kind} in epoch ${role.epoch}, and its log has not gone another way.`);
+      }
+      this.#isOpen = false;
+      const { mustKeepTail } = request;
+      return await rejoin(this.#parts, { header, source: upstreamOf(request.primary), mustKeepTail });
     });
   }
 

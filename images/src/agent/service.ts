@@ -81,6 +81,10 @@ export function agentService(parts: ServiceParts): AgentServiceServer {
       requireVersion(parts, request.version);
       return { position: await member.seed(request) };
     }),
+    rejoin: unary('Rejoin', async (request) => {
+      requireVersion(parts, request.version);
+      return await member.rejoin(request);
+    }),
     promote: unary('Promote', async (request) => ({ position: await member.promote(request) })),
     follow: unary('Follow', async (request, signal) => await member.follow(request, signal)),
     promise: unary('Promise', async (request) => ({ position: await member.promise(request) })),

@@ -31,6 +31,12 @@ const roleSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
+const tailSchema = z.object({
+  bytes: z.number().int().nonnegative(),
+  transactions: z.number().int().nonnegative().optional(),
+  folder: z.string().nullable(),
+});
+
 const positionSchema = z.object({ epoch: z.number().int(), value: z.string() });
 
 const dataSchema = z.discriminatedUnion('status', [
@@ -44,6 +50,8 @@ const dataSchema = z.discriminatedUnion('status', [
     position: positionSchema,
     // Until it has flushed all that the primary held after the copy, it may lack what the member once acknowledged.
     isCaughtUp: z.boolean(),
+    // How a rejoin brought it there; absent where it was a seed.
+    rejoin: z.object({ method: z.enum(['rewound', 'copied']), reason: z.string() }).optional(),
   }),
 ]);
 
@@ -58,6 +66,8 @@ const stateSchema = z.object({
   role: roleSchema.nullable(),
   // Where the log ended when the member promised the epoch; null when it has a role in it.
   promise: positionSchema.nullable(),
+  // What the log held too much when the member last rejoined; saved before its data are touched.
+  tail: tailSchema.nullable().default(null),
 });
 
 export interface MemberState extends Readonly<Omit<z.infer<typeof stateSchema>, 'role'>> {
@@ -96,7 +106,7 @@ export class StateFile {
     await files.ensureFolder(folder, { mode: FOLDER_MODE });
     const file = new StateFile(files, path, {
       ...{ format: 1, clusterId: member.clusterId, memberId: member.memberId, epoch: 0, generation: 0 },
-      ...{ specRevision: 0, data: { status: 'empty' }, role: null, promise: null },
+      ...{ specRevision: 0, data: { status: 'empty' }, role: null, promise: null, tail: null },
     });
     await file.change({});
     return file;

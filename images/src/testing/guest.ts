@@ -233,6 +233,13 @@ export class Guest {
     return await position(() => callUnary(this.agent.seed.bind(this.agent), request, { deadline: soon() }));
   }
 
+  async rejoin(epoch: number, generation: number, primary: Guest, how: { key?: string; mustKeepTail?: boolean } = {}) {
+    const { key, mustKeepTail = false } = how;
+    const header = this.header(epoch, generation, key);
+    const request = { header, primary: primary.peer, version: '15', mustKeepTail };
+    return await patiently(() => callUnary(this.agent.rejoin.bind(this.agent), request, { deadline: soon() }));
+  }
+
   async follow(epoch: number, generation: number, primary: Guest): Promise<Position> {
     return await position(() => this.askToFollow(epoch, generation, primary));
   }
@@ -283,12 +290,12 @@ export class Guest {
     return client;
   }
   /** A connection as the agent's: by the Unix socket, past the door. */
-  async inside(): Promise<pg.Client> {
+  async inside(database = 'postgres'): Promise<pg.Client> {
     const client = new pg.Client({
       host: join(this.folder, 'run/db'),
       port: PORT,
       user: 'argosy',
-      database: 'postgres',
+      database,
     });
     client.on('error', () => {});
     await client.connect();

@@ -43,6 +43,10 @@ export async function relay(
       const value = await callUnary(client.seed.bind(client), command.value, options);
       return { answer: { $case: 'seed', value } };
     }
+    case 'rejoin': {
+      const value = await callUnary(client.rejoin.bind(client), command.value, options);
+      return { answer: { $case: 'rejoin', value } };
+    }
     case 'follow': {
       const value = await callUnary(client.follow.bind(client), command.value, options);
       return { answer: { $case: 'follow', value } };

@@ -51,11 +51,13 @@ export function memberOfStack(federation: string, name: string): string | undefi
 }
 
 /** What a stack's kind of member is called outside the protocol. */
-export function kindName(kind: MemberKind): 'voter' | 'replica' {
+export function kindName(kind: MemberKind): 'voter' | 'replica' | 'arbiter' {
+  if (kind === MemberKind.ARBITER) return 'arbiter';
   return kind === MemberKind.REPLICA ? 'replica' : 'voter';
 }
 
 export function kindOfName(name: string | undefined): MemberKind {
+  if (name === 'arbiter') return MemberKind.ARBITER;
   return name === 'replica' ? MemberKind.REPLICA : MemberKind.VOTER;
 }
 
@@ -68,9 +70,7 @@ export function checkSpec(spec: MemberSpec, config: ExecutorSettings): void {
   if (!MEMBER_ID.test(spec.clusterId) || !spec.memberId.startsWith(`${spec.clusterId}-`)) {
     refuse(`Member ${spec.memberId} is not of cluster "${spec.clusterId}".`);
   }
-  if (spec.kind !== MemberKind.VOTER && spec.kind !== MemberKind.REPLICA) {
-    refuse('A stack is made for a voter or a replica only.');
-  }
+  if (spec.kind === MemberKind.UNSPECIFIED) refuse('The member is of no kind.');
   if (!config.zones.some(({ name }) => name === spec.zone)) refuse(`${config.region} has no zone "${spec.zone}".`);
   if (!config.flavors.some(({ name }) => name === spec.flavor))
     refuse(`${config.region} has no flavor "${spec.flavor}".`);

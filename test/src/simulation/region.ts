@@ -124,6 +124,7 @@ function agentClient(
       unary(world, { from, to, toPlace, method: String(method), request, deadline }, answer);
   return {
     ...{ initialise: call('initialise'), promote: call('promote'), seed: call('seed'), follow: call('follow') },
+    rejoin: call('rejoin'),
     ...{ promise: call('promise'), open: call('open') },
     observe: (request: object) => new ClientStream(world, { from, to, toPlace, method: 'observe', request }),
     close: () => undefined,

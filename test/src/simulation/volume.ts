@@ -8,6 +8,7 @@ import type { SimulatedProcess } from './process.ts';
 
 const SYNC_MS = 1.5;
 const LOOK_MS = 0.05;
+const FREE_BYTES = 2 ** 40;
 
 export const VOLUME = '/volume';
 export const DATA = `${VOLUME}/data`;
@@ -50,6 +51,24 @@ export class Volume {
     if (path === WAL || path === DATA) this.data = undefined;
   }
 
+  /** Of a file, or of a folder with all that is in it. */
+  rename(from: string, to: string): void {
+    const moved = (name: string): string | undefined =>
+      name === from || name.startsWith(`${from}/`) ? `${to}${name.slice(from.length)}` : undefined;
+    for (const [name, text] of [...this.files]) {
+      const next = moved(name);
+      if (next === undefined) continue;
+      this.files.delete(name);
+      this.files.set(next, text);
+    }
+    for (const name of [...this.#folders]) {
+      const next = moved(name);
+      if (next === undefined) continue;
+      this.#folders.delete(name);
+      this.#folders.add(next);
+    }
+  }
+
   addFolder(path: string): void {
     this.#folders.add(path);
   }
@@ -81,6 +100,10 @@ export function filesOf(volume: Volume, process: SimulatedProcess): Files {
     size: (path) => look(() => volume.files.get(path)?.length),
     remove: (path) => look(() => volume.removeTree(path)),
     clear: (path) => look(() => void volume.files.set(path, '')),
+    // The log's segments are a model of their own, so that what is kept of them is only their names.
+    copy: (from, to) => sync(() => void volume.files.set(to, volume.files.get(from) ?? '')),
+    renameDurably: (from, to) => sync(() => volume.rename(from, to)),
+    freeBytes: () => look(() => FREE_BYTES),
   };
 }
 

@@ -80,6 +80,7 @@ function controlFile({ systemId, timeline }: DataDirectory): string {
   return [
     `Database system identifier:           ${systemId}`,
     `Latest checkpoint's TimeLineID:       ${timeline}`,
+    'Minimum recovery ending location:     0/0',
     `Min recovery ending loc's timeline:   ${timeline}`,
     'max_connections setting:              50',
     '',

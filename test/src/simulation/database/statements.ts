@@ -103,6 +103,7 @@ function replication({ server }: StatementContext): Row[] {
     ...{ pid: sender.pid, name: sender.name, application_name: sender.name, state: 'streaming', own_lsn: own },
     sync_state: isCounted(sender) ? 'quorum' : 'async',
     flush_lsn: sender.flushed === undefined ? null : writeLsn(sender.flushed),
+    answered_at: String(sender.answeredMs),
   }));
 }
 
@@ -183,6 +184,7 @@ const STATEMENTS: readonly (readonly [string, Statement])[] = [
   ['insert into argosy.barrier', (context) => commit(context, 'barrier')],
   ['create ', create],
   ['grant ', () => []],
+  ['select pg_has_role(', () => [{ is_so: true }]],
   [
     'select coalesce(shobj_description(oid',
     ({ server }) => [{ note: server.objects.has('admin 1') ? 'argosy generation 1' : '' }],

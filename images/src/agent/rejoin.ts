@@ -1,0 +1,84 @@
+// How a member whose log went another way comes back: what it holds too much is kept first, then its data are rewound, and
+// copied when that fails in any way. Each step is marked on the volume before it begins, so that whatever is broken off is
+// begun again where it was, and data that are half of this and half of that are used for nothing.
+import { type Driver, DriverError, type Upstream } from '@argosy/datastores/drivers';
+import { type CommandHeader, type Position, RejoinMethod, type RejoinResponse } from '@argosy/proto';
+import type { Logger } from 'pino';
+import type { MemberState, StateFile } from './state.ts';
+
+export interface RejoinParts {
+  readonly file: StateFile;
+  readonly driver: Driver;
+  readonly log: Logger;
+}
+
+export interface Rejoin {
+  readonly header: CommandHeader;
+  readonly source: Upstream;
+  readonly mustKeepTail: boolean;
+}
+
+/** @throws DriverError `unavailable` when it cannot be begun now */
+export async function rejoin({ file, driver, log }: RejoinParts, request: Rejoin): Promise<RejoinResponse> {
+  const { header, source, mustKeepTail } = request;
+  const { epoch } = header;
+  const known = answerOf(file.state, header);
+  if (known !== undefined) return known;
+
+  const isWhole = file.state.data.status === 'initialised' || file.state.data.status === 'copied';
+  // Stored first: whoever restarts now leads no older epoch, and takes up nothing by itself.
+  await file.change(marksOf(file.state, header));
+  if (isWhole) {
+    const tail = await driver.saveTail(source, { epoch, mustKeep: mustKeepTail });
+    if (tail === undefined) {
+      await file.change({ tail: null });
+      const position = (await driver.probe()).position;
+      return { position, method: RejoinMethod.UNCHANGED, reason: '', tail: undefined };
+    }
+    log.info({ epoch, ...tail }, 'Kept what this log holds too much.');
+    await file.change({ tail });
+  }
+  await file.change({ data: { status: 'incomplete' } });
+  const copied = async (reason: string) => ({ method: 'copied' as const, reason, position: await driver.seed(source) });
+  const done = isWhole
+    ? await driver.rewind(source, epoch).then(
+        (position) => ({ method: 'rewound' as const, reason: '', position }),
+        (error: unknown) => copied(reasonOf(error)),
+      )
+    : await copied('A rejoin, or a copy, was broken off before.');
+  log.info({ epoch, method: done.method, reason: done.reason }, 'The data go on with those of the primary.');
+  const { idempotencyKey } = header;
+  const { position, ...how } = done;
+  await file.change({ data: { status: 'copied', idempotencyKey, position, isCaughtUp: false, rejoin: how } });
+  return answerOf(file.state, header) as RejoinResponse;
+}
+
+/** What a repeat of a command that was done is answered; whoever asks again in this epoch may have another key. */
+function answerOf({ data, role, tail }: MemberState, header: CommandHeader): RejoinResponse | undefined {
+  if (data.status !== 'copied' || data.rejoin === undefined || data.position.epoch !== header.epoch) return undefined;
+  if (data.idempotencyKey !== header.idempotencyKey && role !== null) return undefined;
+  const { method, reason } = data.rejoin;
+  const position: Position = data.position;
+  return {
+    ...{ position, reason, tail: tail === null ? undefined : tailOf(tail) },
+    method: method === 'rewound' ? RejoinMethod.REWOUND : RejoinMethod.COPIED,
+  };
+}
+
+function tailOf({
+  bytes,
+  transactions,
+  folder,
+}: NonNullable<MemberState['tail']>): NonNullable<RejoinResponse['tail']> {
+  return { bytes, transactions, folder: folder ?? '' };
+}
+
+/** Whatever it was before, it is at rest until it is told to follow. */
+function marksOf(state: MemberState, { epoch, specRevision }: CommandHeader) {
+  const generation = epoch > state.epoch ? 0 : state.generation;
+  return { epoch, generation, specRevision, role: null, promise: null };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof DriverError ? error.message : 'The agent failed while it rewound.';
+}
