@@ -39,6 +39,8 @@ export {
   type RejoinRequest,
   type RejoinResponse,
   type ReplicaStream,
+  type RestRequest,
+  type RestResponse,
   type Rule,
   type SeedRequest,
   type SeedResponse,

@@ -8,6 +8,7 @@ import { parse } from 'yaml';
 import type { NewStack, Stack } from '../openstack/heat.ts';
 import { CommandError } from './command-error.ts';
 import type { ExecutorSettings } from './config.ts';
+import { eventSinks } from './pushed-events.ts';
 
 const STACK_PREFIX = 'argosy-';
 /** Heat's own limit of one create or update. */
@@ -98,7 +99,10 @@ export function stackRequest(
     name: stackName(config.federation, spec.memberId),
     tags: [stackTag(config.federation), spec.clusterId],
     template: memberTemplate(templates, config.volumeType),
-    environment: { resource_registry: REGISTRY },
+    environment: {
+      resource_registry: REGISTRY,
+      ...(config.events === undefined ? {} : { event_sinks: eventSinks(config.federation) }),
+    },
     files: templates.files,
     parameters: {
       member_id: spec.memberId,
