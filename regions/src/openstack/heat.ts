@@ -151,7 +151,8 @@ export class HeatClient implements Heat {
       const answer = await this.#get(`/stacks?tags=${tag}&limit=${PAGE}${marker}`);
       if (answer.status !== 200) throw answerError(answer, 'Listing stacks');
       const stacks = (answer.body as { stacks: StackBody[] }).stacks;
-      found.push(...stacks.map(summary));
+      // What is deleted is listed for about a second longer.
+      found.push(...stacks.map(summary).filter(({ status }) => status !== 'DELETE_COMPLETE'));
       const last = stacks.at(-1);
       if (last === undefined || stacks.length < PAGE) return found;
       marker = `&marker=${last.id}`;
