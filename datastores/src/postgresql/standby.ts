@@ -1,5 +1,6 @@
 // A server that is a standby: with an upstream, or without one. The order of things is the protocol: what is received
 // from an older epoch after the member has said where its log ends would be an acknowledgement that nobody knows of.
+import { join } from 'node:path';
 import type { Position } from '../definition.ts';
 import { DivergedError, type KeptTail, type ReplicaRole, type Upstream } from '../driver.ts';
 import { AT_REST, conninfo, type ReplicationSettings, slotName, streamName } from './config.ts';
@@ -7,7 +8,7 @@ import { dropIdleSlots } from './contents.ts';
 import type { Door } from './door.ts';
 import { LSN_QUERY, positionAt } from './log-position.ts';
 import type { MemberFiles } from './member-files.ts';
-import { comparePositions, type Divergence, divergence } from './positions.ts';
+import { comparePositions, type Divergence, divergence, readHistory } from './positions.ts';
 import { endReceiver, type Promotion, replayToEnd } from './promotion.ts';
 import { forgetRewound, readRewound } from './rewind.ts';
 import type { PostgresServer } from './server.ts';
@@ -80,7 +81,7 @@ export class Standby {
     }
 
     await this.withoutUpstream();
-    await this.#checkFit(role);
+    await this.#leaveTimelines(await this.#checkFit(role));
     this.#quietPid = undefined;
     await files.write(replication);
     await door.write('open');
@@ -153,17 +154,48 @@ export class Standby {
     return comparePositions(position, this.#goal) >= 0;
   }
 
-  /** @throws DivergedError when this log can never go on with that of the upstream */
-  async #checkFit({ epoch, upstream }: ReplicaRole): Promise<void> {
-    const { end, found } = await this.#compare(epoch, upstream);
-    if (found === undefined) return;
+  /**
+   * A standby that has gone over to a timeline of which it never got a record does not leave it for one that does not
+   * come from it. Then what says where that timeline began is taken away, and the server starts anew.
+   */
+  async #leaveTimelines(names: readonly string[]): Promise<void> {
+    if (names.length === 0) return;
+    const { options, layout, server } = this.#parts;
+    options.log.info({ histories: names }, 'The database starts anew, to follow a timeline that left these out.');
+    await server.stop();
+    for (const name of names) await options.files.removeDurably(join(layout.walFolder, name));
+    await this.withoutUpstream();
+  }
+
+  /** Histories of timelines that this epoch left out and of which this log holds nothing. */
+  async #leftOut(epoch: number, end: Position, history: string): Promise<string[]> {
+    const { options, layout } = this.#parts;
+    const ancestors = new Set(readHistory(history).map(({ timeline }) => timeline));
+    const names = (await options.files.list(layout.walFolder)).filter((name) => /^[0-9A-F]{8}\.history$/.test(name));
+    const left: string[] = [];
+    for (const name of names) {
+      const timeline = Number.parseInt(name.slice(0, 8), 16);
+      if (timeline <= end.epoch || timeline === epoch || ancestors.has(timeline)) continue;
+      // Empty ones fill the gaps of a promotion, and lead nowhere.
+      if (((await options.files.size(join(layout.walFolder, name))) ?? 0) > 0) left.push(name);
+    }
+    return left;
+  }
+
+  /** What `#leftOut` finds. @throws DivergedError when this log can never go on with that of the upstream */
+  async #checkFit({ epoch, upstream }: ReplicaRole): Promise<string[]> {
+    const { end, found, history } = await this.#compare(epoch, upstream);
+    if (found === undefined) return history === undefined ? [] : await this.#leftOut(epoch, end, history);
     const tail = await measureTail(end, found.leftAt, this.#parts);
     this.#refusal = new DivergedError(`${found.reason} by epoch ${epoch}.`, tail);
     throw this.#refusal;
   }
 
   /** Where the log of this standby without upstream ends, and where that epoch left it. */
-  async #compare(epoch: number, upstream: Upstream): Promise<{ end: Position; found: Divergence | undefined }> {
+  async #compare(
+    epoch: number,
+    upstream: Upstream,
+  ): Promise<{ end: Position; found: Divergence | undefined; history?: string }> {
     const { control } = this.#parts;
     // Whole records only: of the last one that was received, a part may be missing, and it will be written over.
     const [end] = await control.query('select pg_last_wal_replay_lsn()::text as lsn');
@@ -171,7 +203,7 @@ export class Standby {
     // A record of the epoch comes from its primary, and so does all before it.
     if (position.epoch === epoch) return { end: position, found: undefined };
     const history = await fetchHistory(upstream, epoch, this.#parts);
-    return { end: position, found: divergence(position, history) };
+    return { end: position, found: divergence(position, history), history };
   }
 
   #replicationOf(role: ReplicaRole): ReplicationSettings {

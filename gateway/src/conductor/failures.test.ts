@@ -97,6 +97,22 @@ class Scene {
   }
 }
 
+test('a member that returns in the moment in which the failover ends is brought back all the same', async (t) => {
+  const scene = new Scene();
+  await scene.make();
+  scene.dead.add(1);
+  await scene.world.until(() => scene.operations().includes('cluster.failover DONE'));
+
+  // Seen while the failover was running still, whose end was on its way: nothing follows from that by itself.
+  scene.dead.delete(1);
+  scene.world.commit({ kind: 'members.seen', clusterId: 'c', away: [] });
+  await scene.pass(10_000);
+
+  t.true(scene.world.cluster?.members.every(({ facts }) => facts.epoch === 2));
+  t.is(scene.operations().at(-1), 'cluster.repair DONE');
+  scene.stop();
+});
+
 test('a dead primary is deposed by itself, and follows by itself when it is back', async (t) => {
   const scene = new Scene();
   await scene.make();

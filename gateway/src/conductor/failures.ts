@@ -125,7 +125,9 @@ export class Failures {
     // Without an operation of ours nobody waits for whom is away; who returns is always welcome.
     const away = isDriven ? awayOf(cluster, witnesses) : known.filter((ordinal) => !heard.includes(ordinal));
     const isNews = away.length !== known.length || away.some((ordinal) => !known.includes(ordinal));
-    const isIdle = running === undefined && (isNews || isElecting);
+    // An operation may end in the moment in which a member returns, and does not wait for it then.
+    const isMissing = running === undefined && plan(cluster).length > 0;
+    const isIdle = running === undefined && (isNews || isElecting || isMissing);
     if (isNews || isIdle) return await this.#see(cluster, away, isIdle);
     // Whom a new leader has never heard of is in no book yet.
     const isWhole = heard.length === cluster.members.length && known.length === 0;

@@ -170,6 +170,7 @@ export function executorConfiguration(plan: FederationPlan, region: RegionLayout
     },
     image: IMAGE,
     network: NETWORK,
+    ...translations(plan, region),
     zones: zoneNames(region).map((zone) => ({ name: zone, capacity: ZONE_CAPACITY })),
     flavors: FLAVORS,
     stuckAfterSeconds: isOpenStack(plan, region) ? OPENSTACK_STUCK_AFTER_SECONDS : STUCK_AFTER_SECONDS,
@@ -178,6 +179,11 @@ export function executorConfiguration(plan: FederationPlan, region: RegionLayout
       .map((other) => ({ region: other.name, address: endpointText(other.executor) })),
     lifeline: lifelinePath(run),
   };
+}
+
+function translations({ network }: FederationPlan, region: RegionLayout): object {
+  const { bound, advertised } = network?.places.find(({ name }) => name === region.name) ?? {};
+  return advertised === undefined ? {} : { translations: [{ local: bound, advertised }] };
 }
 
 export function gatewayConfiguration(plan: FederationPlan, region: RegionLayout): unknown {

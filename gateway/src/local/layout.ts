@@ -91,11 +91,15 @@ export function slotDoor(slot: number): Endpoint {
 }
 
 /** The network of its own, where it has one. */
-export function networkOf(slot: number, isNetworked: boolean): NetworkLayout | undefined {
+export function networkOf(
+  slot: number,
+  isNetworked: boolean,
+  translated: readonly RegionName[] = [],
+): NetworkLayout | undefined {
   if (!isNetworked) return undefined;
   return layOutNetwork(
     slot,
-    REGION_NAMES.map((name, index) => ({ name, number: index + 1 })),
+    REGION_NAMES.map((name, index) => ({ name, number: index + 1, isTranslated: translated.includes(name) })),
   );
 }
 

@@ -35,6 +35,8 @@ export interface PreparationOptions {
   readonly openstack: readonly RegionName[] | undefined;
   /** Each region is wanted in a network of its own; false: as it was begun. */
   readonly isNetworked: boolean;
+  /** The regions that are wanted with translated addresses; undefined: as it was begun. */
+  readonly translated: readonly RegionName[] | undefined;
   readonly uid: number;
   /** The system's folder for temporary files. */
   readonly temporary: string;
@@ -75,6 +77,7 @@ export async function prepare(options: PreparationOptions): Promise<Preparation>
       ...drawSettings(held.slot, barrier === undefined ? paths.root : outsideDataFolder(paths.root)),
       openstack: [...(options.openstack ?? [])],
       isNetworked: options.isNetworked,
+      translated: [...(options.translated ?? [])],
     };
     makeFolders(paths, settings.dataFolder);
     if (databaseUser !== undefined) demandWay(settings.dataFolder, databaseUser);
@@ -113,7 +116,11 @@ export async function endLastRun(
 }
 
 /** Stacks do not move between a stand-in and a real Heat, nor members between networks. @throws StartError */
-function demandSame(stored: Settings, { openstack: wanted, isNetworked }: PreparationOptions): void {
+function demandSame(stored: Settings, { openstack: wanted, isNetworked, translated }: PreparationOptions): void {
+  if (translated !== undefined && translated.join() !== stored.translated.join()) {
+    const had = stored.translated.join(', ') || 'no region';
+    throw new StartError(`This federation was begun with translated addresses in ${had}; --fresh begins anew.`);
+  }
   if (isNetworked && !stored.isNetworked) {
     throw new StartError(
       'This federation was begun on loopback addresses, and its members are there; ' +

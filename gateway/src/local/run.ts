@@ -33,6 +33,7 @@ export interface RunOptions {
   readonly requestsPerSecond: number | undefined;
   readonly openstack: readonly RegionName[] | undefined;
   readonly isNetworked: boolean;
+  readonly translated: readonly RegionName[] | undefined;
   readonly uid: number;
   readonly temporary: string;
   readonly reservations: string;
@@ -185,7 +186,7 @@ function makePlan(options: RunOptions, preparation: Preparation): FederationPlan
     paths: options.paths,
     settings,
     regions: layOut(settings.slot, options.portBase, settings.isNetworked),
-    network: networkOf(settings.slot, settings.isNetworked),
+    network: networkOf(settings.slot, settings.isNetworked, settings.translated),
     repository: options.repository,
     run,
     bootId: newBootId(),

@@ -24,6 +24,8 @@ const settingsSchema = z.object({
   openstack: z.array(z.enum(REGION_NAMES)).default([]),
   /** Each region has a network of its own: the members' addresses are there and nowhere else. */
   isNetworked: z.boolean().default(false),
+  /** Members of these are dialled at other addresses than they bind. */
+  translated: z.array(z.enum(REGION_NAMES)).default([]),
   regions: z.object({ north: region, south: region, west: region } satisfies Record<RegionName, typeof region>),
 });
 
@@ -54,6 +56,7 @@ export function drawSettings(
     dataFolder,
     openstack: [],
     isNetworked: false,
+    translated: [],
     passwords: { admin: password(), demo: password(), viewer: password() },
     regions: Object.fromEntries(REGION_NAMES.map((name) => [name, drawRegion()])) as Settings['regions'],
   };

@@ -12,6 +12,7 @@ test('without arguments: the state is kept, REST begins at 8779', (t) => {
     requestsPerSecond: undefined,
     openstack: undefined,
     isNetworked: false,
+    translated: undefined,
   });
 });
 
@@ -21,6 +22,12 @@ test('--fresh and --port-base are read', (t) => {
 
 test('--netns asks for a network for each region', (t) => {
   t.like(readStartOptions(['--netns'], EPHEMERAL), { isNetworked: true });
+});
+
+test('--translate names regions of a networked federation', (t) => {
+  t.like(readStartOptions(['--netns', '--translate', 'north,west'], EPHEMERAL), { translated: ['north', 'west'] });
+  t.throws(() => readStartOptions(['--translate', 'north'], EPHEMERAL), { message: /needs --netns/ });
+  t.throws(() => readStartOptions(['--netns', '--translate', 'east'], EPHEMERAL), { message: /no region "east"/ });
 });
 
 test('--openstack means all regions, or those that it names', (t) => {

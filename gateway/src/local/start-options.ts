@@ -16,6 +16,8 @@ export interface StartOptions {
   readonly openstack: readonly RegionName[] | undefined;
   /** Each region in a network of its own; false: as the federation was begun. */
   readonly isNetworked: boolean;
+  /** The regions whose members are dialled at other addresses than they bind; undefined: as the federation was begun. */
+  readonly translated: readonly RegionName[] | undefined;
   readonly wantsHelp: boolean;
 }
 
@@ -26,6 +28,7 @@ Brings up a whole federation on this machine and stays in the foreground; Ctrl-C
   --fresh                    begin with an empty state
   --netns                    each region in a network namespace of its own, whose links can be cut and slowed; as
                              root only; said once, it stays
+  --translate REGION,...     with --netns: members of these regions are dialled at other addresses than they bind
   --openstack [REGION,...]   a real Keystone and a real Heat in these regions (default: in all); said once, it stays
   --port-base N              REST of peer i listens on N+i-1 (default ${DEFAULT_PORT_BASE})
   --requests-per-second N    how often a project may ask each peer (default 50; 200 at once)
@@ -57,10 +60,14 @@ export function readStartOptions(args: readonly string[], firstEphemeralPort: nu
   const requestsPerSecond = rate === undefined ? undefined : Number(rate);
   if (requestsPerSecond !== undefined && !(requestsPerSecond > 0 && requestsPerSecond <= MAX_REQUESTS_PER_SECOND))
     throw new StartUsageError(`--requests-per-second must be a number from 1 to ${MAX_REQUESTS_PER_SECOND}.`);
-  const openstack = values.openstack === undefined ? undefined : readRegions(values.openstack);
+  const openstack = values.openstack === undefined ? undefined : readRegions('--openstack', values.openstack);
+  const translated = values.translate === undefined ? undefined : readRegions('--translate', values.translate);
+  if (translated !== undefined && values.netns !== true) {
+    throw new StartUsageError('--translate needs --netns: only networks of their own can be translated.');
+  }
   return {
     ...{ isFresh: values.fresh === true, portBase, requestsPerSecond, openstack },
-    ...{ isNetworked: values.netns === true, wantsHelp: values.help === true },
+    ...{ isNetworked: values.netns === true, translated, wantsHelp: values.help === true },
   };
 }
 
@@ -73,11 +80,11 @@ function nameRegions(argument: string, index: number, args: readonly string[]): 
   return args[index - 1] === '--openstack' && !argument.startsWith('-') ? [] : [argument];
 }
 
-function readRegions(text: string): RegionName[] {
+function readRegions(option: string, text: string): RegionName[] {
   const named = text.split(',');
   const unknown = named.find((name) => !REGION_NAMES.some((known) => known === name));
   if (unknown !== undefined) {
-    throw new StartUsageError(`--openstack: there is no region "${unknown}"; there are ${REGION_NAMES.join(', ')}.`);
+    throw new StartUsageError(`${option}: there is no region "${unknown}"; there are ${REGION_NAMES.join(', ')}.`);
   }
   return REGION_NAMES.filter((name) => named.includes(name));
 }
@@ -89,6 +96,7 @@ function parse(args: readonly string[]) {
       options: {
         fresh: { type: 'boolean' },
         netns: { type: 'boolean' },
+        translate: { type: 'string' },
         openstack: { type: 'string' },
         'port-base': { type: 'string' },
         'requests-per-second': { type: 'string' },

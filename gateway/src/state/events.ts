@@ -93,6 +93,18 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
     case 'federation.recovered':
       return { kind: 'federation.recovered', message: 'One peer was made the whole; every cluster elects anew.' };
     case 'region.added':
+    case 'region.removed':
+    case 'region.drained':
+    case 'region.observed':
+      return ofRegion(entry, before);
+  }
+}
+
+type RegionEntry = Extract<Entry, { readonly kind: `region.${string}` }>;
+
+function ofRegion(entry: RegionEntry, before: Region | undefined): NewEvent | undefined {
+  switch (entry.kind) {
+    case 'region.added':
       return { kind: entry.kind, message: `${entry.region.name}, at ${entry.region.executors.join(', ')}` };
     case 'region.removed':
       return { kind: entry.kind, message: entry.name };

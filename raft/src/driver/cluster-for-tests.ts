@@ -1,7 +1,5 @@
 // Three peers in one process, for the tests of the driver: their state machine keeps every command it was given.
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { temporaryDirectory } from '../temporary-directory-for-tests.ts';
 import { MemoryNetwork } from '../transport/memory.ts';
 import type { Transport } from '../transport/transport.ts';
 import { systemClock } from './clock.ts';
@@ -34,10 +32,6 @@ export class Journal implements StateMachine {
 export interface TestPeer {
   readonly raft: Raft;
   readonly journal: Journal;
-}
-
-export function temporaryDirectory(): Promise<string> {
-  return mkdtemp(join(tmpdir(), 'raft-ts-'));
 }
 
 export async function until<T>(read: () => T | undefined | false, what: string): Promise<T> {

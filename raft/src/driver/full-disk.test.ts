@@ -5,8 +5,9 @@ import { DiskFullError, StorageFailedError } from '../errors.ts';
 import { type Disk, type DiskFile, realDisk } from '../storage/disk.ts';
 import { DurableLog } from '../storage/durable-log.ts';
 import type { DiskSpace } from '../storage/log-options.ts';
+import { temporaryDirectory } from '../temporary-directory-for-tests.ts';
 import { MemoryNetwork } from '../transport/memory.ts';
-import { leaderOf, openPeer, type TestPeer, temporaryDirectory, until } from './cluster-for-tests.ts';
+import { leaderOf, openPeer, type TestPeer, until } from './cluster-for-tests.ts';
 import { ManualClock } from './manual-clock-for-tests.ts';
 
 /** The real disk; while it is full, half of what is written arrives, and then there is no room. */

@@ -2,10 +2,11 @@
 import { ChannelCredentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import test from 'ava';
 import { makeMessage } from '../core/messages.ts';
+import { temporaryDirectory } from '../temporary-directory-for-tests.ts';
 import { GrpcTransport, type PeerCall } from '../transport/grpc.ts';
 import type { PeerAddress } from '../transport/transport.ts';
 import { makeCertificates } from './certificates-for-tests.ts';
-import { leaderOf, openPeer, type TestPeer, temporaryDirectory, until } from './cluster-for-tests.ts';
+import { leaderOf, openPeer, type TestPeer, until } from './cluster-for-tests.ts';
 import type { RaftOptions } from './options.ts';
 
 interface Listener {

@@ -1,6 +1,7 @@
 import test from 'ava';
+import { temporaryDirectory } from '../temporary-directory-for-tests.ts';
 import { MemoryNetwork } from '../transport/memory.ts';
-import { openPeer, type TestPeer, temporaryDirectory, until } from './cluster-for-tests.ts';
+import { openPeer, type TestPeer, until } from './cluster-for-tests.ts';
 import { ManualClock } from './manual-clock-for-tests.ts';
 
 const tickMs = 100;

@@ -1,7 +1,8 @@
 import test from 'ava';
 import { NotLeaderError, ProposalRefusedError } from '../errors.ts';
+import { temporaryDirectory } from '../temporary-directory-for-tests.ts';
 import { MemoryNetwork } from '../transport/memory.ts';
-import { leaderOf, openPeer, type TestPeer, temporaryDirectory, until } from './cluster-for-tests.ts';
+import { leaderOf, openPeer, type TestPeer, until } from './cluster-for-tests.ts';
 
 const peers = [1, 2, 3, 4].map((id) => ({ id, address: '' }));
 

@@ -1,6 +1,7 @@
 import test from 'ava';
+import { temporaryDirectory } from '../temporary-directory-for-tests.ts';
 import { MemoryNetwork } from '../transport/memory.ts';
-import { leaderOf, openPeer, type TestPeer, temporaryDirectory, until } from './cluster-for-tests.ts';
+import { leaderOf, openPeer, type TestPeer, until } from './cluster-for-tests.ts';
 import { Metrics } from './metrics.ts';
 import type { RaftTraceEvent } from './options.ts';
 

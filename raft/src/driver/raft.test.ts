@@ -8,8 +8,9 @@ import {
   StorageFailedError,
 } from '../errors.ts';
 import { type Disk, realDisk } from '../storage/disk.ts';
+import { temporaryDirectory } from '../temporary-directory-for-tests.ts';
 import { MemoryNetwork } from '../transport/memory.ts';
-import { leaderOf, openPeer, type TestPeer, temporaryDirectory, until } from './cluster-for-tests.ts';
+import { leaderOf, openPeer, type TestPeer, until } from './cluster-for-tests.ts';
 import { maxProposalBytes } from './config.ts';
 import { ManualClock } from './manual-clock-for-tests.ts';
 import type { RaftOptions, RaftStatus } from './options.ts';

@@ -1,8 +1,9 @@
 import { ChannelCredentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import test from 'ava';
 import { DirectoryLockedError, WrongClusterError } from '../errors.ts';
+import { temporaryDirectory } from '../temporary-directory-for-tests.ts';
 import { GrpcTransport } from '../transport/grpc.ts';
-import { Journal, leaderOf, openPeer, type TestPeer, temporaryDirectory, until } from './cluster-for-tests.ts';
+import { Journal, leaderOf, openPeer, type TestPeer, until } from './cluster-for-tests.ts';
 import type { RaftEvent, RaftOptions } from './options.ts';
 import { recover } from './recover.ts';
 

@@ -8,10 +8,11 @@ import { type Disk, realDisk } from '../storage/disk.ts';
 import { DurableLog } from '../storage/durable-log.ts';
 import { PartialSnapshot, SnapshotBrokenError } from '../storage/partial-snapshot.ts';
 import type { SnapshotSource } from '../storage/snapshot-file.ts';
+import { temporaryDirectory } from '../temporary-directory-for-tests.ts';
 import { GrpcTransport } from '../transport/grpc.ts';
 import { chunkBytes, windowBytes } from '../transport/snapshot-call.ts';
 import type { TransportStart } from '../transport/transport.ts';
-import { openPeer, temporaryDirectory, until } from './cluster-for-tests.ts';
+import { openPeer, until } from './cluster-for-tests.ts';
 import type { RaftOptions } from './options.ts';
 
 const confState = { voters: [1, 2], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };

@@ -1,22 +1,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import type { Entry } from '../core/messages.ts';
 import { DirectoryLockedError, LogDamagedError, StorageFailedError } from '../errors.ts';
+import { temporaryDirectory } from '../temporary-directory-for-tests.ts';
 import { type Disk, realDisk } from './disk.ts';
 import { DurableLog } from './durable-log.ts';
 import type { DurableLogOptions } from './log-options.ts';
 
 const hardState = { term: 1, vote: 2, commit: 0 };
-
-function temporaryDirectory(): Promise<string> {
-  return mkdtemp(join(tmpdir(), 'raft-log-'));
-}
 
 function open(directory: string, options: Partial<DurableLogOptions> = {}) {
   const onFatal = (error: Error) => {

@@ -1,10 +1,10 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import test from 'ava';
 import { decodeConfChange, encodeConfChange } from '../core/conf-change.ts';
 import { makeMessage } from '../core/messages.ts';
+import { temporaryDirectory } from '../temporary-directory-for-tests.ts';
 import { decodeMessage, encodeMessage } from '../transport/wire.ts';
 import { realDisk } from './disk.ts';
 import { decodeFrame, encodeFrame } from './record.ts';
@@ -19,10 +19,6 @@ const change = {
     { type: 'AddLearnerNode', nodeId: 3 },
   ],
 } as const;
-
-function directory(): Promise<string> {
-  return mkdtemp(join(tmpdir(), 'raft-ts-'));
-}
 
 test('a change of membership reads back as it was written, in both versions', (t) => {
   const single = { version: 1, type: 'RemoveNode', nodeId: 7, context: Uint8Array.from(Buffer.from('why')) } as const;
@@ -46,7 +42,7 @@ test('an entry keeps its type on the disk', (t) => {
 });
 
 test('a snapshot keeps its membership on the disk', async (t) => {
-  const folder = await directory();
+  const folder = await temporaryDirectory();
   const snapshot = { metadata: { index: 9, term: 2, confState }, data: Buffer.from('state') };
 
   await writeSnapshot(realDisk, folder, snapshot);
@@ -57,7 +53,7 @@ test('a snapshot keeps its membership on the disk', async (t) => {
 });
 
 test('a snapshot from before memberships could change is still read', async (t) => {
-  const folder = await directory();
+  const folder = await temporaryDirectory();
   const data = Buffer.from('state');
   const header = Buffer.alloc(36);
   header.set(Buffer.from('RAFTSNP1'));

@@ -1,12 +1,12 @@
-import { mkdtemp, readdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { basename } from 'node:path';
 import test from 'ava';
+import { temporaryDirectory } from '../temporary-directory-for-tests.ts';
 import { type Disk, realDisk } from './disk.ts';
 import { writeSnapshot } from './snapshot-file.ts';
 
 test('a snapshot for which there was no room is gone for good before another one takes its name', async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), 'raft-snapshot-'));
+  const directory = await temporaryDirectory();
   const done: string[] = [];
   let isFull = true;
   const disk: Disk = {

@@ -1,9 +1,9 @@
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import type { Entry } from '../core/messages.ts';
 import { LogDamagedError } from '../errors.ts';
+import { temporaryDirectory } from '../temporary-directory-for-tests.ts';
 import { realDisk } from './disk.ts';
 import { DurableLog } from './durable-log.ts';
 
@@ -27,7 +27,7 @@ async function reread(directory: string): Promise<string[]> {
 }
 
 test('a log that is written ahead reads back, and its last record is told torn from decayed', async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), 'raft-log-'));
+  const directory = await temporaryDirectory();
   const { log } = await open(directory);
   await log.save({ hardState, entries: [entry(1)] });
   const name = (await readdir(directory)).find((file) => file.endsWith('.log')) as string;

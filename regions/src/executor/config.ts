@@ -56,6 +56,8 @@ export const executorConfig = z.strictObject({
   peerCidrs: z.array(cidr).min(1).default(['0.0.0.0/0']),
   /** From where they admit clients, to the database. */
   clientCidrs: z.array(cidr).default(['0.0.0.0/0']),
+  /** Networks of members that the provider translates one to one: what they bind, and what others dial. */
+  translations: z.array(z.strictObject({ local: z.cidrv4(), advertised: z.cidrv4() })).default([]),
   /** `capacity`: how many members the zone may hold. */
   zones: z.array(z.strictObject({ name: z.string(), capacity: z.int().min(0) })).min(1),
   /** What tenants may ask for, and what it is called in this OpenStack. */

@@ -97,18 +97,18 @@ export function assembleRegion(
   around: RegionSurroundings,
 ) {
   const { heat, links, clock, log, metrics, roundTrips } = around;
-  const { federation, region, memberCertificateDays } = config;
+  const { federation, region, translations, memberCertificateDays } = config;
   const { intermediate, regionKey } = secrets;
   const enroller = { links, intermediate, regionKey, clock, memberCertificateDays };
   const templates = readTemplates();
 
   const watch: RegionWatch = new RegionWatch({
-    ...{ federation, region, heat, links, clock, log, pollMs: config.stackPollMs },
+    ...{ federation, region, translations, heat, links, clock, log, pollMs: config.stackPollMs },
     isAwaited: (memberId) => members.isAwaited(memberId),
   });
   const capacity = new Capacity(config.zones, watch);
   const members: Members = new Members({
-    ...{ federation, region, heat, enroller, clock, log },
+    ...{ federation, region, translations, heat, enroller, clock, log },
     heatSilenceMs: config.heatSilenceSeconds * MS_PER_SECOND,
     stuckAfterMs: config.stuckAfterSeconds * MS_PER_SECOND,
     request: (spec) => stackRequest(spec, { config, templates, root: secrets.own.root, regionKey }),

@@ -3,6 +3,7 @@
 import { type Identity, type Peer, serverName } from '@argosy/proto';
 import type { Stack } from '../openstack/heat.ts';
 import { kindOfName } from './stack-request.ts';
+import { advertisedAddress, type Translation } from './translation.ts';
 
 /** A member as its stack describes it. */
 export interface StackMember {
@@ -23,14 +24,20 @@ export interface Location {
   readonly peer: Peer;
 }
 
+/** What must be known of the region to read its stacks. */
+export interface MemberRegion {
+  readonly federation: string;
+  readonly region: string;
+  /** Absent: none. */
+  readonly translations?: readonly Translation[];
+}
+
 /** Reads a stack of ours; undefined when it is not one, whatever its tags say. */
-export function readMemberStack(
-  stack: Stack,
-  region: { readonly federation: string; readonly region: string },
-): StackMember | undefined {
+export function readMemberStack(stack: Stack, region: MemberRegion): StackMember | undefined {
   const { member_id: memberId, cluster_id: clusterId, availability_zone: zone } = stack.parameters;
   if (memberId === undefined || clusterId === undefined || zone === undefined) return undefined;
-  const { address, local_address: local } = stack.outputs;
+  const { address: told, local_address: local } = stack.outputs;
+  const address = typeof told === 'string' ? advertisedAddress(told, region.translations ?? []) : told;
   const identity = {
     kind: 'member',
     federation: region.federation,
@@ -44,7 +51,7 @@ export function readMemberStack(
       : {
           identity,
           address,
-          localAddress: typeof local === 'string' && local !== '' ? local : address,
+          localAddress: typeof local === 'string' && local !== '' ? local : String(told),
           peer: {
             memberId,
             kind: kindOfName(stack.parameters.kind),

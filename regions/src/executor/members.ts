@@ -9,7 +9,7 @@ import { codeOfFailedStack, OpenStackError } from '../openstack/errors.ts';
 import type { NewStack, Stack, StackRef } from '../openstack/heat.ts';
 import { CommandError } from './command-error.ts';
 import { type Enroller, enrol } from './enrolment.ts';
-import { type Location, readMemberStack } from './member-stack.ts';
+import { type Location, type MemberRegion, readMemberStack } from './member-stack.ts';
 import { type ProgressWorld, StackProgress } from './stack-progress.ts';
 import { STACK_TIMEOUT_MINUTES, stackName, stackTag, volumeGib } from './stack-request.ts';
 
@@ -28,9 +28,7 @@ export interface MemberPlace {
 }
 
 /** What `Members` needs of the region. */
-export interface MembersWorld extends ProgressWorld {
-  readonly federation: string;
-  readonly region: string;
+export interface MembersWorld extends ProgressWorld, MemberRegion {
   readonly enroller: Enroller;
   /** The parameters that a stack must be given; undefined when it is as wished. @throws CommandError INVALID_ARGUMENT */
   change(stack: Stack, spec: MemberSpec): Readonly<Record<string, string | number>> | undefined;

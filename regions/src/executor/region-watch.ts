@@ -7,16 +7,14 @@ import type { Heat, StackSummary } from '../openstack/heat.ts';
 import type { AgentLinks } from './agent-links.ts';
 import { AgentObserver, type AgentView } from './agent-observer.ts';
 import { toStatus } from './command-error.ts';
-import { readMemberStack, type StackMember } from './member-stack.ts';
+import { type MemberRegion, readMemberStack, type StackMember } from './member-stack.ts';
 import { memberOfStack, stackTag } from './stack-request.ts';
 
 /** A first listing waits this long for every agent to be reached, or not. */
 const FIRST_LOOK_MS = 3_000;
 const FIRST_LOOK_POLL_MS = 20;
 
-export interface RegionWatchWorld {
-  readonly federation: string;
-  readonly region: string;
+export interface RegionWatchWorld extends MemberRegion {
   readonly heat: Heat;
   readonly links: AgentLinks;
   readonly clock: Clock;

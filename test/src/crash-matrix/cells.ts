@@ -105,16 +105,20 @@ export function ordered(kills: readonly Kill[], operations: readonly string[]): 
 }
 
 /** So often may a process of a kind die in one run: oftener, and its supervisor gives it up. */
-const DEATHS_IN_A_RUN = 2;
+const DEATHS_IN_A_RUN = 3;
+/** Of different kinds: the second would hardly be reached in a step that the first has changed, were it of the same. */
+const DEATHS_IN_A_STEP = 2;
 
-/** Kills that can be made in one run: of one operation, each at another step, in their order. */
+/** Kills that can be made in one run: of one operation, few of them at one step, in their order. */
 export function together(kills: readonly Kill[], size: number): (readonly [Kill, ...Kill[]])[] {
   const groups: [Kill, ...Kill[]][] = [];
   for (const kill of kills) {
     const group = groups.find((other) => {
       const deaths = other.filter(({ victim }) => victim === kill.victim).length;
-      const isOther = deaths < DEATHS_IN_A_RUN && other.every(({ step }) => step !== kill.step);
-      return other.length < size && other[0].operation === kill.operation && isOther;
+      const atStep = other.filter(({ step }) => step === kill.step);
+      const isOther = atStep.length < DEATHS_IN_A_STEP && atStep.every(({ victim }) => victim !== kill.victim);
+      const hasRoom = other.length < size && deaths < DEATHS_IN_A_RUN;
+      return hasRoom && other[0].operation === kill.operation && isOther;
     });
     if (group === undefined) groups.push([kill]);
     else group.push(kill);

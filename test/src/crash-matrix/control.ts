@@ -4,6 +4,8 @@
 import {
   appendFileSync,
   closeSync,
+  existsSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -58,20 +60,21 @@ export interface Fired {
   readonly trace: Trace;
 }
 
-const ARM_PREFIX = 'arm-';
-const armFile = (folder: string, id: string): string => join(folder, `${ARM_PREFIX}${id}`);
+/** A folder of their own: it is listed at every point, and must stay small. */
+const armsFolder = (folder: string): string => join(folder, 'arms');
+const armFile = (folder: string, id: string): string => join(armsFolder(folder), id);
 const firedFile = (folder: string, id: string): string => join(folder, `fired-${id}`);
 const traceFile = (folder: string): string => join(folder, 'trace.jsonl');
 
 export function writeArm(folder: string, arm: Arm): void {
+  mkdirSync(armsFolder(folder), { recursive: true });
   writeFileSync(join(folder, arm.id), JSON.stringify(arm));
   renameSync(join(folder, arm.id), armFile(folder, arm.id));
 }
 
 export function readArms(folder: string): Arm[] {
-  return readdirSync(folder)
-    .filter((name) => name.startsWith(ARM_PREFIX))
-    .flatMap((name) => readJson<Arm>(join(folder, name)) ?? []);
+  if (!existsSync(armsFolder(folder))) return [];
+  return readdirSync(armsFolder(folder)).flatMap((name) => readJson<Arm>(armFile(folder, name)) ?? []);
 }
 
 /** True for the one caller who took it. */

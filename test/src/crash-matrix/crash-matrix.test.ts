@@ -23,18 +23,19 @@ test('a cluster is made and removed whole when any process is killed at any step
   );
 });
 
-test('kills that are made together are of one operation, at different steps, at most two of a kind of process', (t) => {
-  const kill = (operation: string, step: string, victim: 'leader' | 'agent') =>
+test('kills that are made together are of one operation, two at a step at most, and three of a kind of process', (t) => {
+  const kill = (operation: string, step: string, victim: 'leader' | 'agent' | 'executor') =>
     ({ operation, step, victim, point: { process: victim, name: 'received', step }, count: 1 }) as const;
   const kills = [
-    ...[kill('create', 'seed', 'agent'), kill('create', 'seed', 'leader'), kill('create', 'open', 'leader')],
-    ...[kill('create', 'follow', 'leader'), kill('create', 'elect', 'leader'), kill('delete', 'open', 'agent')],
+    ...[kill('create', 'seed', 'agent'), kill('create', 'seed', 'leader'), kill('create', 'seed', 'executor')],
+    ...[kill('create', 'open', 'leader'), kill('create', 'open', 'leader'), kill('create', 'follow', 'leader')],
+    ...[kill('create', 'elect', 'leader'), kill('delete', 'open', 'agent')],
   ];
 
-  const groups = together(kills, 3).map((group) => group.map(({ step, victim }) => `${step}/${victim}`));
+  const groups = together(kills, 4).map((group) => group.map(({ step, victim }) => `${step}/${victim}`));
   t.deepEqual(groups, [
-    ['seed/agent', 'open/leader', 'follow/leader'],
-    ['seed/leader', 'elect/leader'],
+    ['seed/agent', 'seed/leader', 'open/leader', 'follow/leader'],
+    ['seed/executor', 'open/leader', 'elect/leader'],
     ['open/agent'],
   ]);
 });

@@ -18,10 +18,16 @@ import { findVictim } from './victims.ts';
 const folder = process.env[FOLDER_VARIABLE] ?? '';
 const home = process.env[HOME_VARIABLE] ?? '';
 
+/** What is older is replayed, and no arm counts it: neither one that is there now, nor one that will be. */
+let nothingCountsBefore: string | undefined;
+
 /** How often this process has reached the point of each arm. */
 const counts = new Map<string, number>();
 
 export function reach(point: Point, place: Place): void {
+  // A peer that starts has a long log behind it.
+  nothingCountsBefore ??= [new Date().toISOString(), ...readArms(folder).map(({ since }) => since)].sort()[0] ?? '';
+  if (place.at !== undefined && place.at < nothingCountsBefore) return;
   const trace: Trace = { ...point, ...place, pid: process.pid, time: new Date().toISOString() };
   writeTrace(folder, trace);
   for (const arm of readArms(folder)) {

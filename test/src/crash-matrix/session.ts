@@ -70,6 +70,7 @@ export class Session {
     let missed = new Set<string>();
     try {
       if (operation !== undefined) {
+        await this.#allRegionsUp();
         await this.#bringTo(operation);
         await this.#federation.ready();
         await this.#allRegionsUp();

@@ -100,7 +100,9 @@ function dryRun(tenant: Tenant, regions: readonly string[] = []) {
 }
 
 async function moveDemo(t: ExecutionContext, tenant: Tenant, regions: readonly string[]): Promise<void> {
-  const { status, body } = await tenant.ask('PATCH', '/v2/clusters/demo', { body: { cluster: { placement: { regions } } } });
+  const { status, body } = await tenant.ask('PATCH', '/v2/clusters/demo', {
+    body: { cluster: { placement: { regions } } },
+  });
   t.is(status, 202, JSON.stringify(body));
   const { operation } = body as { operation: { id: string } };
   await waitUntil(`demo is in ${regions.join(', ')}`, MOVE_LIMIT_MS, async () => {

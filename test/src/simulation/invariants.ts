@@ -38,20 +38,21 @@ export class Invariants {
     if (other !== memberId) throw new Violation(`${memberId} and ${other} both complete commits in epoch ${epoch}`);
     this.#committers.set(epoch, memberId);
     this.acknowledged.push(record);
-    this.#mustBeInLater(record, 'acknowledged');
+    this.#mustBeInLater(record, epoch, 'acknowledged');
   }
 
-  rowsRead(records: readonly LogRecord[]): void {
+  /** What is shown in an epoch may come from an older one, whose tail the election has kept. */
+  rowsRead(records: readonly LogRecord[], { host, timeline }: DatabaseServer): void {
     for (const record of records) {
       if (this.#read.has(record)) continue;
       this.#read.add(record);
-      this.#mustBeInLater(record, 'shown to a client');
+      this.#mustBeInLater(record, timeline, `shown to a client by ${host.memberId}, written`);
     }
   }
 
-  #mustBeInLater(record: LogRecord, what: string): void {
+  #mustBeInLater(record: LogRecord, told: number, what: string): void {
     for (const { epoch, memberId, records } of this.#elected.values()) {
-      if (epoch <= record.timeline || holds(records, record)) continue;
+      if (epoch <= told || holds(records, record)) continue;
       throw new Violation(
         `row ${record.content} of epoch ${record.timeline} was ${what} by ${record.by}, but ${memberId} was already elected for epoch ${epoch} without it`,
       );

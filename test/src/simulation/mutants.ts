@@ -203,10 +203,16 @@ export const mutants: readonly Mutant[] = [
     ],
     script: 'primaryOutside',
   },
+  {
+    bug: 'timeline',
+    name: 'who has gone over to a timeline that was left out is not turned back',
+    edits: [inStandby('await this.#leaveTimelines(await this.#checkFit(role));', 'await this.#checkFit(role);')],
+    script: 'leftTimeline',
+  },
 ];
 
 /** Rows whose rule is not in the code yet, or which others keep from losing anything. */
 export const NOT_THERE: readonly (readonly [string, string])[] = [
-  ['7', 'following raises no promise: without pg_rewind a late command cannot take anything away'],
+  ['7', 'following raises no promise: only pg_rewind would take anything away, and the model has none'],
   ['lease 1-5', 'asynchronous clusters and their leases'],
 ];

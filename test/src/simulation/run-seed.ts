@@ -12,7 +12,7 @@ export interface SeedResult {
 /** Lives through one seed. Its trace goes to `listener`, line by line. */
 export async function runSeed(seed: number, listener?: (line: string) => void): Promise<SeedResult> {
   const world = new World(seed, listener);
-  await world.run();
+  await world.run().catch((error: Error) => world.failed(error));
   const { counts, violation } = world;
   return { seed, counts, trace: world.finishTrace(), violation: violation && describe(violation) };
 }

@@ -143,6 +143,21 @@ const skippedEpoch: Script = {
   },
 };
 
+/** 3 goes over to the timeline of 2, who dies before 3 has a record of it; then it must follow one that never knew it. */
+const leftTimeline: Script = {
+  voters: 3,
+  async play(stage) {
+    const find = stage.hideAgent(1);
+    stage.failOver();
+    await stage.until(() => stage.find(3)?.server?.timeline === 2, 10_000, 0.5);
+    stage.guest(2).losePower();
+    find();
+    await stage.until(() => isElected(stage, 3), 20_000);
+    await stage.live(5_000);
+    stage.guest(2).boot();
+  },
+};
+
 /** 2 has what was acknowledged and loses its volume; 3 lacks it. */
 const lostVolume: Script = {
   voters: 3,
@@ -331,7 +346,7 @@ const primaryOutside: Script = {
 
 export const scripts = {
   ...{ forgottenPromise, aloneIsNotEnough, longTail, followedNothing, lateReceiver, vacuous, lostVolume, halfCopied },
-  ...{ skippedEpoch, openAtOnce, newestRule, noBarrier, olderRule, otherMember, anyName, primaryOutside },
+  ...{ skippedEpoch, leftTimeline, openAtOnce, newestRule, noBarrier, olderRule, otherMember, anyName, primaryOutside },
 } satisfies Readonly<Record<string, Script>>;
 
 export type ScriptName = keyof typeof scripts;

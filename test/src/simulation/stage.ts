@@ -53,11 +53,11 @@ export class Stage {
   }
 
   /** False when it did not come to that. */
-  async until(isReached: () => boolean, withinMs = PATIENCE_MS): Promise<boolean> {
+  async until(isReached: () => boolean, withinMs = PATIENCE_MS, stepMs = STEP_MS): Promise<boolean> {
     const endMs = this.world.timeline.nowMs + withinMs;
     while (this.world.violation === undefined && this.world.timeline.nowMs < endMs) {
       if (isReached()) return true;
-      await this.world.live(STEP_MS);
+      await this.world.live(stepMs);
     }
     return false;
   }

@@ -85,7 +85,8 @@ export class World implements PeerWorld, RegionWorld, NemesisWorld {
   readonly watcher = {
     acknowledged: (record: LogRecord, server: DatabaseServer): void =>
       this.#guard(() => this.invariants.commitTold(record, server)),
-    wasRead: (records: readonly LogRecord[]): void => this.#guard(() => this.invariants.rowsRead(records)),
+    wasRead: (records: readonly LogRecord[], server: DatabaseServer): void =>
+      this.#guard(() => this.invariants.rowsRead(records, server)),
     promoted: (server: DatabaseServer, timeline: number): void =>
       this.#guard(() => this.invariants.promoted(server, timeline)),
   };

@@ -21,6 +21,8 @@ export interface NetworkPlace {
   readonly bound: string;
   /** Its own on its way out. */
   readonly address: string;
+  /** What its members are dialled at, in place of what they bind; absent: nothing is translated. */
+  readonly advertised?: string;
 }
 
 /** The network of one slot. */
@@ -59,7 +61,7 @@ export function outsideDevice(slot: number): string {
 
 export function layOutNetwork(
   slot: number,
-  regions: readonly { readonly name: string; readonly number: number }[],
+  regions: readonly { readonly name: string; readonly number: number; readonly isTranslated?: boolean }[],
 ): NetworkLayout {
   const between = blockOf(slot, 0);
   const namespace = (name: string): string => `${namespacePrefix(slot)}${name}`;
@@ -69,11 +71,14 @@ export function layOutNetwork(
     outside: { device: outsideDevice(slot), address: `${between}.2` },
     cidr: `${between}.0/21`,
     sites: { regions: regions.map(({ name, number }) => ({ name, gateway: gatewayPlace(number) })) },
-    places: regions.flatMap(({ name, number }): NetworkPlace[] => {
+    places: regions.flatMap(({ name, number, isTranslated }): NetworkPlace[] => {
       const gateway = gatewayPlace(number);
       const [own, peer] = [blockOf(slot, number), `${between}.${gatewayHost(number, 0)}/28`];
       return [
-        { name, namespace: namespace(name), cidr: `${own}.0/24`, bound: `${own}.0/25`, address: `${own}.1` },
+        {
+          ...{ name, namespace: namespace(name), cidr: `${own}.0/24`, bound: `${own}.0/25`, address: `${own}.1` },
+          ...(isTranslated === true ? { advertised: `${own}.128/25` } : {}),
+        },
         {
           ...{ name: gateway, namespace: namespace(gateway), cidr: peer, bound: peer },
           address: `${between}.${gatewayHost(number, 1)}`,

@@ -6,6 +6,11 @@ import { type NetworkLayout, type NetworkPlace, namespacePrefix, outsideDevice }
 import { demandPrograms, ip, namespacesOf, run, within } from './commands.ts';
 
 const DEVICE = 'eth0';
+/** After faults (rules.ts), before the router's routes. */
+const HIDDEN_PREFERENCE = 2_500;
+const LOCAL_PREFERENCE = 3_000;
+/** Of a region's block, where its members are: from .8 to .127. */
+const MEMBER_BLOCKS = ['8/29', '16/28', '32/27', '64/26'] as const;
 /** Forwards, and takes what comes back from a detour for no forgery. */
 const ROUTER_SETTINGS: readonly (readonly [string, string])[] = [
   ['ip_forward', '1'],
@@ -20,6 +25,7 @@ export async function makeNetwork(layout: NetworkLayout): Promise<void> {
   try {
     await makeRouter(layout);
     for (const place of layout.places) await makePlace(layout, place);
+    await translate(layout);
   } catch (error) {
     await removeNetwork(layout.slot);
     throw new StartError('The namespaces of --netns cannot be made.', { cause: error });
@@ -50,6 +56,28 @@ async function makeRouter({ router, outside, cidr }: NetworkLayout): Promise<voi
   await ip(`link set ${outside.device} up`);
   await ip(`route add ${address}/32 dev ${outside.device} src ${outside.address}`);
   await ip(`route add ${cidr} via ${address} src ${outside.address}`);
+}
+
+/**
+ * Addresses that are dialled are the router's own, where a program passes on what comes; those that are bound are reached
+ * from the router only. The table of local addresses comes after the faults, so that links to them can be cut too.
+ */
+async function translate({ router, places }: NetworkLayout): Promise<void> {
+  const { namespace } = router;
+  const translated = places.filter(({ advertised }) => advertised !== undefined);
+  if (translated.length === 0) return;
+  await ip(`-n ${namespace} rule add pref ${LOCAL_PREFERENCE} lookup local`);
+  await ip(`-n ${namespace} rule del pref 0 lookup local`);
+  for (const { name, advertised, bound } of translated) {
+    await ip(`-n ${namespace} route add local ${advertised} dev lo`);
+    const others = [OUTSIDE, ...places.filter((place) => place.name !== name).map((place) => place.name)];
+    const [block] = bound.split('.0/');
+    for (const other of others) {
+      for (const members of MEMBER_BLOCKS) {
+        await ip(`-n ${namespace} rule add pref ${HIDDEN_PREFERENCE} iif ${other} to ${block}.${members} blackhole`);
+      }
+    }
+  }
 }
 
 /** Its processes may bind any address of its block: all of them are local there, as all of 127/8 are on a machine. */

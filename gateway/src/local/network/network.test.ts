@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { systemClock } from '@argosy/proto';
 import test, { type ExecutionContext } from 'ava';
 import { type NetworkControl, networkControl } from '../../network/client.ts';
-import { layOut, networkOf, SLOT_COUNT } from '../layout.ts';
+import { layOut, networkOf, type RegionName, SLOT_COUNT } from '../layout.ts';
 import { listenOnDoor } from '../slots.ts';
 import type { NetworkLayout } from './blocks.ts';
 import { demandPrograms, namespacesOf, within } from './commands.ts';
@@ -23,17 +23,17 @@ const CHILD_LIMIT_MS = 10_000;
 
 /** Prints what comes by UDP, and answers TCP. */
 const LISTENER = `
-const [address] = process.argv.slice(1);
+const [address, port = ${PORT}] = process.argv.slice(1);
 const socket = require('node:dgram').createSocket('udp4');
 socket.on('message', (message) => console.log('udp ' + message));
-socket.bind(${PORT}, address, () =>
-  require('node:net').createServer((s) => s.on('error', () => {}).end('hello')).listen(${PORT}, address, () => console.log('listening')));
+socket.bind(port, address, () =>
+  require('node:net').createServer((s) => s.on('error', () => {}).end('hello')).listen(port, address, () => console.log('listening')));
 `;
 /** Prints how many milliseconds a TCP connection took, or that there was none. */
 const CALLER = `
-const [address] = process.argv.slice(1);
+const [address, port = ${PORT}] = process.argv.slice(1);
 const began = performance.now();
-const socket = require('node:net').connect({ host: address, port: ${PORT}, timeout: ${LIMIT_MS} });
+const socket = require('node:net').connect({ host: address, port, timeout: ${LIMIT_MS} });
 const end = (text) => { console.log(text); process.exit(0); };
 socket.on('connect', () => end(performance.now() - began));
 socket.on('timeout', () => end('none'));
@@ -51,12 +51,20 @@ interface World {
   readonly said: Readonly<Record<string, string[]>>;
   /** Milliseconds of a TCP connection; undefined: there was none. */
   call(from: string, to: string): Promise<number | undefined>;
+  /** The same, to an address. */
+  dial(from: string, address: string, port: number): Promise<number | undefined>;
+  /** Has something listen at an address of a place, and waits until it does. */
+  listen(place: string, address: string, port: number): Promise<void>;
   send(from: string, to: string, text: string): Promise<void>;
 }
 
-async function withNetwork(t: ExecutionContext, act: (world: World) => Promise<void>): Promise<void> {
+async function withNetwork(
+  t: ExecutionContext,
+  act: (world: World) => Promise<void>,
+  translated: readonly RegionName[] = [],
+): Promise<void> {
   const slot = await freeSlot();
-  const layout = networkOf(slot.number, true);
+  const layout = networkOf(slot.number, true, translated);
   if (layout === undefined) throw new Error('There is a network.');
   const folder = mkdtempSync(join(tmpdir(), 'argosy-network-'));
   const control = join(folder, 'network');
@@ -77,6 +85,14 @@ async function withNetwork(t: ExecutionContext, act: (world: World) => Promise<v
       ...{ layout, said, control: networkControl(control) },
       call: async (from, to) =>
         numberOf(await outcome(spawnWithin(namespaceOf(layout, from), CALLER, addressOf(layout, to)))),
+      dial: async (from, address, port) =>
+        numberOf(await outcome(spawnWithin(namespaceOf(layout, from), CALLER, address, String(port)))),
+      listen: async (place, address, port) => {
+        const child = spawnWithin(namespaceOf(layout, place), LISTENER, address, String(port));
+        children.push(child);
+        if (child.stdout === null) throw new Error('It has an output.');
+        await once(createInterface({ input: child.stdout }), 'line');
+      },
       send: async (from, to, text) => {
         await outcome(spawnWithin(namespaceOf(layout, from), SENDER, addressOf(layout, to), text));
       },
@@ -131,6 +147,31 @@ real(`a slow link takes its time, there and back; other links are as quick as ev
   });
 });
 
+real(
+  `members of a translated region are dialled at other addresses than they bind, from everywhere${reason}`,
+  async (t) => {
+    const act = async ({ layout, control, dial, listen }: World): Promise<void> => {
+      const block = layout.places.find(({ name }) => name === 'north')?.bound.replace('.0/25', '') ?? '';
+      await listen('north', `${block}.10`, 5432);
+      await until(async () => (await dial('north', `${block}.138`, 5432)) !== undefined);
+
+      for (const from of ['south', 'gateway-2', 'outside']) {
+        t.not(await dial(from, `${block}.138`, 5432), undefined, `${from}, advertised`);
+        t.is(await dial(from, `${block}.10`, 5432), undefined, `${from}, bound`);
+      }
+      await control.put('test', { faults: [{ from: 'south', to: 'north', effect: 'cut' }] });
+      t.is(await dial('south', `${block}.138`, 5432), undefined);
+      await control.put('test', { faults: [{ from: 'north', to: 'south', effect: 'cut' }] });
+      t.is(await dial('south', `${block}.138`, 5432), undefined);
+      await control.put('test', { faults: [{ from: 'north', to: 'south', effect: 'slow', delayMs: 400 }] });
+      t.true(((await dial('south', `${block}.138`, 5432)) ?? 0) >= 400);
+      await control.heal('test');
+      t.not(await dial('south', `${block}.138`, 5432), undefined);
+    };
+    await withNetwork(t, act, ['north']);
+  },
+);
+
 function spawnWithin(namespace: string | undefined, script: string, ...args: readonly string[]): ChildProcess {
   const command = [process.execPath, '-e', script, ...args];
   const [file = '', ...rest] = namespace === undefined ? command : within(namespace, command);
@@ -167,9 +208,9 @@ async function freeSlot(): Promise<{ readonly number: number; readonly release: 
   throw new Error('No slot is free.');
 }
 
-async function until(isTrue: () => boolean): Promise<void> {
+async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
   const end = performance.now() + CHILD_LIMIT_MS;
-  while (!isTrue()) {
+  while (!(await isTrue())) {
     if (performance.now() > end) throw new Error('It did not come true in time.');
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -7,6 +7,7 @@ import { forward } from './forwarding.ts';
 import { Links } from './links.ts';
 import { makeNetwork, removeNetwork } from './namespaces.ts';
 import { SlowLinks } from './slow-links.ts';
+import { runTranslator } from './translator.ts';
 
 export interface LocalNetworkOptions {
   readonly layout: NetworkLayout;
@@ -39,6 +40,9 @@ export class LocalNetwork {
         () => links.close(),
         () => slow.close(),
       );
+      if (layout.places.some(({ advertised }) => advertised !== undefined)) {
+        network.#closers.push(runTranslator(layout.router.namespace, clock));
+      }
       network.#closers.push(await serveControl(links, control));
       for (const { rest, restListen } of regions) network.#closers.push(await forward(rest, restListen));
       return network;

@@ -11,11 +11,16 @@ export const SLOW_TABLE = 77;
 
 /** What `ip rule add` and `ip rule del` take. */
 export function rulesOf(layout: NetworkLayout, faults: readonly LinkFault[]): string[] {
-  return faults.map(({ from, to, effect }) => {
-    const way = `iif ${from} to ${cidrOf(layout, to)}`;
-    return effect === 'cut'
-      ? `pref ${CUT_PREFERENCE} ${way} blackhole`
-      : `pref ${SLOW_PREFERENCE} ${way} lookup ${SLOW_TABLE}`;
+  return faults.flatMap(({ from, to, effect }) => {
+    // What answers for translated addresses is in the router.
+    const advertised = layout.places.find(({ name }) => name === from)?.advertised;
+    const origins = [`iif ${from}`, ...(advertised === undefined ? [] : [`from ${advertised} iif lo`])];
+    return origins.map((origin) => {
+      const way = `${origin} to ${cidrOf(layout, to)}`;
+      return effect === 'cut'
+        ? `pref ${CUT_PREFERENCE} ${way} blackhole`
+        : `pref ${SLOW_PREFERENCE} ${way} lookup ${SLOW_TABLE}`;
+    });
   });
 }
 

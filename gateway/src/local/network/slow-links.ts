@@ -10,6 +10,10 @@ import { SLOW_TABLE } from './rules.ts';
 
 const PYTHON = '/usr/bin/python3';
 const DEVICE = 'slow';
+/** What comes back from the detour may be from an address of the router's own, when it is a translated one. */
+const SETTINGS = ['rp_filter', 'accept_local']
+  .map((name, value) => `echo ${value} > /proc/sys/net/ipv4/conf/${DEVICE}/${name}`)
+  .join('\n');
 const LIMIT_MS = 10_000;
 
 export type Delays = readonly (readonly [string, string, number])[];
@@ -54,7 +58,7 @@ export class SlowLinks {
     child.stdin?.on('error', () => undefined);
     createInterface({ input: child.stdout }).on('line', (line) => this.#answers.shift()?.(line));
     await this.#answer();
-    await run(within(this.#router, ['sh', '-c', `echo 0 > /proc/sys/net/ipv4/conf/${DEVICE}/rp_filter`]));
+    await run(within(this.#router, ['sh', '-c', SETTINGS]));
     await ip(`-n ${this.#router} link set ${DEVICE} up`);
     await ip(`-n ${this.#router} route replace default dev ${DEVICE} table ${SLOW_TABLE}`);
     return child;

@@ -278,6 +278,8 @@ export class DatabaseServer {
   /** The postmaster reads its files, and tells its children to. */
   reload(): void {
     this.after(this.world.random.between(0.5, 8), () => {
+      // What starts reads its files when it begins.
+      if (this.#data === undefined) return;
       const before = this.settings;
       this.settings = this.readFiles();
       this.isDoorOpen = isDoorOpen(this.host.volume.files.get(this.hbaFile) ?? '');

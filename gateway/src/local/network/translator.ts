@@ -1,0 +1,29 @@
+// Keeps the program running that passes on what is dialled at translated addresses.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { type Clock, pause } from '@argosy/proto';
+import { within } from './commands.ts';
+
+const PROGRAM = fileURLToPath(new URL('translation-main.js', import.meta.url));
+/** Of agents and of PostgreSQL. */
+const PORTS = ['8791', '5432'] as const;
+const AGAIN_MS = 300;
+
+export function runTranslator(router: string, clock: Clock): () => void {
+  const [file = '', ...args] = within(router, [process.execPath, PROGRAM, ...PORTS]);
+  let child: ChildProcess | undefined;
+  let isEnding = false;
+  const start = (): void => {
+    child = spawn(file, args, { stdio: ['pipe', 'inherit', 'inherit'] });
+    child.stdin?.on('error', () => undefined);
+    child.on('error', () => undefined);
+    child.on('close', () => {
+      if (!isEnding) void pause(clock, AGAIN_MS).then(() => (isEnding ? undefined : start()));
+    });
+  };
+  start();
+  return () => {
+    isEnding = true;
+    child?.kill();
+  };
+}
