@@ -59,6 +59,8 @@ export interface DatastoreDefinition {
   /** What the server keeps of a password, so that nobody else need to. `salt` is 16 random bytes. */
   passwordVerifier(password: string, salt: Uint8Array): string;
   endpoints(members: readonly DatabaseAddress[]): Endpoints;
+  /** Of a gate, which leads to whoever is the primary. */
+  localEndpoint(gate: DatabaseAddress): string;
   /** A URI with which a client connects, password included: it is a secret. */
   uri(members: readonly DatabaseAddress[], options: UriOptions): string;
 }

@@ -27,7 +27,7 @@ import type { LeadershipOptions } from './leadership.ts';
 import { Forwarding, peerService } from './peers/forwarding.ts';
 import { Replica } from './replica.ts';
 import { auditRoute } from './rest/audit.ts';
-import { Callers } from './rest/callers.ts';
+import { Callers, type LinkedProjects } from './rest/callers.ts';
 import { drillSwitchover } from './rest/cluster-changes.ts';
 import { type Heard, NOTHING_HEARD } from './rest/cluster-view.ts';
 import { clusterRoutes } from './rest/clusters.ts';
@@ -39,6 +39,7 @@ import { Events } from './rest/events.ts';
 import { Metrics } from './rest/metrics.ts';
 import { openPages, type Readiness } from './rest/open-pages.ts';
 import { operationRoutes } from './rest/operations.ts';
+import { projectLinkRoutes } from './rest/project-links.ts';
 import { Quotas } from './rest/quotas.ts';
 import { errorOfRaft } from './rest/raft-errors.ts';
 import { RateLimit } from './rest/rate-limit.ts';
@@ -120,6 +121,10 @@ export class GatewayPeer {
         ...{ federation, propose: (entry) => this.#replica.propose(entry), newId: randomUUID },
         ...{ canKill: config.drills.control !== undefined, canCut: config.networkControl !== undefined },
         ...{ wideDrills: config.drills.wide, now: () => clock.now() },
+      }),
+      ...projectLinkRoutes({
+        ...{ federation, propose: (entry) => this.#replica.propose(entry), newId: randomUUID },
+        keystones: () => [...config.keystones, ...federation.joinedKeystones()].map(({ name }) => name),
       }),
       ...datastoreRoutes(datastores),
       ...this.#events.routes(),
@@ -304,6 +309,12 @@ export class GatewayPeer {
     });
   }
 
+  /** Those of the configuration, then those that were made since. */
+  #projectLinks(): readonly LinkedProjects[] {
+    const made = this.#replica.federation.projectLinks().map(({ projects }) => projects);
+    return [...this.#options.config.projectLinks, ...made];
+  }
+
   /** Serves the routes to clients, by REST and by gRPC: who asks both has one rate limit. */
   async #serveClients(): Promise<void> {
     const { config, clock, log } = this.#options;
@@ -311,7 +322,7 @@ export class GatewayPeer {
     const answering = {
       routes: this.#routes,
       callers: new Callers({
-        ...{ keystones: config.keystones, links: config.projectLinks, clock, fetch },
+        ...{ keystones: config.keystones, links: () => this.#projectLinks(), clock, fetch },
         joined: () => this.#replica.federation.joinedKeystones(),
       }),
       catchUp: () => this.#catchUp(),

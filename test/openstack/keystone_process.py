@@ -60,7 +60,8 @@ class Seed:
         self.domain(stacks["id"], stacks["name"])
         keeper = self.user(stacks["user"], stacks["password"], stacks["id"])
         self.apis.assignment_api.create_grant(roles["admin"], user_id=keeper, domain_id=stacks["id"])
-        self.catalog(wanted["region"], wanted["catalog"])
+        for region in wanted["regions"]:
+            self.catalog(region["name"], region["catalog"])
 
     def role(self, name):
         role_id = uuid.uuid4().hex
@@ -90,7 +91,8 @@ class Seed:
         if not any(one["id"] == region for one in api.list_regions()):
             api.create_region({"id": region, "description": ""})
         services = {service["type"]: service["id"] for service in api.list_services()}
-        endpoints = {(one["service_id"], one["interface"]): one for one in api.list_endpoints()}
+        ours = [one for one in api.list_endpoints() if one["region_id"] == region]
+        endpoints = {(one["service_id"], one["interface"]): one for one in ours}
         for entry in entries:
             service_id = services.get(entry["type"]) or uuid.uuid4().hex
             if entry["type"] not in services:

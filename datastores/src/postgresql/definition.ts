@@ -1,5 +1,5 @@
 import type { DatastoreDefinition } from '../definition.ts';
-import { endpoints, uri } from './endpoints.ts';
+import { endpoints, localEndpoint, uri } from './endpoints.ts';
 import { comparePositions } from './positions.ts';
 import { scramVerifier } from './scram.ts';
 
@@ -17,5 +17,6 @@ export const postgresql: DatastoreDefinition = {
   comparePositions,
   passwordVerifier: (password, salt) => scramVerifier(password, salt),
   endpoints,
+  localEndpoint,
   uri,
 };

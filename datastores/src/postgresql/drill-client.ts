@@ -5,23 +5,37 @@ import type { DrillClient, DrillClientOptions, Upstream } from '../driver.ts';
 import { DRILL_ROLE, DRILL_SCHEMA } from './config.ts';
 
 const CONNECT_MS = 1_000;
+const RETRY_MS = 20;
+/** Longer than a connection takes. */
+const PATIENCE_MS = 1_500;
 /** A commit that has not been acknowledged by then may be there or not. */
 const ANSWER_MS = 1_000;
 const COUNT_MS = 60_000;
 
-/** Undefined when no member takes writes now. All are asked at once: one that is cut off delays nobody. */
+/** Undefined when no member takes writes for a while. Each is asked again and again by itself: who is cut off delays nobody. */
 export async function connectForDrill(options: DrillClientOptions): Promise<DrillClient | undefined> {
-  let isDecided = false;
-  const tries = options.members.map(async (member) => {
-    const client = await connect(member, options);
-    if (client !== undefined && !isDecided) {
-      isDecided = true;
-      return client;
-    }
-    client?.close();
-    throw new Error('It takes no writes, or another was first.');
+  let isOver = false;
+  const find = new Promise<DrillClient>((resolve) => {
+    const seek = async (member: Upstream): Promise<void> => {
+      while (!isOver) {
+        const client = await connect(member, options);
+        if (client === undefined) await pause(RETRY_MS);
+        else if (isOver) client.close();
+        else {
+          isOver = true;
+          resolve(client);
+        }
+      }
+    };
+    for (const member of options.members) void seek(member);
   });
-  return await Promise.any(tries).catch(() => undefined);
+  const found = await Promise.race([find, pause(PATIENCE_MS).then(() => undefined)]);
+  isOver = true;
+  return found;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** Undefined when it does not answer, or is a standby. */

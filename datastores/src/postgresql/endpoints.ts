@@ -10,6 +10,11 @@ export function endpoints(members: readonly DatabaseAddress[]): Endpoints {
   return { readWrite: uriOf('readWrite'), readOnly: uriOf('readOnly') };
 }
 
+/** A gate shows the certificate of whoever is the primary, which is for another address than the gate's. */
+export function localEndpoint(gate: DatabaseAddress): string {
+  return `postgresql://${hosts([gate])}/?sslmode=verify-ca`;
+}
+
 export function uri(members: readonly DatabaseAddress[], options: UriOptions): string {
   const user = `${encodeURIComponent(options.user)}:${encodeURIComponent(options.password)}`;
   const settings = [

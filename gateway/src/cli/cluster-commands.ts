@@ -4,7 +4,7 @@ import { addChangeOptions, asJson, type ChangeOptions, change, readCluster } fro
 import { renderCluster, renderClusterList } from './cluster-view.ts';
 import { connectionUri } from './connection-uri.ts';
 import { readCredentials, removeCredentials } from './credentials.ts';
-import { CommandError } from './errors.ts';
+import { CommandError, UsageError } from './errors.ts';
 import { type NewClusterOptions, newClusterBody } from './new-cluster.ts';
 import { commaSeparated, seconds, wholeNumber } from './option-values.ts';
 import { type Cluster, clustersAnswer } from './resources.ts';
@@ -33,8 +33,9 @@ export function addClusterCommands(program: Command, open: OpenSession): void {
     .command('uri <name>')
     .description('a complete URI for database clients, with the password that is kept here')
     .option('--read-only', 'the URI for reading from replicas')
-    .action(async (name: string, options: { readOnly?: boolean }, command: Command) =>
-      uri(await open(command), name, options.readOnly === true, isJson(command)),
+    .option('--region <name>', 'through one address there, which leads to whoever is the primary')
+    .action(async (name: string, options: UriOptions, command: Command) =>
+      uri(await open(command), name, options, isJson(command)),
     );
   addChangeOptions(cluster.command('credentials <name>').description('a new password for the administrator')).action(
     async (name: string, _options, command: Command) =>
@@ -93,11 +94,22 @@ async function remove(session: Session, name: string, options: ChangeOptions): P
   if (options.dryRun !== true) removeCredentials(session.credentialsFolder, cluster.id);
 }
 
-async function uri(session: Session, name: string, isReadOnly: boolean, json: boolean): Promise<void> {
+interface UriOptions {
+  readonly readOnly?: boolean;
+  readonly region?: string;
+}
+
+async function uri(session: Session, name: string, options: UriOptions, json: boolean): Promise<void> {
   const { cluster } = await readCluster(session, name);
-  const endpoint = isReadOnly ? cluster.endpoints?.read_only : cluster.endpoints?.read_write;
+  const { read_only: readOnly, read_write: readWrite, local } = cluster.endpoints ?? {};
+  const { region } = options;
+  if (region !== undefined && options.readOnly === true) {
+    throw new UsageError('An address of a region leads to the primary: --region and --read-only exclude each other.');
+  }
+  const endpoint = region === undefined ? (options.readOnly === true ? readOnly : readWrite) : local?.[region];
   if (endpoint === undefined || endpoint === null || endpoint === '') {
-    throw new CommandError(`Cluster ${name} (${cluster.status}) has no endpoint yet.`);
+    const where = region === undefined ? ' yet' : ` in ${region}`;
+    throw new CommandError(`Cluster ${name} (${cluster.status}) has no endpoint${where}.`);
   }
   const credentials = readCredentials(session.credentialsFolder, cluster.id);
   if (credentials === undefined) {

@@ -38,6 +38,7 @@ export function renderCluster(cluster: Cluster): string {
     ['volume', volume === undefined || volume === null ? undefined : `${volume.size} GiB`],
     ['read-write', cluster.endpoints?.read_write],
     ['read-only', cluster.endpoints?.read_only],
+    ...Object.entries(cluster.endpoints?.local ?? {}).map(([region, uri]) => [`in ${region}`, uri] as const),
     ['created', cluster.created_at],
     ['updated', cluster.updated_at],
   ]);

@@ -108,7 +108,10 @@ export class GatewayClient {
     let last: UnreachableError | undefined;
     for (const endpoint of this.#endpoints ?? []) {
       try {
-        return await this.#options.http({ method, url: `${endpoint}${path}`, headers, body });
+        const answer = await this.#options.http({ method, url: `${endpoint}${path}`, headers, body });
+        // Who answers is asked first the next time: one that is cut off takes its time to say nothing.
+        this.#endpoints = [endpoint, ...(this.#endpoints ?? []).filter((other) => other !== endpoint)];
+        return answer;
       } catch (error) {
         if (!(error instanceof UnreachableError)) throw error;
         last = error;

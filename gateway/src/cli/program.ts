@@ -9,6 +9,7 @@ import { addEventCommands } from './event-commands.ts';
 import { addFederationCommands } from './federation-commands.ts';
 import { addPlannedCommands } from './not-there-yet.ts';
 import { addOperationCommands } from './operation-commands.ts';
+import { addProjectCommands } from './project-commands.ts';
 import { type GlobalOptions, type OpenSession, openSession, type Surroundings } from './session.ts';
 import { addTrustCommands } from './trust-commands.ts';
 
@@ -46,6 +47,7 @@ function buildProgram(surroundings: Surroundings): Command {
   addOperationCommands(program, open);
   addFederationCommands(program, open);
   addDrillCommands(program, open);
+  addProjectCommands(program, open);
   addEventCommands(program, open);
   addTrustCommands(program, surroundings);
   addPlannedCommands(program);

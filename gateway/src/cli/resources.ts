@@ -72,7 +72,13 @@ const clusterSchema = z.looseObject({
     .nullish(),
   exposed: z.boolean().nullish(),
   members: z.array(memberSchema).default([]),
-  endpoints: z.looseObject({ read_write: z.string().nullish(), read_only: z.string().nullish() }).nullish(),
+  endpoints: z
+    .looseObject({
+      read_write: z.string().nullish(),
+      read_only: z.string().nullish(),
+      local: z.record(z.string(), z.string()).nullish(),
+    })
+    .nullish(),
   /** The change that is under way, or was the last. */
   operation_id: z.string().nullish(),
   created_at: time,
@@ -197,6 +203,13 @@ export const operationsAnswer = z.looseObject({
   operations: z.array(operationSchema),
   links: z.array(link).default([]),
 });
+const projectLinkSchema = z.looseObject({
+  id: z.string(),
+  projects: z.array(z.looseObject({ keystone: z.string(), project_id: z.string() })),
+});
+export type ProjectLink = z.infer<typeof projectLinkSchema>;
+export const projectLinkAnswer = z.looseObject({ project_link: projectLinkSchema });
+export const projectLinksAnswer = z.looseObject({ project_links: z.array(projectLinkSchema) });
 export const regionAnswer = z.looseObject({ region: regionSchema });
 /** Of one peer's `/readyz`. */
 export const readyAnswer = z.looseObject({ reason: z.string() });

@@ -34,6 +34,7 @@ const TIMEOUT_MS: Readonly<Record<Step['kind'], number>> = {
   configure: 2 * MINUTE_MS,
   open: 2 * MINUTE_MS,
   change_rule: MINUTE_MS,
+  rest: 5 * MINUTE_MS,
   resize: 15 * MINUTE_MS,
 };
 
@@ -152,7 +153,7 @@ function tailOf({ bytes, transactions, folder }: Tail) {
   return { bytes, ...(transactions === undefined ? {} : { transactions }), ...(folder === '' ? {} : { folder }) };
 }
 
-type AgentStep = 'initialise' | 'promote' | 'configure' | 'seed' | 'follow' | 'open';
+type AgentStep = 'initialise' | 'promote' | 'configure' | 'seed' | 'follow' | 'rest' | 'open';
 
 function agentCommand(
   kind: AgentStep,
@@ -168,8 +169,9 @@ function agentCommand(
       return { $case: 'seed', value: { header, version, primary: primaryOf(cluster) } };
     case 'follow':
       return { $case: 'follow', value: { header, primary: primaryOf(cluster) } };
+    case 'rest':
     case 'open':
-      return { $case: 'open', value: { header } };
+      return { $case: kind, value: { header } };
     case 'promote':
     case 'configure':
       return { $case: 'promote', value: { header, ...leadershipOf(cluster, ordinal) } };

@@ -35,6 +35,9 @@ const ROUTES: Readonly<Record<string, string>> = {
   ListDrills: 'drills.list',
   GetDrill: 'drills.show',
   AbortDrill: 'drills.abort',
+  ListProjectLinks: 'project_links.list',
+  CreateProjectLink: 'project_links.create',
+  DeleteProjectLink: 'project_links.delete',
   ListEvents: 'events.list',
   Watch: 'events.list',
 };

@@ -4,7 +4,7 @@ import { type Cluster, memberOf, wantedMembers, withNothingWanted } from '../sta
 import type { WantedMember } from '../state/spec.ts';
 import { withWish } from '../state/wishes.ts';
 import { plan } from './cluster.ts';
-import { carryOut, cluster, first, last, made, wanted } from './cluster-for-tests.ts';
+import { carryOut, cluster, failedOver, first, last, made, wanted } from './cluster-for-tests.ts';
 import { expectedFact } from './expected.ts';
 import { readySteps } from './ready.ts';
 import type { Step } from './steps.ts';
@@ -219,6 +219,59 @@ test('a new flavor reaches the replicas one after the other, and the primary aft
     ],
   );
   t.true(wantedMembers(end).every(({ facts }) => facts.flavor === 'large'));
+});
+
+test('a volume is taken from a member whose database has ended, one member after the other', (t) => {
+  const grown = { ...whole, spec: { ...whole.spec, volume: { size: 2 } } };
+  const { done, end } = carryOut(grown, last, (state) => {
+    const resting = state.members.filter(({ facts }) => facts.isResting === true);
+    t.true(resting.length <= 1);
+  });
+
+  t.deepEqual(done, [
+    ...['rest/2/1.1', 'resize/2', 'follow/2/1.1', 'rest/3/1.1', 'resize/3', 'follow/3/1.1'],
+    ...['raise_epoch/2', 'promise/1/2', 'promise/2/2', 'elect/2/2', 'promote/2/2.2', 'follow/3/2.2', 'open/2/2.2'],
+    ...['follow/1/2.2', 'rest/1/2.2', 'resize/1', 'follow/1/2.2'],
+  ]);
+  t.true(wantedMembers(end).every(({ facts }) => facts.volumeGib === 2 && facts.isResting === false));
+});
+
+test('the volume of a single member grows while its database rests, and it leads again', (t) => {
+  const one = carryOut(cluster(['voter']), first).end;
+  const { done } = carryOut({ ...one, spec: { ...one.spec, volume: { size: 2 } } }, first);
+
+  t.deepEqual(done, ['rest/1/1.1', 'resize/1', 'configure/1/1.1', 'open/1/1.1']);
+});
+
+test('a member rests only while the others are enough for a commit', (t) => {
+  const members = whole.members.map((member) =>
+    member.ordinal === 3 ? { ...member, facts: { ...member.facts, isUp: false } } : member,
+  );
+  const [step] = readySteps({ ...whole, members, spec: { ...whole.spec, volume: { size: 2 } } });
+
+  t.is(step?.id, 'rest/2/1.1');
+  t.regex(step?.blocked ?? '', /Only 0 other voters are up/);
+});
+
+test('a resting member follows again when its volume shall not grow any more', (t) => {
+  const grown = { ...whole, spec: { ...whole.spec, volume: { size: 2 } } };
+  const resting = applyFact(grown, { kind: 'rested', ordinal: 2, epoch: 1 });
+
+  t.deepEqual(
+    readySteps(resting).map(({ id }) => id),
+    ['resize/2'],
+  );
+  t.deepEqual(carryOut({ ...resting, spec: whole.spec }, first).done, ['follow/2/1.1']);
+  t.deepEqual(applyFact(whole, { kind: 'rested', ordinal: 2, epoch: 0 }), whole);
+});
+
+test('who rests is asked for its promise when the primary is gone, and rests anew after the election', (t) => {
+  const grown = { ...whole, spec: { ...whole.spec, volume: { size: 2 } } };
+  const resting = applyFact(grown, { kind: 'rested', ordinal: 2, epoch: 1 });
+  const { done } = carryOut(failedOver(resting, [1]), first);
+
+  t.true(done.indexOf('promise/2/2') >= 0 && done.indexOf('promise/2/2') < done.indexOf('elect/2/2'));
+  t.true(done.every((id) => !id.endsWith('/1') && !id.includes('/1/')));
 });
 
 test('no member is disturbed when a commit would then lack its quorum', (t) => {

@@ -41,6 +41,8 @@ export function expectedFact({ kind, ordinal }: Step, cluster: Cluster): Fact {
       return { kind: 'opened', ordinal, epoch, generation };
     case 'change_rule':
       return { kind: 'rule_changed', ordinal, rule: ruleOf(epoch, generation + 1, nextVoters(cluster)) };
+    case 'rest':
+      return { kind: 'rested', ordinal, epoch };
     case 'resize':
       return { kind: 'resized', ordinal, ...size };
   }

@@ -58,6 +58,7 @@ function life(cluster: Cluster): Step[] {
 
   const { facts } = primary;
   if (facts.role !== 'primary' || facts.epoch !== cluster.epoch) return [step('promote', primary, markOf(cluster))];
+  if (isLaidOpen(cluster, primary)) return [step('resize', primary)];
   if (isToDegrade(cluster)) return [step('change_rule', primary, nextMark(cluster))];
   if (!isConfigured(cluster, primary)) return [step('configure', primary, markOf(cluster))];
 
@@ -75,12 +76,29 @@ function change(cluster: Cluster, primary: Member): Step[] {
     return [step('change_rule', primary, nextMark(cluster))];
 
   const others = wantedMembers(cluster).filter((member) => member.ordinal !== primary.ordinal && isPresent(member));
+  // Who rests already is led to its end first: it waits for nothing but its size.
+  const resting = others.find((member) => isLaidOpen(cluster, member));
+  if (resting !== undefined) return [step('resize', resting)];
   const small = others.find((member) => !hasSize(cluster, member));
-  if (small !== undefined) return [withBlock(step('resize', small), blockOf(cluster, small))];
+  if (small !== undefined) return [withBlock(enlarge(cluster, small), blockOf(cluster, small))];
 
   const successor = successorOf(cluster, primary);
   if (successor !== undefined) return [withBlock(step('raise_epoch', successor), blockOf(cluster, successor))];
-  return hasSize(cluster, primary) || primary.isRetired ? [] : [step('resize', primary)];
+  return hasSize(cluster, primary) || primary.isRetired ? [] : [enlarge(cluster, primary)];
+}
+
+/**
+ * A volume grows by being taken from its member and given back, as Heat does it: under a running database it would be
+ * torn away. So that one ends first. A flavor is changed by a shutdown of the guest, which ends it as well.
+ */
+function enlarge(cluster: Cluster, member: Member): Step {
+  const isGrowing = (member.facts.volumeGib ?? 0) < cluster.spec.volume.size;
+  return isGrowing ? step('rest', member, markOf(cluster)) : step('resize', member);
+}
+
+/** True while a member rests for its volume to grow; it is told to follow only when that is done, or not wished. */
+function isLaidOpen(cluster: Cluster, member: Member): boolean {
+  return member.facts.isResting === true && !member.isRetired && !hasSize(cluster, member);
 }
 
 function election(cluster: Cluster): Step[] {
@@ -121,6 +139,7 @@ function replication(cluster: Cluster, primary: Member): Step[] {
     .filter(({ ordinal, kind }) => ordinal !== primary.ordinal && kind !== 'arbiter')
     .filter((member) => member.facts.address !== undefined && isCounted(member) && !isInForce(cluster, member))
     .filter((member) => isPresent(member) || isToBeReconciled(member))
+    .filter((member) => !isLaidOpen(cluster, member))
     .map((member) => {
       const { divergence, leftOutInEpoch } = member.facts;
       if (divergence !== undefined || leftOutInEpoch !== undefined) return step('rejoin', member, markOf(cluster));

@@ -27,6 +27,8 @@ export type StepKind =
   | 'open'
   /** A new rule is committed; until the primary is found open under it, the old one is live too. */
   | 'change_rule'
+  /** The member's database has ended cleanly, so that its volume can be taken from it. */
+  | 'rest'
   /** The member has the flavor and the volume that are wished. */
   | 'resize';
 

@@ -26,7 +26,10 @@ function callers(
     };
     return new Response(JSON.stringify({ token }), { status: 200 });
   };
-  return { asked, callers: new Callers({ keystones, links, clock: systemClock, fetch: fake as typeof fetch }) };
+  return {
+    asked,
+    callers: new Callers({ keystones, links: () => links, clock: systemClock, fetch: fake as typeof fetch }),
+  };
 }
 
 test('a token is asked about once, then remembered', async (t) => {
@@ -54,6 +57,12 @@ test('projects are one only when an administrator has linked them', async (t) =>
 
   t.is((await callers(south, links).callers.identify('good')).projectId, 'p1');
   t.is((await callers(south, []).callers.identify('good')).projectId, 'p2');
+  // A link that is made later counts at once, also for a token that is remembered.
+  const made: { keystone: string; projectId: string }[][] = [];
+  const { callers: known } = callers(south, made);
+  t.is((await known.identify('good')).projectId, 'p2');
+  made.push(...links);
+  t.is((await known.identify('good')).projectId, 'p1');
 });
 
 test('an unknown token is refused, and a silent Keystone is not taken for a no', async (t) => {
@@ -73,6 +82,6 @@ test('what can be no token is refused without asking anybody, and an expired one
     token: { expires_at: '2020-01-01T00:00:00Z', user: { id: 'u', name: 'u' }, project: { id: 'p', name: 'p' } },
   };
   const fake = async (): Promise<Response> => new Response(JSON.stringify(body), { status: 200 });
-  const late = new Callers({ keystones, links: [], clock: systemClock, fetch: fake as typeof fetch });
+  const late = new Callers({ keystones, links: () => [], clock: systemClock, fetch: fake as typeof fetch });
   await t.throwsAsync(late.identify('expired'), { message: /wrong, expired or revoked/ });
 });

@@ -25,19 +25,26 @@ export interface Keystone {
 }
 
 /** Projects of several Keystones that are one. The first names the project in the API. */
-export type ProjectLink = readonly { readonly keystone: string; readonly projectId: string }[];
+export type LinkedProjects = readonly { readonly keystone: string; readonly projectId: string }[];
 
 export interface CallersOptions {
   /** The own region's first. */
   readonly keystones: readonly Keystone[];
-  readonly links: readonly ProjectLink[];
+  /** As they are now. */
+  readonly links: () => readonly LinkedProjects[];
   /** Those of regions that joined the running federation. */
   readonly joined?: () => readonly Keystone[];
   readonly clock: Clock;
   readonly fetch: typeof fetch;
 }
 
-type Verdict = { readonly caller: Caller; readonly expiresAt: number } | 'unknown' | 'unreachable';
+/** A caller under the project's own id, whatever that is linked with. */
+interface Known {
+  readonly caller: Caller;
+  readonly keystone: string;
+}
+
+type Verdict = (Known & { readonly expiresAt: number }) | 'unknown' | 'unreachable';
 
 interface TokenBody {
   readonly token: {
@@ -50,7 +57,7 @@ interface TokenBody {
 
 export class Callers {
   readonly #options: CallersOptions;
-  readonly #cache = new Map<string, { readonly caller: Caller; readonly until: number }>();
+  readonly #cache = new Map<string, Known & { readonly until: number }>();
 
   constructor(options: CallersOptions) {
     this.#options = options;
@@ -71,7 +78,7 @@ export class Callers {
     const key = createHash('sha256').update(token).digest('base64');
     const cached = this.#cache.get(key);
     const now = this.#options.clock.now().getTime();
-    if (cached !== undefined && cached.until > now) return cached.caller;
+    if (cached !== undefined && cached.until > now) return this.#asTenant(cached);
 
     const verdict = await this.#ask(token);
     if (verdict === 'unreachable') {
@@ -86,8 +93,16 @@ export class Callers {
         'No Keystone of the federation accepts this token: it is wrong, expired or revoked.',
       );
     }
-    this.#remember(key, verdict.caller, Math.min(verdict.expiresAt, now + CACHE_MS));
-    return verdict.caller;
+    this.#remember(key, { ...verdict, until: Math.min(verdict.expiresAt, now + CACHE_MS) });
+    return this.#asTenant(verdict);
+  }
+
+  /** The caller under the id by which the API knows the tenant. */
+  #asTenant({ caller, keystone }: Known): Caller {
+    const link = this.#options
+      .links()
+      .find((group) => group.some((linked) => linked.keystone === keystone && linked.projectId === caller.projectId));
+    return { ...caller, projectId: link?.[0]?.projectId ?? caller.projectId };
   }
 
   async #ask(token: string): Promise<Verdict> {
@@ -111,17 +126,14 @@ export class Callers {
     if (project === undefined) {
       throw new ApiError('token.invalid', 'The token is not scoped to a project. Ask Keystone for one that is.');
     }
-    const link = this.#options.links.find((group) =>
-      group.some((linked) => linked.keystone === keystone.name && linked.projectId === project.id),
-    );
     const caller = {
       userId: user.id,
       userName: user.name,
-      projectId: link?.[0]?.projectId ?? project.id,
+      projectId: project.id,
       projectName: project.name,
       roles: (roles ?? []).map(({ name }) => name),
     };
-    return { caller, expiresAt: Date.parse(expiresAt) };
+    return { caller, keystone: keystone.name, expiresAt: Date.parse(expiresAt) };
   }
 
   async #show(keystone: Keystone, token: string): Promise<TokenBody | 'unknown' | 'unreachable'> {
@@ -137,12 +149,12 @@ export class Callers {
     }
   }
 
-  #remember(key: string, caller: Caller, until: number): void {
+  #remember(key: string, known: Known & { readonly until: number }): void {
     if (this.#cache.size >= MAX_CACHED) {
       const oldest = this.#cache.keys().next().value;
       if (oldest !== undefined) this.#cache.delete(oldest);
     }
-    this.#cache.set(key, { caller, until });
+    this.#cache.set(key, known);
   }
 }
 

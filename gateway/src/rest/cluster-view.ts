@@ -1,6 +1,6 @@
 // A cluster as the API shows it: a pure function of the replicated state and, on the leader, of what it heard last.
-import type { Datastores } from '@argosy/datastores';
-import type { HeardMember } from '@argosy/proto';
+import type { DatastoreDefinition, Datastores } from '@argosy/datastores';
+import { GATE_PORT, type HeardMember } from '@argosy/proto';
 import { z } from 'zod';
 import {
   type Cluster,
@@ -74,7 +74,13 @@ export const clusterSchema = z
       .meta({ description: 'Commits are acknowledged that only the primary has, though more voters are wished.' }),
     members: z.array(memberSchema),
     endpoints: z
-      .strictObject({ read_write: z.string(), read_only: z.string() })
+      .strictObject({
+        read_write: z.string(),
+        read_only: z.string(),
+        local: z.record(z.string(), z.string()).meta({
+          description: 'By region: an address there that leads to whoever is the primary.',
+        }),
+      })
       .partial()
       .meta({ description: 'Empty until the cluster has taken its first connection.' }),
     operation_id: z.string().meta({ description: 'The change that is under way, or was the last.' }),
@@ -133,12 +139,26 @@ export function viewCluster(
     endpoints:
       endpoints === undefined || cluster.opened.epoch === 0
         ? {}
-        : { read_write: endpoints.readWrite, read_only: endpoints.readOnly },
+        : {
+            read_write: endpoints.readWrite,
+            read_only: endpoints.readOnly,
+            local: localEndpoints(cluster, definition),
+          },
     operation_id: cluster.operationId,
     ...(cluster.failure === undefined ? {} : { failure: cluster.failure }),
     created_at: cluster.createdAt,
     updated_at: cluster.updatedAt,
   };
+}
+
+/** The gate of one member of each region. */
+function localEndpoints(cluster: Cluster, definition: DatastoreDefinition | undefined): Record<string, string> {
+  const gates: Record<string, string> = {};
+  for (const { region, kind, facts } of wantedMembers(cluster)) {
+    if (definition === undefined || kind === 'arbiter' || facts.address === undefined) continue;
+    gates[region] ??= definition.localEndpoint({ address: facts.address, port: GATE_PORT });
+  }
+  return gates;
 }
 
 export function clusterStatus(cluster: Cluster, federation: Federation): ClusterStatus {

@@ -104,12 +104,33 @@ function measureFederation({ federation, watchers }: MetricsOptions, registry: R
   gauge(registry, 'argosy_operations', 'Operations that are remembered.', ['kind', 'status'], () =>
     count(federation.operations().map(({ kind, status }) => ({ kind, status }))),
   );
+  gauge(registry, 'argosy_drills', 'Drills that are remembered.', ['kind', 'status', 'verdict'], () =>
+    count(
+      federation
+        .drills()
+        .map(({ spec, status, report }) => ({ kind: spec.kind, status, verdict: report?.verdict ?? '' })),
+    ),
+  );
+  gauge(registry, 'argosy_drill_rto_seconds', 'The pause of the newest drill of each kind.', ['cluster', 'kind'], () =>
+    newestPauses(federation),
+  );
   gauge(registry, 'argosy_region_up', '1 while the region answers.', ['region'], () =>
     federation.regions().map(({ name, status }) => ({ labels: { region: name }, value: status === 'UP' ? 1 : 0 })),
   );
   gauge(registry, 'argosy_event_watchers', 'Clients that watch events at this peer.', [], () => [
     { labels: {}, value: watchers() },
   ]);
+}
+
+/** Of each cluster and kind. */
+function newestPauses(federation: Federation): { labels: Record<string, string>; value: number }[] {
+  const newest = new Map<string, { labels: Record<string, string>; value: number }>();
+  for (const { spec, report } of federation.drills()) {
+    if (typeof report?.rtoMs !== 'number') continue;
+    const labels = { cluster: spec.clusterId, kind: spec.kind };
+    newest.set(`${spec.clusterId} ${spec.kind}`, { labels, value: report.rtoMs / 1_000 });
+  }
+  return [...newest.values()];
 }
 
 /** What raft-ts counts itself, under our name. Nothing in it needs to be escaped: labels are numbers. */

@@ -18,6 +18,7 @@ import { Metrics, type RequestMeasure } from './metrics.ts';
 import { openPages } from './open-pages.ts';
 import { answerSchema, pageSchema } from './openapi.ts';
 import { operationRoutes } from './operations.ts';
+import { projectLinkRoutes } from './project-links.ts';
 import { Quotas, type Usage } from './quotas.ts';
 import { RateLimit } from './rate-limit.ts';
 import { referencePages } from './reference-page.ts';
@@ -167,6 +168,11 @@ function routesOf(world: World, events: Events, options: ServeOptions): Route[] 
       ...{ federation, canKill: true, canCut: false, wideDrills: 'admin', now: () => new Date('2026-01-02T03:04:05Z') },
       propose: async (entry) => world.commit(entry),
       newId: () => `drill-${federation.drills().length + 1}`,
+    }),
+    ...projectLinkRoutes({
+      ...{ federation, keystones: () => ['north', 'south', 'west'] },
+      propose: async (entry) => world.commit(entry),
+      newId: () => `link-${federation.projectLinks().length + 1}`,
     }),
     ...datastoreRoutes(datastores),
     ...events.routes(),

@@ -2,6 +2,9 @@
 import { type Cluster, degrades, type Member, type MemberFacts, memberOf, type Rule } from './clusters.ts';
 import type { Fact } from './entries.ts';
 
+/** Nothing is known any more of a member that it rests. */
+const AWAKE = { isResting: false } as const;
+
 type FactOf<Kind extends Fact['kind']> = Extract<Fact, { kind: Kind }>;
 
 /** The cluster with the fact known. A fact about an older epoch, or about a member that is gone, changes nothing. */
@@ -17,7 +20,8 @@ export function applyFact(cluster: Cluster, fact: Fact): Cluster {
       return raise(cluster, fact);
     case 'promised':
       if (fact.promise.epoch !== cluster.epoch) return cluster;
-      return withFacts(cluster, fact.ordinal, { promise: fact.promise });
+      // To read its log to the end it has begun to run.
+      return withFacts(cluster, fact.ordinal, { promise: fact.promise, ...AWAKE });
     case 'elected':
       return elect(cluster, fact);
     case 'rule_changed': {
@@ -30,9 +34,12 @@ export function applyFact(cluster: Cluster, fact: Fact): Cluster {
     case 'promoted': {
       const { ordinal, epoch, generation, knownPeers, adminGeneration } = fact;
       if (epoch !== cluster.epoch || ordinal !== cluster.primary) return cluster;
-      const facts = { epoch, generation, knownPeers, adminGeneration, role: 'primary', isUp: true } as const;
+      const facts = { epoch, generation, knownPeers, adminGeneration, role: 'primary', isUp: true, ...AWAKE } as const;
       return withFacts(cluster, ordinal, facts);
     }
+    case 'rested':
+      if (fact.epoch !== cluster.epoch) return cluster;
+      return outOfForce(withFacts(cluster, fact.ordinal, { isResting: true }), fact.ordinal);
     case 'resized':
       return resize(cluster, fact);
     case 'seeded':
@@ -42,7 +49,7 @@ export function applyFact(cluster: Cluster, fact: Fact): Cluster {
     case 'following': {
       const { ordinal, epoch, generation } = fact;
       if (epoch !== cluster.epoch || ordinal === cluster.primary) return cluster;
-      const followed = withFacts(cluster, ordinal, { epoch, generation, role: 'replica', isUp: true });
+      const followed = withFacts(cluster, ordinal, { epoch, generation, role: 'replica', isUp: true, ...AWAKE });
       return generation === cluster.rule?.generation ? counting(followed, ordinal) : followed;
     }
     case 'opened':
@@ -140,9 +147,13 @@ function open(cluster: Cluster, { epoch, generation, ordinal }: FactOf<'opened'>
   return { ...cluster, opened: { epoch, generation }, liveRules: [rule] };
 }
 
-/** A member that was made anew around its volume must take up its role again before it counts. */
 function resize(cluster: Cluster, { ordinal, flavor, volumeGib }: FactOf<'resized'>): Cluster {
-  const changed = withFacts(cluster, ordinal, { flavor, volumeGib, generation: 0 });
+  return outOfForce(withFacts(cluster, ordinal, { flavor, volumeGib, ...AWAKE }), ordinal);
+}
+
+/** A member whose database has ended, or that was made anew around its volume, takes its role up again before it counts. */
+function outOfForce(cluster: Cluster, ordinal: number): Cluster {
+  const changed = withFacts(cluster, ordinal, { generation: 0 });
   return ordinal === cluster.primary ? { ...changed, opened: { ...cluster.opened, generation: 0 } } : changed;
 }
 

@@ -44,6 +44,8 @@ export interface MemberFacts {
   readonly knownPeers?: readonly number[];
   /** Of a primary: the first user it has been told of. */
   readonly adminGeneration?: number;
+  /** Its database has ended, so that its volume can be taken from it. */
+  readonly isResting?: boolean;
   readonly isUp?: boolean;
   /** Why it is not up. */
   readonly detail?: string;

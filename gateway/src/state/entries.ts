@@ -5,6 +5,7 @@ import type { Drill, DrillChange, DrillMoment, DrillPhase } from './drills.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { FailureClass, OperationKind } from './operations.ts';
 import type { PlannedStep } from './planned-step.ts';
+import type { ProjectLink } from './project-links.ts';
 import type { JoinedRegion, Region } from './regions.ts';
 import type { ClusterSpec, WantedMember } from './spec.ts';
 
@@ -35,6 +36,7 @@ export type Fact =
       readonly knownPeers: readonly number[];
       readonly adminGeneration: number;
     }
+  | { readonly kind: 'rested'; readonly ordinal: number; readonly epoch: number }
   | { readonly kind: 'resized'; readonly ordinal: number; readonly flavor: string; readonly volumeGib: number }
   | { readonly kind: 'seeded'; readonly ordinal: number; readonly epoch: number }
   /** Its log goes on with that of the epoch's primary again. */
@@ -209,6 +211,9 @@ export type EntryBody =
       readonly nextAt: string;
       readonly reason: string;
     }
+  /** An administrator's word that projects of several Keystones are one tenant. */
+  | { readonly kind: 'projects.linked'; readonly link: ProjectLink }
+  | { readonly kind: 'projects.unlinked'; readonly linkId: string }
   /**
    * A single peer's log is taken for the truth. Others may have raised epochs that it does not know of, so every
    * cluster's is raised by more than that can be; and what was heard of the regions counts no more.
@@ -249,6 +254,8 @@ const KINDS: Readonly<Record<Entry['kind'], 'founding' | 'announced'>> = {
   'drill.advanced': 'announced',
   'drill.aborted': 'announced',
   'drill.passed_over': 'announced',
+  'projects.linked': 'announced',
+  'projects.unlinked': 'announced',
 };
 
 /** What this peer announces. */
@@ -277,6 +284,9 @@ export interface Refusal {
     | 'drill.not_found'
     | 'drill.busy'
     | 'drill.ended'
+    | 'project.linked'
+    | 'project.in_use'
+    | 'project.not_linked'
     | 'state.stale';
   readonly message: string;
 }

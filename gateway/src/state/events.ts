@@ -63,10 +63,8 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
     }
     case 'cluster.failover':
       return ofOperation(entry.kind, entry.operationId, failoverMessage(entry), scene);
-    case 'members.seen': {
-      const away = entry.away.length === 0 ? 'Every member answers.' : `Away: member ${entry.away.join(', ')}.`;
-      return ofCluster(entry.kind, entry.clusterId, away, scene);
-    }
+    case 'members.seen':
+      return ofCluster(entry.kind, entry.clusterId, awayText(entry), scene);
     case 'member.diverged':
       return ofOperation(entry.kind, entry.operationId, `Member ${entry.ordinal}: ${entry.reason}`, scene);
     case 'cluster.degraded': {
@@ -77,21 +75,29 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
       return ofOperation(entry.kind, entry.operationId, rejoinMessage(entry), scene);
     case 'cluster.noted':
       return ofCluster(entry.event, entry.clusterId, entry.message, scene);
-    case 'drill.created': {
-      const { kind } = entry.drill.spec;
-      const what = entry.drill.status === 'SCHEDULED' ? 'drill.scheduled' : 'drill.started';
-      return ofDrill(what, entry.drill.id, kind, scene);
-    }
-    case 'drill.advanced': {
-      const message = entry.moments.map(({ message: each }) => each).join(' ');
-      const isEnd = entry.change.status !== undefined;
-      return message === '' ? undefined : ofDrill(isEnd ? 'drill.ended' : 'drill.moved', entry.drillId, message, scene);
-    }
+    case 'drill.created':
+    case 'drill.advanced':
     case 'drill.aborted':
     case 'drill.passed_over':
-      return ofDrill(entry.kind, entry.drillId, entry.reason, scene);
+      return drillEvent(entry, scene);
+    case 'projects.linked':
+      return { kind: entry.kind, message: `One tenant: ${linkedText(entry)}.` };
+    case 'projects.unlinked':
+      return { kind: entry.kind, message: `Link ${entry.linkId} is no more.` };
     case 'federation.recovered':
       return { kind: 'federation.recovered', message: 'One peer was made the whole; every cluster elects anew.' };
+    case 'region.added':
+    case 'region.removed':
+    case 'region.drained':
+    case 'region.observed':
+      return ofRegion(entry, before);
+  }
+}
+
+type RegionEntry = Extract<Entry, { readonly kind: `region.${string}` }>;
+
+function ofRegion(entry: RegionEntry, before: Region | undefined): NewEvent | undefined {
+  switch (entry.kind) {
     case 'region.added':
       return { kind: entry.kind, message: `${entry.region.name}, at ${entry.region.executors.join(', ')}` };
     case 'region.removed':
@@ -105,6 +111,34 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
       return { kind: status === 'UP' ? 'region.up' : 'region.unreachable', message };
     }
   }
+}
+
+type DrillEntry = EntryOf<'drill.created' | 'drill.advanced' | 'drill.aborted' | 'drill.passed_over'>;
+
+function drillEvent(entry: DrillEntry, scene: Scene): NewEvent | undefined {
+  switch (entry.kind) {
+    case 'drill.created': {
+      const { kind } = entry.drill.spec;
+      const what = entry.drill.status === 'SCHEDULED' ? 'drill.scheduled' : 'drill.started';
+      return ofDrill(what, entry.drill.id, kind, scene);
+    }
+    case 'drill.advanced': {
+      const message = entry.moments.map(({ message: each }) => each).join(' ');
+      const isEnd = entry.change.status !== undefined;
+      return message === '' ? undefined : ofDrill(isEnd ? 'drill.ended' : 'drill.moved', entry.drillId, message, scene);
+    }
+    case 'drill.aborted':
+    case 'drill.passed_over':
+      return ofDrill(entry.kind, entry.drillId, entry.reason, scene);
+  }
+}
+
+function awayText({ away }: EntryOf<'members.seen'>): string {
+  return away.length === 0 ? 'Every member answers.' : `Away: member ${away.join(', ')}.`;
+}
+
+function linkedText({ link }: EntryOf<'projects.linked'>): string {
+  return link.projects.map(({ keystone, projectId }) => `${projectId} of ${keystone}`).join(', ');
 }
 
 function ofOperation(kind: string, operationId: string, message: string, scene: Scene): NewEvent | undefined {

@@ -12,12 +12,14 @@ import {
 import { abortDrill, advanceDrill, createDrill, passSchedule } from './apply-drill.ts';
 import { degradeCluster, divergeMember, failOver, rejoinMember, seeMembers } from './apply-failover.ts';
 import { endOperation, failOperation, failStep, finishStep, startStep } from './apply-operation.ts';
+import { linkProjects, unlinkProjects } from './apply-project-links.ts';
 import { addRegion, drainRegion, observeRegion, removeRegion } from './apply-region.ts';
 import type { Cluster } from './clusters.ts';
 import type { Drill } from './drills.ts';
 import { type Applied, type Entry, refuse } from './entries.ts';
 import { eventOf, type FederationEvent, MAX_EVENTS } from './events.ts';
 import type { Operation } from './operations.ts';
+import type { ProjectLink } from './project-links.ts';
 import type { JoinedRegion, LedRegion, Region } from './regions.ts';
 import { Tables } from './tables.ts';
 
@@ -34,6 +36,8 @@ interface Snapshot {
   };
   /** Absent in snapshots of before there were drills. */
   readonly drills?: readonly Drill[];
+  /** Absent in snapshots of before projects could be linked. */
+  readonly projectLinks?: readonly ProjectLink[];
 }
 
 export class Federation {
@@ -86,6 +90,11 @@ export class Federation {
   /** In the order of creation. */
   drills(): Drill[] {
     return [...this.#tables.drills.values()];
+  }
+
+  /** In the order in which they were made. */
+  projectLinks(): ProjectLink[] {
+    return [...this.#tables.projectLinks.values()];
   }
 
   region(name: string): Region | undefined {
@@ -142,6 +151,7 @@ export class Federation {
         drained: [...this.#tables.drained],
       },
       drills: this.drills(),
+      projectLinks: this.projectLinks(),
     };
     return Buffer.from(JSON.stringify(snapshot));
   }
@@ -157,6 +167,7 @@ export class Federation {
     for (const name of left) this.#tables.left.add(name);
     for (const name of drained) this.#tables.drained.add(name);
     for (const drill of snapshot.drills ?? []) this.#tables.keepDrill(drill);
+    for (const link of snapshot.projectLinks ?? []) this.#tables.projectLinks.set(link.id, link);
     this.#events = [...snapshot.events];
   }
 
@@ -216,6 +227,10 @@ export class Federation {
         return abortDrill(tables, entry);
       case 'drill.passed_over':
         return passSchedule(tables, entry);
+      case 'projects.linked':
+        return linkProjects(tables, entry);
+      case 'projects.unlinked':
+        return unlinkProjects(tables, entry);
       case 'federation.recovered':
         recoverClusters(tables, entry);
         return {};

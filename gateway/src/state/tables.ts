@@ -2,6 +2,7 @@
 import type { Cluster } from './clusters.ts';
 import type { Drill } from './drills.ts';
 import { hasEnded, type Operation } from './operations.ts';
+import type { ProjectLink } from './project-links.ts';
 import type { JoinedRegion, Region } from './regions.ts';
 
 /** Operations that have ended are forgotten beyond this many, oldest first. */
@@ -18,6 +19,7 @@ export class Tables {
   /** Names of regions that take no new member. */
   readonly drained = new Set<string>();
   readonly drills = new Map<string, Drill>();
+  readonly projectLinks = new Map<string, ProjectLink>();
   /** Ids of operations, by project and idempotency key. */
   readonly #repeats = new Map<string, string>();
 
@@ -59,6 +61,7 @@ export class Tables {
     this.left.clear();
     this.drained.clear();
     this.drills.clear();
+    this.projectLinks.clear();
     this.#repeats.clear();
   }
 }

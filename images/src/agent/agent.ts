@@ -11,14 +11,16 @@ import {
   type OpenSession,
   type Processes,
 } from '@argosy/datastores/drivers';
-import { AGENT_PORT, type Clock, pause } from '@argosy/proto';
+import { AGENT_PORT, type Clock, GATE_PORT, pause } from '@argosy/proto';
 import type { Logger } from 'pino';
 import { waitInTheDark } from './blackout.ts';
 import { MemberCertificates } from './certificates.ts';
 import { type AgentConfig, ConfigError } from './config.ts';
+import { Gate } from './gate.ts';
 import { Listener } from './listener.ts';
 import { Member } from './member.ts';
 import { Observations } from './observations.ts';
+import { PrimaryWatch } from './primary-watch.ts';
 import { Rehearsal } from './rehearsal.ts';
 import { accessTable, agentService } from './service.ts';
 import { agentFolder, StateFile } from './state.ts';
@@ -52,7 +54,17 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   await waitInTheDark(agentFolder(config.volume), clock, parts.signal);
   const root = config.userData.root_certificate;
   const certificates = await MemberCertificates.open({ volume: config.volume, identity: config.member, root, clock });
-  const { member, observations, driver } = await openMember(parts, certificates);
+  let changed: () => void = () => undefined;
+  const { file, member, observations, driver } = await openMember(parts, certificates, () => changed());
+  const own = { address: config.address, port: config.userData.datastore_port, isOpen: () => member.isOpen };
+  const watch: PrimaryWatch = new PrimaryWatch({
+    ...{ state: () => file.state, own, credentials: () => certificates.current, clock },
+    changed: () => gate.look(),
+  });
+  const gate = new Gate({
+    ...{ address: config.address, port: GATE_PORT, clock, log },
+    ...{ lead: () => watch.lead(), epoch: () => watch.epoch() },
+  });
 
   const listener = new Listener({ address: config.address, port: AGENT_PORT, access: accessTable(config), clock });
   const relisten = async (): Promise<void> => {
@@ -68,8 +80,15 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   const service = agentService({ config, member, certificates, observations, rehearsal, log, onCertificate });
   await relisten();
   observations.start();
+  // A gate that cannot be is no reason to leave the database without its agent.
+  await gate.listen().catch((error: unknown) => log.error({ error }, 'The gate does not listen.'));
+  changed = () => watch.look();
+  watch.look();
   return {
     end: async () => {
+      changed = () => undefined;
+      gate.close();
+      watch.end();
       observations.stop();
       await member.end();
       listener.close();
@@ -94,18 +113,27 @@ function rehearsalOf(parts: AgentParts, driver: Driver, certificates: MemberCert
 export async function openMember(
   parts: Omit<AgentParts, 'signal' | 'die'>,
   certificates: Pick<MemberCertificates, 'isEnrolled' | 'current'>,
-): Promise<{ readonly member: Member; readonly observations: Observations; readonly driver: Driver }> {
+  changed: () => void = () => undefined,
+): Promise<{
+  readonly file: StateFile;
+  readonly member: Member;
+  readonly observations: Observations;
+  readonly driver: Driver;
+}> {
   const { config, clock, log, files } = parts;
   const file = await StateFile.open(config.volume, config.member, files);
   const driver = makeDriver(parts);
   const observations = new Observations({ file, driver, clock });
-  const onChange = (): void => observations.probeNow();
+  const onChange = (): void => {
+    changed();
+    observations.probeNow();
+  };
   const member = new Member({ file, driver, clock, log, onChange, isEnrolled: () => certificates.isEnrolled });
 
   // What runs is taken over, and what does not is seen to be at rest, before anybody can ask for anything.
   await member.resume();
   if (certificates.isEnrolled) await driver.installCertificate(certificates.current);
-  return { member, observations, driver };
+  return { file, member, observations, driver };
 }
 
 function makeDriver({ config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>): Driver {

@@ -17,6 +17,8 @@ import { pause } from '../testing/waiting.ts';
 
 const PASSWORD = 'correct horse battery';
 const postgresql = datastores.find('postgresql');
+/** Longer than the agent waits before it starts a database that has ended by itself. */
+const RESTED_MS = 1_500;
 const nowhere = { epoch: 0, value: '0/0' };
 const verifier = postgresql?.passwordVerifier(PASSWORD, Buffer.alloc(16, 7)) ?? '';
 const admin = { name: 'admin', verifier, generation: 1 };
@@ -140,6 +142,32 @@ test.serial('a database that was killed is restarted in its role, and opens when
   await second.report((seen) => seen.up);
   await first.report((seen) => seen.up && seen.streams.length === 2);
 });
+
+test.serial(
+  'a member that is told to rest ends cleanly, and stays so until it is told to follow or starts anew',
+  async (t) => {
+    const controlData = () => readFile(join(second.volume, 'data/postmaster.pid'), 'utf8').catch(() => undefined);
+    await t.throwsAsync(second.rest(0, 0), { message: /epoch 0; .* epoch 1/ });
+    await second.rest(1, 1);
+    await second.rest(1, 1);
+    t.is(await controlData(), undefined);
+    await second.report((seen) => !seen.up && seen.epoch === 1);
+    // What would start a database that had ended by itself does nothing here.
+    await pause(RESTED_MS);
+    t.is(await controlData(), undefined);
+    await second.follow(1, 1, first);
+    await first.report((seen) => seen.up && seen.open && seen.streams.length === 2);
+
+    await third.rest(1, 1);
+    await third.end('SIGTERM');
+    third.start();
+    await first.report((seen) => seen.up && seen.open && seen.streams.length === 2);
+
+    await first.rest(1, 1);
+    await first.promote(1, 1, { voters: guests, admin });
+    await first.open(1, 1);
+  },
+);
 
 test.serial('without voters no commit is acknowledged, and the door is shut until they are back', async (t) => {
   const client = await first.connect(PASSWORD);

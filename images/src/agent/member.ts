@@ -14,6 +14,8 @@ import {
   pause,
   type RejoinRequest,
   type RejoinResponse,
+  type RestRequest,
+  type RestResponse,
   type SeedRequest,
 } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
@@ -53,6 +55,11 @@ export class Member {
   constructor(parts: MemberParts) {
     this.#parts = parts;
     this.#resumption = new Resumption({ ...parts, queue: this.#queue });
+  }
+
+  /** Whether this primary admits clients. */
+  get isOpen(): boolean {
+    return this.#isOpen;
   }
 
   get role(): Role | null {
@@ -188,6 +195,24 @@ export class Member {
       await file.change({ promise });
       onChange();
       return promise;
+    });
+  }
+
+  /**
+   * Ends the database cleanly. Nothing of that is stored: an agent that starts anew takes its role up again, for either
+   * its volume was not taken yet, or it is back.
+   */
+  async rest(request: RestRequest): Promise<RestResponse> {
+    this.#admit(request.header);
+    return await this.#queue.run(key('rest', request.header), async () => {
+      const { specRevision } = this.#admit(request.header);
+      const { driver, file, onChange } = this.#parts;
+      await file.change({ specRevision });
+      this.#resumption.hold();
+      this.#isOpen = false;
+      await driver.stop();
+      onChange();
+      return {};
     });
   }
 

@@ -76,6 +76,7 @@ export class Rehearsal {
     const writing = await this.#resume(drillId, members);
     writing.isEnding = true;
     await writing.ended;
+    writing.record.end();
     if (!writing.record.isCounted) {
       const client = await this.#connect(drillId, members);
       if (client === undefined) throw new CommandError(status.UNAVAILABLE, 'No member takes writes.');

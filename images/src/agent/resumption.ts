@@ -42,6 +42,11 @@ export class Resumption {
     this.#after(0);
   }
 
+  /** What is stored is done when it is commanded, not before. */
+  hold(): void {
+    this.#timer?.cancel();
+  }
+
   end(): void {
     this.#isEnding = true;
     this.#timer?.cancel();

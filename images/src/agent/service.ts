@@ -88,6 +88,7 @@ export function agentService(parts: ServiceParts): AgentServiceServer {
     promote: unary('Promote', async (request) => ({ position: await member.promote(request) })),
     follow: unary('Follow', async (request, signal) => await member.follow(request, signal)),
     promise: unary('Promise', async (request) => ({ position: await member.promise(request) })),
+    rest: unary('Rest', async (request) => await member.rest(request)),
     open: unary('Open', async (request, signal) => ({ position: await member.open(request, signal) })),
     rehearse: unary('Rehearse', async (request) => {
       const { memberId = '' } = request.header ?? {};

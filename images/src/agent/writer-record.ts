@@ -22,6 +22,7 @@ export class WriterRecord {
   #next = 1;
   #begun = 0;
   #counted: WriterReport['count'];
+  #endMs: number | undefined;
 
   private constructor(clock: Clock) {
     this.#clock = clock;
@@ -31,9 +32,9 @@ export class WriterRecord {
   static of(journal: string, clock: Clock): WriterRecord {
     const record = new WriterRecord(clock);
     const offsetMs = clock.monotonicMs() - clock.now().getTime();
-    for (const line of journal.split('\n').slice(1)) {
+    // The last line may have been cut off; a whole one is followed by nothing.
+    for (const line of journal.split('\n').slice(1, -1)) {
       const [number, time] = line.split(' ').map(Number);
-      // The last line may have been cut off.
       if (number === undefined || time === undefined || !(number > 0) || !(time > 0)) continue;
       record.#keep(number, time + offsetMs);
       record.#next = number + RESTART_GAP;
@@ -59,6 +60,11 @@ export class WriterRecord {
     this.#keep(number, this.#clock.monotonicMs());
   }
 
+  /** Nothing is written any more: that nothing is acknowledged from now on is no pause. */
+  end(): void {
+    this.#endMs ??= this.#clock.monotonicMs();
+  }
+
   /** `there` is what the member that takes writes has: how often each number. */
   count(there: ReadonlyMap<number, number>): void {
     const lost = [...this.#times].filter(([number]) => !there.has(number));
@@ -76,7 +82,7 @@ export class WriterRecord {
 
   report(detail: string): WriterReport {
     const now = this.#clock.monotonicMs();
-    const lasting = this.#last === undefined ? [] : [{ beginMs: this.#last, endMs: now }];
+    const lasting = this.#last === undefined ? [] : [{ beginMs: this.#last, endMs: this.#endMs ?? now }];
     const pauses = [...this.#pauses, ...lasting].filter((pause) => length(pause) >= LEAST_PAUSE_MS);
     return {
       acknowledged: this.#times.size,

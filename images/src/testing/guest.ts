@@ -254,6 +254,11 @@ export class Guest {
     return await position(() => callUnary(this.agent.promise.bind(this.agent), request, { deadline: soon() }));
   }
 
+  async rest(epoch: number, generation: number): Promise<void> {
+    const request = { header: this.header(epoch, generation) };
+    await callUnary(this.agent.rest.bind(this.agent), request, { deadline: soon() });
+  }
+
   async open(epoch: number, generation: number, deadline = soon()): Promise<Position> {
     const request = { header: this.header(epoch, generation) };
     return await position(() => callUnary(this.agent.open.bind(this.agent), request, { deadline }));

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Credentials, KeyPair } from '@argosy/proto';
 import { z } from 'zod';
-import { REQUEST_TIMEOUT_MS } from '../openstack/http.ts';
+import { openstackAccess, type ReadAccount, readAccount } from './openstack-account.ts';
 
 const cidr = z.union([z.cidrv4(), z.cidrv6()]);
 const listen = z.strictObject({ address: z.string(), port: z.int().min(0).max(65_535) });
@@ -32,26 +32,12 @@ export const executorConfig = z.strictObject({
   intermediateKeyFile: z.string(),
   /** The secret from which enrolment tokens are made. */
   regionKeyFile: z.string(),
-  openstack: z
-    .strictObject({
-      authUrl: z.url(),
-      region: z.string(),
-      username: z.string(),
-      password: z.string().optional(),
-      passwordFile: z.string().optional(),
-      userDomain: z.string().default('Default'),
-      projectName: z.string(),
-      projectDomain: z.string().default('Default'),
-      /** One request to Keystone or Heat. */
-      requestTimeoutMs: z.int().positive().default(REQUEST_TIMEOUT_MS),
-      interface: z.enum(['public', 'internal', 'admin']).default('public'),
-    })
-    .refine((value) => (value.password === undefined) !== (value.passwordFile === undefined), {
-      message: 'Give either password or passwordFile.',
-    }),
+  openstack: openstackAccess,
   image: z.string(),
   network: z.string(),
   volumeType: z.string().optional(),
+  /** Where Heat pushes its events to, when the region's catalog says that the service of type `messaging` is there. */
+  events: listen.optional(),
   /** From where the security groups of new members admit members and executors, to agent and database. */
   peerCidrs: z.array(cidr).min(1).default(['0.0.0.0/0']),
   /** From where they admit clients, to the database. */
@@ -107,12 +93,11 @@ export interface ExecutorSecrets {
   /** The region's authority. */
   readonly intermediate: KeyPair;
   readonly regionKey: string;
-  readonly password: string;
+  readonly openstack: ReadAccount;
 }
 
 export function readSecrets(config: ExecutorSettings): ExecutorSecrets {
   const read = (path: string): string => readFileSync(path, 'utf8');
-  const { password, passwordFile } = config.openstack;
   return {
     own: { certificate: read(config.certificateFile), key: read(config.keyFile), root: read(config.rootFile) },
     intermediate: {
@@ -120,6 +105,6 @@ export function readSecrets(config: ExecutorSettings): ExecutorSecrets {
       key: read(config.intermediateKeyFile),
     },
     regionKey: read(config.regionKeyFile).trim(),
-    password: password ?? read(passwordFile ?? '').trim(),
+    openstack: readAccount(config.openstack),
   };
 }

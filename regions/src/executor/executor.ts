@@ -1,4 +1,5 @@
 // Wires an executor: Heat below, agents beside, gRPC and the admin API above. It keeps nothing on disk.
+import { readFileSync } from 'node:fs';
 import { type Clock, type RegionPeer, type RegionReport, serverName } from '@argosy/proto';
 import type { Logger } from 'pino';
 import { type Heat, HeatClient } from '../openstack/heat.ts';
@@ -13,6 +14,7 @@ import { serveGrpc } from './grpc-server.ts';
 import { Members } from './members.ts';
 import { countedFetch, Metrics } from './metrics.ts';
 import { OwnCertificate } from './own-certificate.ts';
+import { StackNews, servePushedEvents } from './pushed-events.ts';
 import { RegionWatch } from './region-watch.ts';
 import { renewCertificates } from './renewal.ts';
 import { RoundTrips } from './round-trips.ts';
@@ -34,11 +36,8 @@ export async function startExecutor(
 ): Promise<Executor> {
   const { clock, log } = world;
   const { federation } = config;
-  const http = createHttp(config.openstack.requestTimeoutMs);
   const metrics = new Metrics();
-  const { authUrl } = config.openstack;
-  const fetch = countedFetch(http.fetch, metrics, (url) => (url.startsWith(authUrl) ? 'keystone' : 'heat'));
-  const keystone = new Keystone({ ...config.openstack, password: secrets.password }, fetch, clock);
+  const { http, keystone } = openKeystone(config, secrets, { metrics, clock });
   const heat = new HeatClient(keystone);
   const own = await ownCertificate(config, secrets, world);
   const links = new TlsAgentLinks(own.current());
@@ -47,13 +46,16 @@ export async function startExecutor(
     ...{ clock, own: own.current, everyMs: config.measureEverySeconds * MS_PER_SECOND },
     serverName: (name) => serverName({ kind: 'executor', federation, region: name }),
   });
-  const around = { heat, links, clock, log, metrics, roundTrips };
+  const news = new StackNews();
+  const around = { heat, links, clock, log, metrics, roundTrips, news };
   const { enroller, watch, capacity, auditor, members, report, service } = assembleRegion(config, secrets, around);
   const grpc = await serveGrpc(service, { federation, own: own.current(), ...config.grpc });
   const admin = await serveAdmin(
     { federation, keystone, heat, watch, capacity, auditor, metrics, clock, log, report },
     config.admin,
   );
+  const events =
+    config.events === undefined ? undefined : await servePushedEvents({ news, metrics, log }, config.events);
   own.onRenewal((renewed) => {
     links.renew(renewed);
     grpc.renew(renewed);
@@ -74,7 +76,7 @@ export async function startExecutor(
       members.close();
       watch.close();
       grpc.close();
-      await Promise.allSettled([admin.close(), http.close(), ...loops]);
+      await Promise.allSettled([admin.close(), events?.close(), http.close(), ...loops]);
       links.close();
     },
   };
@@ -88,6 +90,8 @@ export interface RegionSurroundings {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly roundTrips: Pick<RoundTrips, 'measured'> & Partial<Pick<RoundTrips, 'tell'>>;
+  /** Of stacks, where Heat tells of them by itself. */
+  readonly news?: StackNews;
 }
 
 /** The executor without its ports: what it does in the region, and the service by which it is told to. */
@@ -96,7 +100,7 @@ export function assembleRegion(
   secrets: Pick<ExecutorSecrets, 'own' | 'intermediate' | 'regionKey'>,
   around: RegionSurroundings,
 ) {
-  const { heat, links, clock, log, metrics, roundTrips } = around;
+  const { heat, links, clock, log, metrics, roundTrips, news = new StackNews() } = around;
   const { federation, region, translations, memberCertificateDays } = config;
   const { intermediate, regionKey } = secrets;
   const enroller = { links, intermediate, regionKey, clock, memberCertificateDays };
@@ -108,7 +112,7 @@ export function assembleRegion(
   });
   const capacity = new Capacity(config.zones, watch);
   const members: Members = new Members({
-    ...{ federation, region, translations, heat, enroller, clock, log },
+    ...{ federation, region, translations, heat, enroller, clock, log, news },
     heatSilenceMs: config.heatSilenceSeconds * MS_PER_SECOND,
     stuckAfterMs: config.stuckAfterSeconds * MS_PER_SECOND,
     request: (spec) => stackRequest(spec, { config, templates, root: secrets.own.root, regionKey }),
@@ -123,6 +127,19 @@ export function assembleRegion(
     ...{ config, members, auditor, watch, heat, links, clock, log, metrics, report, told },
   });
   return { enroller, watch, capacity, members, auditor, report, service };
+}
+
+/** The session with Keystone, and the connections that it and Heat are asked by, counted. */
+function openKeystone(
+  config: ExecutorSettings,
+  { openstack }: ExecutorSecrets,
+  { metrics, clock }: { readonly metrics: Metrics; readonly clock: Clock },
+) {
+  const { account, caFile } = openstack;
+  const ca = caFile === undefined ? undefined : readFileSync(caFile, 'utf8');
+  const http = createHttp(config.openstack.requestTimeoutMs, ca);
+  const fetch = countedFetch(http.fetch, metrics, (url) => (url.startsWith(account.authUrl) ? 'keystone' : 'heat'));
+  return { http, keystone: new Keystone(account, fetch, clock) };
 }
 
 /** The executor's certificate, made anew already when it has ended while nothing ran. */

@@ -169,8 +169,8 @@ export class Members {
       if (after.status.endsWith('_FAILED')) {
         throw new CommandError(codeOfFailedStack(after.reason), `Stack ${stack.name} failed: ${after.reason}`);
       }
-      // Where the server was stopped, its connection is dead and may not know it yet.
-      if (parameters.flavor !== stack.parameters.flavor) this.#world.enroller.links.reset(spec.memberId);
+      // The server was stopped, or its volume taken for a while: the connection may be dead and not know it yet.
+      this.#world.enroller.links.reset(spec.memberId);
       stack = after;
     }
   }

@@ -17,6 +17,7 @@ export class Metrics {
   readonly #requests = new Map<string, number>();
   readonly #calls = new Map<string, number>();
   readonly #durations = new Map<string, Histogram>();
+  #pushedEvents = 0;
 
   /** One command of a gateway, by its gRPC status. */
   request(method: string, code: string): void {
@@ -36,6 +37,11 @@ export class Metrics {
     histogram.count += 1;
   }
 
+  /** So many events that Heat has told of by itself. */
+  pushed(count: number): void {
+    this.#pushedEvents += count;
+  }
+
   /** Everything, with these gauges: each a name, what it is, and its values by labels. */
   render(gauges: readonly { name: string; help: string; values: readonly (readonly [Labels, number])[] }[]): string {
     const block = (name: string, type: string, help: string, lines: readonly string[]): string[] => [
@@ -53,6 +59,9 @@ export class Metrics {
     return `${[
       ...counter('argosy_executor_requests_total', 'Commands of the gateway, by gRPC status.', this.#requests),
       ...counter('argosy_openstack_requests_total', 'Requests to OpenStack, by outcome.', this.#calls),
+      ...block('argosy_heat_events_pushed_total', 'counter', 'Events that Heat has told of by itself.', [
+        `argosy_heat_events_pushed_total ${this.#pushedEvents}`,
+      ]),
       ...block(
         'argosy_openstack_request_seconds',
         'histogram',

@@ -55,6 +55,10 @@ export async function relay(
       const value = await callUnary(client.promise.bind(client), command.value, options);
       return { answer: { $case: 'promise', value } };
     }
+    case 'rest': {
+      const value = await callUnary(client.rest.bind(client), command.value, options);
+      return { answer: { $case: 'rest', value } };
+    }
     case 'rehearse': {
       const value = await callUnary(client.rehearse.bind(client), command.value, options);
       return { answer: { $case: 'rehearse', value } };

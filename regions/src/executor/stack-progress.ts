@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { failureClass, OpenStackError } from '../openstack/errors.ts';
 import type { Heat, Stack, StackRef } from '../openstack/heat.ts';
 import { CommandError } from './command-error.ts';
+import type { StackNews } from './pushed-events.ts';
 
 const FIRST_POLL_MS = 100;
 const MAX_POLL_MS = 2_000;
@@ -23,10 +24,16 @@ export interface ProgressWorld {
   readonly heat: Heat;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly news: StackNews;
   /** How long nothing may be heard of a stack. */
   readonly stuckAfterMs: number;
   /** How long Heat may fail to answer. */
   readonly heatSilenceMs: number;
+}
+
+interface Rests {
+  pause(limitMs: number): Promise<void>;
+  end(): void;
 }
 
 export class StackProgress {
@@ -42,6 +49,18 @@ export class StackProgress {
    * for was asked: how the stack stood then is no answer.
    */
   async follow(ref: StackRef, signal: AbortSignal, after?: string): Promise<Stack | undefined> {
+    const rest = this.#rests(ref, signal);
+    try {
+      return await this.#follow(ref, { signal, after, rest });
+    } finally {
+      rest.end();
+    }
+  }
+
+  async #follow(
+    ref: StackRef,
+    { signal, after, rest }: { readonly signal: AbortSignal; readonly after: string | undefined; readonly rest: Rests },
+  ): Promise<Stack | undefined> {
     const { heat, clock, stuckAfterMs } = this.#world;
     const silence = this.#silence();
     let marker = after;
@@ -69,12 +88,21 @@ export class StackProgress {
         // Nothing can be heard from a Heat that does not answer: that is no sign of a stuck stack.
         newsMs = clock.monotonicMs();
       }
-      await pause(clock, pollMs, signal);
+      await rest.pause(pollMs);
     }
   }
 
   /** Deletes a stack, whatever it is doing, and waits until it is gone. */
   async clear(ref: StackRef, signal: AbortSignal): Promise<void> {
+    const rest = this.#rests(ref, signal);
+    try {
+      await this.#clear(ref, signal, rest);
+    } finally {
+      rest.end();
+    }
+  }
+
+  async #clear(ref: StackRef, signal: AbortSignal, rest: Rests): Promise<void> {
     const { heat, clock, stuckAfterMs } = this.#world;
     const silence = this.#silence();
     const end = clock.monotonicMs() + DELETE_LIMIT_MS;
@@ -100,8 +128,24 @@ export class StackProgress {
       } catch (error) {
         silence.passOver(error);
       }
-      await pause(clock, pollMs, signal);
+      await rest.pause(pollMs);
     }
+  }
+
+  /** Pauses between two looks at a stack: each as long as it is told, or until Heat tells of the stack. */
+  #rests(ref: StackRef, signal: AbortSignal): Rests {
+    const { clock, news } = this.#world;
+    let woken = new AbortController();
+    const end = news.listen(ref.id, () => woken.abort());
+    return {
+      pause: async (limitMs) => {
+        // What comes all at once is looked at once.
+        await pause(clock, Math.min(FIRST_POLL_MS, limitMs), signal);
+        await pause(clock, Math.max(0, limitMs - FIRST_POLL_MS), AbortSignal.any([signal, woken.signal]));
+        woken = new AbortController();
+      },
+      end,
+    };
   }
 
   /** Lets pass what may be better at the next look, for as long as Heat may be silent; throws the rest. */

@@ -57,8 +57,11 @@ test('members and executors are admitted to agent and database, clients to the d
       (rule) => `${rule.ethertype} ${rule.port_range_min} ${rule.remote_ip_prefix}`,
     );
 
-  t.deepEqual(rules(config), ['IPv4 8791 0.0.0.0/0', 'IPv4 5432 0.0.0.0/0']);
-  t.deepEqual(rules(narrow), ['IPv4 8791 10.0.0.0/8', 'IPv4 5432 10.0.0.0/8', 'IPv6 5432 fd00::/8']);
+  t.deepEqual(rules(config), ['IPv4 8791 0.0.0.0/0', 'IPv4 5432 0.0.0.0/0', 'IPv4 6432 0.0.0.0/0']);
+  t.deepEqual(rules(narrow), [
+    ...['IPv4 8791 10.0.0.0/8', 'IPv4 5432 10.0.0.0/8', 'IPv4 6432 10.0.0.0/8'],
+    ...['IPv6 5432 fd00::/8', 'IPv6 6432 fd00::/8'],
+  ]);
 });
 
 test('every template is whole: what it names is sent along, and each parameter has a value or a default', (t) => {

@@ -2,12 +2,13 @@
 // by any executor asks Heat for the same name and is refused as a double.
 import { readFileSync } from 'node:fs';
 import { datastores } from '@argosy/datastores';
-import { AGENT_PORT, enrolmentToken, identityUri, MemberKind, type MemberSpec } from '@argosy/proto';
+import { AGENT_PORT, enrolmentToken, GATE_PORT, identityUri, MemberKind, type MemberSpec } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import { parse } from 'yaml';
 import type { NewStack, Stack } from '../openstack/heat.ts';
 import { CommandError } from './command-error.ts';
 import type { ExecutorSettings } from './config.ts';
+import { eventSinks } from './pushed-events.ts';
 
 const STACK_PREFIX = 'argosy-';
 /** Heat's own limit of one create or update. */
@@ -98,7 +99,10 @@ export function stackRequest(
     name: stackName(config.federation, spec.memberId),
     tags: [stackTag(config.federation), spec.clusterId],
     template: memberTemplate(templates, config.volumeType),
-    environment: { resource_registry: REGISTRY },
+    environment: {
+      resource_registry: REGISTRY,
+      ...(config.events === undefined ? {} : { event_sinks: eventSinks(config.federation) }),
+    },
     files: templates.files,
     parameters: {
       member_id: spec.memberId,
@@ -151,7 +155,7 @@ function openstackFlavor(name: string, config: ExecutorSettings): string {
   return config.flavors.find((flavor) => flavor.name === name)?.openstackFlavor ?? name;
 }
 
-/** Members and executors reach agent and database, clients the database only. */
+/** Members and executors reach agent and database, clients the database and the gate that leads to its primary. */
 function admissionRules({ peerCidrs, clientCidrs }: ExecutorSettings, port: number): object[] {
   const rule = (cidr: string, to: number): object => ({
     protocol: 'tcp',
@@ -163,7 +167,7 @@ function admissionRules({ peerCidrs, clientCidrs }: ExecutorSettings, port: numb
   return [
     ...peerCidrs.map((cidr) => rule(cidr, AGENT_PORT)),
     // Neutron refuses a rule that is there twice.
-    ...[...new Set([...peerCidrs, ...clientCidrs])].map((cidr) => rule(cidr, port)),
+    ...[...new Set([...peerCidrs, ...clientCidrs])].flatMap((cidr) => [rule(cidr, port), rule(cidr, GATE_PORT)]),
   ];
 }
 

@@ -62,6 +62,8 @@ export class ServerFault extends ResourceError {
 }
 
 const NO_HOST = 'No valid host was found. There are not enough hosts available.';
+/** How often a host that is told to get nothing booted looks whether it still is. */
+const STALLED_POLL_MS = 50;
 const LOST = 'The host went away while the server was being made.';
 
 /** How often the processes of active servers are looked at. */
@@ -156,30 +158,35 @@ export class Cloud {
         type: 'IpAddressGenerationFailureClient',
       });
     this.#ports.put({ id, network, address });
+    this.#log.info({ port: id, address }, 'port is made');
   }
 
   deletePort(id: string): void {
     this.#ports.remove(id);
+    this.#log.info({ port: id }, 'port is deleted');
   }
 
   createVolume(id: string, sizeGib: number): void {
     mkdirSync(this.#volumePath(id), { recursive: true });
     chmodSync(this.#volumePath(id), 0o755);
     if (this.#volumes.get(id) === undefined) this.#volumes.put({ id, sizeGib, serverId: null });
+    this.#log.info({ volume: id, gib: sizeGib }, 'volume is made');
   }
 
-  /** In place: the guest sees a larger disk. */
+  /** Of a volume that is attached nowhere. */
   extendVolume(id: string, sizeGib: number): void {
     const volume = this.#volumes.get(id);
     if (volume === undefined) throw new ResourceError(`Volume ${id} could not be found.`);
     if (sizeGib < volume.sizeGib)
       throw new ResourceError('Shrinking volume is not supported.', { type: 'NotSupported' });
     this.#volumes.put({ ...volume, sizeGib });
+    this.#log.info({ volume: id, gib: sizeGib }, 'volume is extended');
   }
 
   deleteVolume(id: string): void {
     rmSync(this.#volumePath(id), { recursive: true, force: true });
     this.#volumes.remove(id);
+    this.#log.info({ volume: id }, 'volume is deleted');
   }
 
   async attachVolume(volumeId: string, serverId: string): Promise<void> {
@@ -188,6 +195,7 @@ export class Cloud {
     if (volume === undefined || server === undefined) throw new ResourceError('Volume or server could not be found.');
     const link = this.#processes.volumeLink(server);
     this.#volumes.put({ ...volume, serverId });
+    this.#log.info({ volume: volumeId, server: serverId }, 'volume is attached');
     if (server.awaitsVolume === true) await this.#start(server);
     else if (!existsSync(link)) symlinkSync(this.#volumePath(volumeId), link);
   }
@@ -205,6 +213,7 @@ export class Cloud {
       this.#servers.put({ ...server, process: null, awaitsVolume: true });
     }
     this.#volumes.put({ ...volume, serverId: null });
+    this.#log.info({ volume: volumeId, server: volume.serverId }, 'volume is detached');
   }
 
   async createServer(server: Omit<Server, 'status' | 'process'>): Promise<void> {
@@ -219,6 +228,11 @@ export class Cloud {
     }
     // On disk before it runs: whoever finds this record can find the process by the server's run directory.
     this.#servers.put(record);
+    this.#log.info({ server: record.id, port: record.portId }, 'server is made');
+    while (this.faults.state.zone_stalled.includes(zone.name)) {
+      await new Promise<void>((resolve) => setTimeout(resolve, STALLED_POLL_MS));
+      if (this.#servers.get(record.id) === undefined) throw new ServerFault('The server was deleted.');
+    }
     await this.#start(record);
   }
 
@@ -239,6 +253,15 @@ export class Cloud {
   async releaseServer(id: string): Promise<void> {
     const server = this.#servers.get(id);
     if (server !== undefined) await this.#stop(server);
+    this.#log.info({ server: id }, 'port is taken from the server');
+  }
+
+  /** Why Nova grants no further server; undefined when it does. */
+  quotaRefusal(): string | undefined {
+    const { server_quota: quota } = this.faults.state;
+    const there = this.servers().length;
+    if (quota === null || there < quota) return undefined;
+    return `Quota exceeded for instances: Requested 1, but already used ${there} of ${quota} instances`;
   }
 
   /** Nova's word for the server as it is now, seen or not. */
@@ -252,9 +275,11 @@ export class Cloud {
     const server = this.#servers.get(id);
     if (server === undefined) return;
     await this.#stop(server);
+    for (const volume of this.volumesOf(id)) await this.detachVolume(volume.id);
     this.#processes.clean(server);
     this.#servers.remove(id);
     this.#deadSince.delete(id);
+    this.#log.info({ server: id }, 'server is deleted');
   }
 
   #isAlive(server: Server): boolean {

@@ -1,6 +1,9 @@
 // What microcloud is told about the region that it plays. Read once, from a JSON file.
 import { z } from 'zod';
 
+/** Heat's own default. */
+const MAX_STACKS = 512;
+
 const port = z.int().min(0).max(65_535);
 
 /** With its own Keystone and Heat. Port 0: any free one. */
@@ -33,7 +36,7 @@ export const microcloudConfig = z.strictObject({
   lifeline: z.string().optional(),
   /** What a server runs. */
   serverCommand: z.array(z.string()).min(1),
-  /** Opens the door for faults (`PUT /faults` on Heat's port), which nothing guards. */
+  /** Opens the door for faults (`PUT /faults` on Heat's port, or the faces'), which nothing guards. */
   faults: z.boolean().default(false),
   enginesFile: z.string().optional(),
   databaseUser: z.string().optional(),
@@ -47,6 +50,8 @@ export const microcloudConfig = z.strictObject({
   users: z.array(
     z.strictObject({ name: z.string(), password: z.string(), project: z.string(), roles: z.array(z.string()) }),
   ),
+  /** How many stacks a project may have. */
+  maxStacks: z.int().min(0).default(MAX_STACKS),
   /** What the catalog names besides identity and orchestration. */
   catalog: z.array(z.strictObject({ type: z.string(), name: z.string(), url: z.string() })).default([]),
 });

@@ -1,5 +1,6 @@
-// What is wrong with this region on purpose: tests and rehearsals tell it at `PUT /faults` of the Heat port. The door is
-// shut unless the configuration says otherwise; nothing of it is kept over a restart.
+// What is wrong with this region on purpose: tests and rehearsals tell it at `PUT /faults` of the Heat port, or of the
+// faces' under a real Heat. The door is shut unless the configuration says otherwise; nothing of it is kept over a
+// restart.
 import type { Middleware } from 'koa';
 import { z } from 'zod';
 
@@ -10,6 +11,10 @@ const faultsBody = z.strictObject({
   keystone: service.default('ok'),
   /** Zones whose hosts take no server. */
   zone_full: z.array(z.string()).default([]),
+  /** Zones whose hosts take a server, and do not get it booted until they are told otherwise. */
+  zone_stalled: z.array(z.string()).default([]),
+  /** How many servers Nova grants; null: as many as there is room for. */
+  server_quota: z.int().min(0).nullable().default(null),
   /** The name of a resource that cannot be made or changed, in whichever template it stands. */
   fail_resource: z.string().nullable().default(null),
   /** The name of a resource that cannot be removed. */
@@ -34,19 +39,23 @@ export class Faults {
     return this.#state;
   }
 
-  /** Stands before a service's routes. The door itself is on Heat's port and works while Heat does not. */
-  guard(which: 'heat' | 'keystone'): Middleware {
+  /** Where one tells it, when the configuration lets one. */
+  door(): Middleware {
     return async (context, next) => {
-      if (this.#isOpen && which === 'heat' && context.method === 'PUT' && context.path === '/faults') {
-        const read = faultsBody.safeParse(context.state.body ?? {});
-        context.status = read.success ? 200 : 400;
-        if (read.success) {
-          this.#state = read.data;
-          if (read.data.expire_tokens) this.#expireTokens();
-        }
-        context.body = read.success ? read.data : { error: read.error.message };
-        return;
+      if (!this.#isOpen || context.method !== 'PUT' || context.path !== '/faults') return next();
+      const read = faultsBody.safeParse(context.state.body ?? {});
+      context.status = read.success ? 200 : 400;
+      if (read.success) {
+        this.#state = read.data;
+        if (read.data.expire_tokens) this.#expireTokens();
       }
+      context.body = read.success ? read.data : { error: read.error.message };
+    };
+  }
+
+  /** Stands before a service's routes, and behind the door: that works while the service does not. */
+  guard(which: 'heat' | 'keystone'): Middleware {
+    return async (_context, next) => {
       const state = this.#state[which];
       // The server closes what is left hanging when it closes.
       if (state === 'hang') await new Promise(() => {});

@@ -23,6 +23,7 @@ const EXPLANATIONS: Readonly<Record<number, readonly [title: string, explanation
   409: ['Conflict', 'There was a conflict when trying to complete your request.'],
   413: ['Request Entity Too Large', 'The body of your request was too large for this server.'],
 };
+const REFUSED_TRUST = 'You are not authorized to perform the requested action.';
 const STACK_NAME = /^[a-zA-Z][a-zA-Z0-9_.-]{0,254}$/;
 const DEFAULT_TIMEOUT_MINUTES = 60;
 
@@ -35,6 +36,7 @@ export function createHeat(world: {
 }): Koa {
   const { stacks, directory, tokens } = world;
   const app = createApp(world.log, heatError);
+  app.use(world.faults.door());
   app.use(world.faults.guard('heat'));
   const router = new Router();
 
@@ -51,6 +53,7 @@ export function createHeat(world: {
     if (!isTheirs || directory.roles(token.userName, token.projectId).length === 0)
       throw heatFailure(403, 'Forbidden', '');
     context.state.userName = token.userName;
+    context.state.methods = token.methods;
     return next();
   });
   router.get('/v1/:project/stacks', (context) => {
@@ -59,6 +62,8 @@ export function createHeat(world: {
     };
   });
   router.post('/v1/:project/stacks', (context) => {
+    // Heat keeps a trust for what it does later, and Keystone grants none to who was not signed in by the user.
+    if (context.state.methods.includes('application_credential')) throw heatFailure(403, 'Forbidden', REFUSED_TRUST);
     const stack = stacks.create(newStack(context));
     context.status = 201;
     context.body = { stack: { id: stack.id, links: links(context, stack) } };

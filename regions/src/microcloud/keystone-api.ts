@@ -3,6 +3,7 @@ import { Router } from '@koa/router';
 import type Koa from 'koa';
 import type { Context } from 'koa';
 import type { Logger } from 'pino';
+import type { ApplicationCredentials } from './application-credentials.ts';
 import type { Faults } from './faults.ts';
 import type { Directory, NamedRef } from './identity.ts';
 import type { Token, Tokens } from './tokens.ts';
@@ -21,6 +22,7 @@ interface AuthRequest {
     readonly methods?: readonly string[];
     readonly password?: { readonly user?: NamedRef & { readonly password?: string } };
     readonly token?: { readonly id?: string };
+    readonly application_credential?: { readonly id?: string; readonly secret?: string };
   };
   readonly scope?: { readonly project?: NamedRef } | 'unscoped';
 }
@@ -28,6 +30,7 @@ interface AuthRequest {
 export function createKeystone(world: {
   readonly directory: Directory;
   readonly tokens: Tokens;
+  readonly credentials: ApplicationCredentials;
   readonly faults: Faults;
   readonly log: Logger;
 }): Koa {
@@ -44,7 +47,7 @@ export function createKeystone(world: {
     context.body = { version: directory.versions() };
   });
   router.post('/v3/auth/tokens', (context) => {
-    const { token, text } = authenticate(directory, tokens, bodyOf(context).auth as AuthRequest | undefined);
+    const { token, text } = authenticate(world, bodyOf(context).auth as AuthRequest | undefined);
     context.status = 201;
     context.set('x-subject-token', text);
     context.set('vary', 'X-Auth-Token');
@@ -68,6 +71,7 @@ export function createKeystone(world: {
   router.get('/v3/auth/projects', (context) => {
     context.body = { projects: directory.projectsOf(caller(tokens, context).userName) };
   });
+  addApplicationCredentials(router, world);
   for (const kind of ['users', 'projects'] as const) {
     router.get(`/v3/${kind}`, (context) => {
       requireAdmin(directory, caller(tokens, context));
@@ -82,15 +86,49 @@ export function createKeystone(world: {
   return app;
 }
 
+interface Authority {
+  readonly directory: Directory;
+  readonly tokens: Tokens;
+  readonly credentials: ApplicationCredentials;
+}
+
+function addApplicationCredentials(router: Router, { directory, tokens, credentials }: Authority): void {
+  router.post('/v3/users/:user/application_credentials', (context) => {
+    const { userName, projectId } = owner(directory, caller(tokens, context), context);
+    const { name } = (bodyOf(context).application_credential ?? {}) as { name?: string };
+    if (name === undefined) throw keystoneFailure(400, "'name' is a required property");
+    const { credential, secret } = credentials.make({ name, userName, projectId });
+    context.status = 201;
+    context.body = {
+      application_credential: {
+        ...{ id: credential.id, name, project_id: projectId, secret, unrestricted: false },
+        ...{ description: null, expires_at: null },
+      },
+    };
+  });
+  router.delete('/v3/users/:user/application_credentials/:id', (context) => {
+    const { userName } = owner(directory, caller(tokens, context), context);
+    if (!credentials.remove(String(context.params.id), userName)) {
+      throw keystoneFailure(404, `Could not find Application Credential: ${context.params.id}.`);
+    }
+    context.status = 204;
+  });
+}
+
 function authenticate(
-  directory: Directory,
-  tokens: Tokens,
+  { directory, tokens, credentials }: Authority,
   auth: AuthRequest | undefined,
 ): { token: Token; text: string } {
   const methods = auth?.identity?.methods ?? [];
   const password = auth?.identity?.password?.user;
   if (methods.length === 0 || (methods[0] === 'password' && password === undefined)) {
     throw keystoneFailure(400, "'identity' is a required property");
+  }
+  if (methods[0] === 'application_credential') {
+    const { id = '', secret = '' } = auth?.identity?.application_credential ?? {};
+    const known = credentials.find(id, secret);
+    if (known === undefined) throw unauthorized();
+    return tokens.issue({ userName: known.userName, projectId: known.projectId, methods });
   }
   const earlier = methods[0] === 'token' ? tokens.read(auth?.identity?.token?.id ?? '') : undefined;
   const userName = methods[0] === 'password' ? directory.signIn(password ?? {}) : earlier?.userName;
@@ -101,6 +139,15 @@ function authenticate(
   if (wanted !== undefined && project === undefined) throw unauthorized();
   const scope = project === undefined ? {} : { projectId: project.id };
   return tokens.issue({ userName, methods, ...scope }, earlier?.expiresAtMs);
+}
+
+/** A user's application credentials are the user's own affair, and of the project of the token. */
+function owner(directory: Directory, token: Token, context: Context): { userName: string; projectId: string } {
+  const known = directory.users().find(({ name }) => name === token.userName);
+  if (token.projectId === undefined || known?.id !== context.params.user) {
+    throw keystoneFailure(403, 'You are not authorized to perform the requested action.');
+  }
+  return { userName: token.userName, projectId: token.projectId };
 }
 
 function caller(tokens: Tokens, context: Context): Token {

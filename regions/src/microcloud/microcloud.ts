@@ -7,9 +7,11 @@ import type { Clock } from '@argosy/proto';
 import type { Logger } from 'pino';
 import { GuestProcesses } from '../guests/guest-processes.ts';
 import { serveHttp } from '../http-server.ts';
+import { ApplicationCredentials } from './application-credentials.ts';
 import { Cloud } from './cloud.ts';
 import { Collection } from './collection.ts';
 import type { MicrocloudSettings, OwnServices, UnderHeat } from './config.ts';
+import { EventPush } from './event-push.ts';
 import { Belongings } from './faces/belongings.ts';
 import { createFaces } from './faces/faces.ts';
 import { projectOfTokenAt } from './faces/project-of-token.ts';
@@ -55,16 +57,21 @@ export async function startMicrocloud(
 ): Promise<Microcloud> {
   const faults = new Faults(config.faults, () => tokens.expireAll());
   const { cloud, tokenKey } = await openCloud(config, faults, world);
-  const stacks = new Stacks(cloud, world.log);
   const tokens: Tokens = new Tokens(tokenKey, world.clock);
+  const push = new EventPush(tokens, config.catalog.find(({ type }) => type === 'messaging')?.url);
+  const stacks = new Stacks(cloud, world.log, (stack, event) => push.tell(stack, event));
   const { address, keystonePort, heatPort } = config.bind;
   // The catalog tells where both are, and a port may be any free one: the addresses are filled in once they are known.
   const endpoints = { keystone: '', heat: '' };
   const directory = new Directory(config, endpoints);
-  const keystone = await serveHttp(createKeystone({ directory, tokens, faults, log: world.log }).callback(), {
-    address,
-    port: keystonePort,
-  });
+  const credentials = new ApplicationCredentials(new Collection(join(config.directory, 'application-credentials')));
+  const keystone = await serveHttp(
+    createKeystone({ directory, tokens, credentials, faults, log: world.log }).callback(),
+    {
+      address,
+      port: keystonePort,
+    },
+  );
   const heat = await serveHttp(createHeat({ stacks, directory, tokens, faults, log: world.log }).callback(), {
     address,
     port: heatPort,
@@ -78,6 +85,7 @@ export async function startMicrocloud(
     close: async () => {
       await Promise.allSettled([keystone.close(), heat.close()]);
       await stacks.settle();
+      await push.close();
       cloud.close();
     },
   };
@@ -89,11 +97,13 @@ export async function startUnderHeat(
 ): Promise<CloudUnderHeat> {
   const { address, facesPort, keystoneUrl } = config.bind;
   const { log } = world;
-  const { cloud } = await openCloud(config, new Faults(false, () => {}), world);
+  // Tokens are the real Keystone's to end.
+  const faults = new Faults(config.faults, () => {});
+  const { cloud } = await openCloud(config, faults, world);
   cloud.giveUpUnfinished();
   const belongings = new Belongings(new Collection(join(config.directory, 'belongings')));
   const identity = projectOfTokenAt(keystoneUrl, config.region, world.clock);
-  const faces = createFaces({ cloud, belongings, log, deleting: new Set() }, identity.projectOf);
+  const faces = createFaces({ cloud, belongings, log, deleting: new Set() }, faults, identity.projectOf);
   const server = await serveHttp(faces.callback(), { address, port: facesPort });
   return {
     facesUrl: server.url,

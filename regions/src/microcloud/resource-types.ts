@@ -46,6 +46,8 @@ const server: ResourceType = {
   async create(cloud, id, properties) {
     const [network] = properties.networks as { port?: string }[];
     if (network?.port === undefined) throw new ResourceError('A server needs a port.');
+    const refusal = cloud.quotaRefusal();
+    if (refusal !== undefined) throw new ResourceError(`${refusal} (HTTP 403)`, { type: 'Forbidden' });
     await cloud.createServer({
       id,
       name: String(properties.name ?? id),
@@ -103,7 +105,17 @@ const securityGroup: ResourceType = {
 const volume: ResourceType = {
   properties: { name: false, size: true, volume_type: false },
   create: (cloud, id, properties) => cloud.createVolume(id, Number(properties.size)),
-  update: (cloud, id, _before, { size }) => cloud.extendVolume(id, Number(size)),
+  /** Heat takes it from its server, extends it, and gives it back. */
+  async update(cloud, id, before, { size }) {
+    if (Number(size) === Number(before.size)) return;
+    const serverId = cloud.volume(id)?.serverId ?? null;
+    if (serverId !== null && Number(size) > Number(before.size)) await cloud.detachVolume(id, 'waits');
+    try {
+      cloud.extendVolume(id, Number(size));
+    } finally {
+      if (serverId !== null && cloud.volume(id)?.serverId === null) await cloud.attachVolume(id, serverId);
+    }
+  },
   remove: (cloud, id) => cloud.deleteVolume(id),
   attribute: (cloud, id, name) => (name === 'size' ? cloud.volume(id)?.sizeGib : undefined),
 };

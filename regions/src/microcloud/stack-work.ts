@@ -47,6 +47,8 @@ export async function converge(
       if (isNew)
         checkTree(nested, given, (type, values) => resourceTypes[type]?.check?.(work.cloud, values), resourceTypes);
       await converge(work, nested, given, record.resources ?? {}, depth + 1);
+      // A nested stack is done only when what it has replaced is gone: what comes after it begins then.
+      await clean(work, record.resources ?? {});
     };
     await step(work, record, isNew ? 'CREATE' : 'UPDATE', depth, inside);
   }

@@ -28,6 +28,8 @@ const MAX_DELETED = 200;
 
 type Action = StackRecord['action'];
 
+type EventListener = (stack: StackRecord, event: StackEventRecord) => void;
+
 interface Job {
   readonly done: Promise<void>;
   readonly action: Action;
@@ -36,13 +38,16 @@ interface Job {
 export class Stacks {
   readonly #cloud: Cloud;
   readonly #log: Logger;
+  readonly #tell: EventListener;
   readonly #stacks: Collection<StackRecord>;
   /** The newest piece of work of each stack. */
   readonly #jobs = new Map<string, Job>();
 
-  constructor(cloud: Cloud, log: Logger) {
+  /** `tell` hears of every event once it is kept. */
+  constructor(cloud: Cloud, log: Logger, tell: EventListener = () => {}) {
     this.#cloud = cloud;
     this.#log = log;
+    this.#tell = tell;
     this.#stacks = new Collection(join(cloud.config.directory, 'stacks'));
   }
 
@@ -67,6 +72,11 @@ export class Stacks {
   create(request: NewStackRequest): StackRecord {
     if (this.find(request.projectId, request.name) !== undefined) {
       throw new TemplateError(`The Stack (${request.name}) already exists.`, 'StackExists');
+    }
+    const most = this.#cloud.config.maxStacks;
+    if (this.list(request.projectId).filter(({ deletedAt }) => deletedAt === null).length >= most) {
+      const why = `You have reached the maximum stacks per tenant, ${most}. Please delete some stacks.`;
+      throw new TemplateError(why, 'RequestLimitExceeded');
     }
     const { tree, parameters } = this.#read(request);
     const stack: StackRecord = {
@@ -198,9 +208,11 @@ export class Stacks {
   }
 
   #event(stack: StackRecord, event: Omit<StackEventRecord, 'id' | 'time'>): void {
-    stack.events.push({ id: randomUUID(), time: now(), ...event });
+    const kept = { id: randomUUID(), time: now(), ...event };
+    stack.events.push(kept);
     if (stack.events.length > MAX_EVENTS) stack.events.shift();
     this.#stacks.put(stack);
+    this.#tell(stack, kept);
   }
 
   #forgetDeleted(): void {

@@ -48,6 +48,7 @@ const NO_ROOM = [
   /over ?limit/i,
   /limit.{0,40}exceeded/i,
   /maximum.{0,40}(reached|exceeded)/i,
+  /reached the maximum/i,
   /no more (ip|free)/i,
   /ip ?address ?generation ?failure/i,
   /insufficient (capacity|resources|free)/i,

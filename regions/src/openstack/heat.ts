@@ -2,7 +2,7 @@
 // deleted stack still answers DELETE_COMPLETE, by name it is not found. Bodies of 202 and 204 are never read.
 
 import { status } from '@grpc/grpc-js';
-import { OpenStackError } from './errors.ts';
+import { OpenStackError, saysNoRoom } from './errors.ts';
 import { answerError, type HttpAnswer } from './http.ts';
 import type { Keystone } from './keystone.ts';
 
@@ -102,6 +102,9 @@ export class HeatClient implements Heat {
       disable_rollback: true,
     };
     const answer = await this.#keystone.request(ORCHESTRATION, { method: 'POST', path: '/stacks', body });
+    if (answer.status === 403 && this.#keystone.isApplication && !saysNoRoom(answer.text)) {
+      throw refusedTrust(answer, stack.name);
+    }
     if (answer.status !== 201) throw answerError(answer, `Creating stack ${stack.name}`);
     return { id: (answer.body as { stack: { id: string } }).stack.id, name: stack.name };
   }
@@ -188,6 +191,17 @@ export class HeatClient implements Heat {
   #get(path: string): Promise<HttpAnswer> {
     return this.#keystone.request(ORCHESTRATION, { method: 'GET', path });
   }
+}
+
+/** What one could look for in vain for long: Heat says no more than that it is forbidden. */
+function refusedTrust(answer: HttpAnswer, name: string): OpenStackError {
+  const said = answerError(answer, `Creating stack ${name}`).message;
+  const message =
+    `${said} The executor signs in by an application credential, and Heat needs a trust of its user for each stack: a ` +
+    'Keystone with the security fix of LP#2150089 grants none to an application credential. Give the executor the ' +
+    "password of a service user, or let Keystone's operator set allow_insecure_application_credential_trust_escalation " +
+    'in [security_compliance].';
+  return new OpenStackError(message, { code: status.PERMISSION_DENIED, httpStatus: answer.status });
 }
 
 function summary(body: StackBody): StackSummary {

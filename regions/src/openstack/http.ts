@@ -28,10 +28,13 @@ export interface HttpAnswer {
 
 export type Fetch = (request: HttpRequest) => Promise<HttpAnswer>;
 
-/** A connection pool as a function, and what closes it. */
-export function createHttp(timeoutMs = REQUEST_TIMEOUT_MS): { readonly fetch: Fetch; close(): Promise<void> } {
+/** A connection pool as a function, and what closes it. `ca` is the PEM of the only authority that is believed. */
+export function createHttp(
+  timeoutMs = REQUEST_TIMEOUT_MS,
+  ca?: string,
+): { readonly fetch: Fetch; close(): Promise<void> } {
   const dispatcher = new Agent({
-    connect: { timeout: CONNECT_TIMEOUT_MS },
+    connect: { timeout: CONNECT_TIMEOUT_MS, ...(ca === undefined ? {} : { ca }) },
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxResponseSize: MAX_BODY_BYTES,
   });

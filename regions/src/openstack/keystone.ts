@@ -9,16 +9,22 @@ import { answerError, type Fetch, type HttpAnswer, type HttpRequest } from './ht
 /** A token this near to its end is not used any more. */
 const RENEW_BEFORE_MS = 120_000;
 
+/** By its id, or by its name in a domain. */
+export type Named =
+  | { readonly id: string }
+  | { readonly name: string; readonly domain: { readonly id: string } | { readonly name: string } };
+
+export type Credential =
+  | { readonly kind: 'password'; readonly user: Named; readonly password: string; readonly project: Named }
+  /** It stands for a user in one project. */
+  | { readonly kind: 'application'; readonly id: string; readonly secret: string };
+
 export interface KeystoneAccount {
   /** Keystone's URL, with or without `/v3`. */
   readonly authUrl: string;
   readonly region: string;
-  readonly username: string;
-  readonly password: string;
-  readonly userDomain: string;
-  readonly projectName: string;
-  readonly projectDomain: string;
   readonly interface: 'public' | 'internal' | 'admin';
+  readonly credential: Credential;
 }
 
 interface CatalogEntry {
@@ -70,6 +76,11 @@ export class Keystone {
     // The token was revoked, or Keystone's keys changed: once more with a new one.
     this.#session = undefined;
     return this.#send(await this.#current(), serviceType, input);
+  }
+
+  /** True when the executor acts by an application credential, which may do less than its user. */
+  get isApplication(): boolean {
+    return this.#account.credential.kind === 'application';
   }
 
   /** Whose token this is; undefined when Keystone does not accept it. */
@@ -128,16 +139,10 @@ export class Keystone {
   }
 
   async #open(): Promise<Session> {
-    const account = this.#account;
-    const user = { name: account.username, domain: { name: account.userDomain }, password: account.password };
-    const body = {
-      auth: {
-        identity: { methods: ['password'], password: { user } },
-        scope: { project: { name: account.projectName, domain: { name: account.projectDomain } } },
-      },
-    };
+    const { credential } = this.#account;
+    const body = { auth: authOf(credential) };
     const answer = await this.#fetch({ method: 'POST', url: `${this.#url()}/auth/tokens`, body });
-    if (answer.status !== 201) throw answerError(answer, `Signing in as ${account.username}`);
+    if (answer.status !== 201) throw answerError(answer, `Signing in as ${nameOf(credential)}`);
     const token = (answer.body as { token: TokenBody }).token;
     return {
       token: String(answer.headers['x-subject-token']),
@@ -150,4 +155,18 @@ export class Keystone {
     const url = this.#account.authUrl.replace(/\/$/, '');
     return url.endsWith('/v3') ? url : `${url}/v3`;
   }
+}
+
+function authOf(credential: Credential): object {
+  if (credential.kind === 'application') {
+    const { id, secret } = credential;
+    return { identity: { methods: ['application_credential'], application_credential: { id, secret } } };
+  }
+  const { user, password, project } = credential;
+  return { identity: { methods: ['password'], password: { user: { ...user, password } } }, scope: { project } };
+}
+
+function nameOf(credential: Credential): string {
+  if (credential.kind === 'application') return `application credential ${credential.id}`;
+  return 'name' in credential.user ? credential.user.name : `user ${credential.user.id}`;
 }

@@ -7,9 +7,10 @@ import type { Fetch, HttpAnswer, HttpRequest } from './http.ts';
 import { createHttp } from './http.ts';
 import { Keystone, type KeystoneAccount } from './keystone.ts';
 
+const domain = { name: 'Default' };
 const ACCOUNT: KeystoneAccount = {
-  ...{ authUrl: 'http://keystone', region: 'north', username: 'argosy', password: 'secret', userDomain: 'Default' },
-  ...{ projectName: 'service', projectDomain: 'Default', interface: 'public' },
+  ...{ authUrl: 'http://keystone', region: 'north', interface: 'public' },
+  credential: { kind: 'password', user: { name: 'argosy', domain }, password: 'secret', project: { id: 'p' } },
 };
 
 function answer(code: number, body?: unknown, headers: Record<string, string> = {}): HttpAnswer {
@@ -102,6 +103,8 @@ test('each answer of OpenStack has its class', (t) => {
   t.is(failureClass(codeOfAnswer(400, 'Property error')), 'never');
   t.is(failureClass(codeOfAnswer(403, 'Forbidden')), 'never');
   t.is(failureClass(codeOfAnswer(403, 'You have reached the maximum stacks per tenant: quota')), 'elsewhere');
+  const most = 'You have reached the maximum stacks per tenant, 512. Please delete some stacks.';
+  t.is(failureClass(codeOfAnswer(400, most)), 'elsewhere');
   t.is(failureClass(codeOfAnswer(401, '')), 'retry');
   t.is(failureClass(codeOfAnswer(503, '')), 'retry');
   const reasons = [

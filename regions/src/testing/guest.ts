@@ -92,6 +92,7 @@ const service: grpc.UntypedServiceImplementation = {
   seed: answerEmpty,
   follow: answerEmpty,
   promise: answerEmpty,
+  rest: answerEmpty,
   rehearse: answerEmpty,
   open: (_call: unknown, callback: grpc.sendUnaryData<object>) =>
     callback({ code: grpc.status.FAILED_PRECONDITION, details: 'epoch 7 is promised' }),

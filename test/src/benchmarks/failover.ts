@@ -7,9 +7,9 @@ import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { prepareEngine } from '@argosy/images';
+import { type Checked, RetryingClient } from '../continuity/retrying-client.ts';
 import { waitUntil } from '../crash-matrix/waiting.ts';
 import { ArgosyCluster } from './failover/argosy.ts';
-import { RetryingClient } from './failover/client.ts';
 import { findPatroni, PatroniCluster, TIMES } from './failover/patroni.ts';
 import { findEtcd } from './raft/etcd-cluster.ts';
 import { type BenchmarkResult, type Cell, medianAndSpread, quantile } from './result.ts';
@@ -61,11 +61,12 @@ async function measure({ argosy, patroni, theirs, rounds, configuration }: Conte
     await argosy.whole();
     const ours = await pauseOf(argosy.client, () => argosy.killPrimary());
     await patroni.whole();
-    const their = await pauseOf(theirs, () => patroni.killLeader());
+    const their = await pauseOf(theirs, async () => patroni.killLeader(theirs.place));
     killed.push({ ours, theirs: their });
     process.stdout.write(`round ${round}: primary killed: Argosy ${ours} ms, Patroni ${their} ms\n`);
   }
-  const counted = await theirs.count();
+  await theirs.end();
+  const counted = await theirs.check();
   await patroni.close();
   const regions: number[] = [];
   for (let round = 1; round <= rounds; round += 1) {
@@ -83,7 +84,8 @@ async function measure({ argosy, patroni, theirs, rounds, configuration }: Conte
     process.stdout.write(`round ${round}: switchover: ${switchovers.at(-1)} ms\n`);
   }
   const { acknowledged } = argosy.client;
-  const own = await argosy.client.count();
+  await argosy.client.end();
+  const own = await argosy.client.check();
   return resultOf({ killed, regions, switchovers, rounds, configuration, acknowledged, own, theirs: counted });
 }
 
@@ -110,8 +112,8 @@ interface Measured {
   readonly rounds: number;
   readonly configuration: string;
   readonly acknowledged: number;
-  readonly own: { readonly lost: number; readonly doubled: number };
-  readonly theirs: { readonly lost: number; readonly doubled: number };
+  readonly own: Checked;
+  readonly theirs: Checked;
 }
 
 function resultOf(measured: Measured): BenchmarkResult {
@@ -130,12 +132,12 @@ function resultOf(measured: Measured): BenchmarkResult {
     boundedRow('whole region killed, p99, ms', regions, REGION),
     boundedRow('switchover, longest pause, p99, ms', switchovers, SWITCHOVER),
     {
-      ...{ figure: 'acknowledged writes lost', argosy: own.lost, patroni: theirs.lost, ratio: '' },
-      ...{ bar: '0', verdict: own.lost === 0 ? 'met' : 'missed' },
+      ...{ figure: 'acknowledged writes lost', argosy: own.lost.length, patroni: theirs.lost.length, ratio: '' },
+      ...{ bar: '0', verdict: own.lost.length === 0 ? 'met' : 'missed' },
     },
     {
-      ...{ figure: 'writes there twice', argosy: own.doubled, patroni: theirs.doubled, ratio: '' },
-      ...{ bar: '0', verdict: own.doubled === 0 ? 'met' : 'missed' },
+      ...{ figure: 'writes there twice', argosy: own.doubled.length, patroni: theirs.doubled.length, ratio: '' },
+      ...{ bar: '0', verdict: own.doubled.length === 0 ? 'met' : 'missed' },
     },
   ];
   const missed = rows.filter(({ verdict }) => verdict === 'missed').map(({ figure }) => `${figure}: missed`);

@@ -29,8 +29,8 @@ export class Guests {
       const found = findGuests(this.#home).filter((guest) => isMeant(guest) && !killed.has(guest.pid));
       if (found.length === 0) break;
       const rank = { init: 0, agent: 1, database: 2, other: 3 } as const;
-      for (const { pid, role } of found.sort((left, right) => rank[left.role] - rank[right.role])) {
-        if (role === 'init') boots.push(bootOf(pid));
+      for (const { pid, role, region } of found.sort((left, right) => rank[left.role] - rank[right.role])) {
+        if (role === 'init') boots.push(bootOf(pid, this.#entryTo(region)));
         signal(pid, 'SIGKILL');
         killed.add(pid);
       }
@@ -42,6 +42,12 @@ export class Guests {
         spawn(program, rest, { env: environment, cwd: folder, detached: true, stdio: 'ignore' }).unref();
       }
     };
+  }
+
+  /** The words by which a process gets into the region's own network. */
+  #entryTo(region: string): readonly string[] {
+    const place = readFederation(this.#home).network?.places.find(({ name }) => name === region);
+    return place === undefined ? [] : ['nsenter', `--net=/var/run/netns/${place.namespace}`];
   }
 
   /** Stops all of a guest's processes where they stand, its clients' connections left open. Answers what lets them go on. */
@@ -74,10 +80,14 @@ export class Guests {
   }
 }
 
-function bootOf(pid: number): Boot {
+function bootOf(pid: number, entry: readonly string[]): Boot {
   const list = (file: string): string[] => readFileSync(`/proc/${pid}/${file}`, 'utf8').split('\0').filter(Boolean);
   const pairs = list('environ').map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)]);
-  return { words: list('cmdline'), environment: Object.fromEntries(pairs), folder: readlinkSync(`/proc/${pid}/cwd`) };
+  return {
+    words: [...entry, ...list('cmdline')],
+    environment: Object.fromEntries(pairs),
+    folder: readlinkSync(`/proc/${pid}/cwd`),
+  };
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {

@@ -20,6 +20,11 @@ export interface FederationFile {
     readonly microcloud_pid: number | null;
   }[];
   readonly ca: string;
+  /** Where regions have networks of their own. */
+  readonly network?: {
+    readonly control: string;
+    readonly places: readonly { readonly name: string; readonly namespace: string }[];
+  } | null;
 }
 
 export function readFederation(home: string): FederationFile {

@@ -1,7 +1,12 @@
 // What a deployment is told: where it serves, and who and what is known in it. Read once, from a JSON file.
 import { z } from 'zod';
 
+/** Heat's own default. */
+const MAX_STACKS = 512;
+
 const listen = z.strictObject({ address: z.ipv4(), port: z.int().min(1).max(65_535) });
+
+const catalog = z.array(z.strictObject({ type: z.string(), name: z.string(), url: z.string() }));
 
 export const openstackConfig = z.strictObject({
   /** The region's name in the catalog. */
@@ -17,7 +22,13 @@ export const openstackConfig = z.strictObject({
     z.strictObject({ name: z.string(), password: z.string(), project: z.string(), roles: z.array(z.string()) }),
   ),
   /** What the catalog names besides identity and orchestration; `%(project_id)s` stands for the project. */
-  catalog: z.array(z.strictObject({ type: z.string(), name: z.string(), url: z.string() })),
+  catalog,
+  /** Further regions behind the same Keystone, each with a Heat and a cloud of its own. */
+  others: z.array(z.strictObject({ region: z.string(), heat: listen, catalog })).default([]),
+  /** Whether Keystone lets who is signed in by an application credential make trusts, as it did before LP#2150089. */
+  applicationTrusts: z.boolean().default(false),
+  /** How many stacks a project may have. */
+  maxStacks: z.int().min(0).default(MAX_STACKS),
   /** Seconds until a token ends. */
   tokenSeconds: z.int().positive().default(3_600),
   /** A Unix socket whose end is ours. */

@@ -11,7 +11,6 @@ export interface DeploymentSecrets {
 
 export interface DeploymentFiles {
   readonly keystoneDatabase: string;
-  readonly heatDatabase: string;
   readonly fernetKeys: string;
   readonly credentialKeys: string;
   readonly paste: string;
@@ -27,7 +26,10 @@ export function keystoneUrl({ keystone }: OpenStackSettings): string {
   return `http://${keystone.address}:${keystone.port}`;
 }
 
-export function heatUrl({ heat }: OpenStackSettings): string {
+/** A region of the deployment, with its own Heat. */
+export type HeatSettings = Pick<OpenStackSettings, 'region' | 'heat' | 'catalog'>;
+
+export function heatUrl({ heat }: Pick<HeatSettings, 'heat'>): string {
   return `http://${heat.address}:${heat.port}`;
 }
 
@@ -35,15 +37,17 @@ export function heatUrl({ heat }: OpenStackSettings): string {
 export function keystoneSeed(settings: OpenStackSettings, secrets: DeploymentSecrets): unknown {
   const heat = { name: HEAT_USER, password: secrets.heatPassword, project: SERVICES_PROJECT.name };
   return {
-    region: settings.region,
     projects: [...settings.projects, SERVICES_PROJECT],
     users: [...settings.users, { ...heat, roles: ['admin', 'service'] }],
     stackDomain: { ...STACK_DOMAIN, password: secrets.stackDomainPassword },
-    catalog: [
-      { type: 'identity', name: 'keystone', url: `${keystoneUrl(settings)}/v3` },
-      { type: 'orchestration', name: 'heat', url: `${heatUrl(settings)}/v1/%(project_id)s` },
-      ...settings.catalog,
-    ],
+    regions: [settings, ...settings.others].map((region) => ({
+      name: region.region,
+      catalog: [
+        { type: 'identity', name: 'keystone', url: `${keystoneUrl(settings)}/v3` },
+        { type: 'orchestration', name: 'heat', url: `${heatUrl(region)}/v1/%(project_id)s` },
+        ...region.catalog,
+      ],
+    })),
   };
 }
 
@@ -55,15 +59,19 @@ export function keystoneConfiguration(settings: OpenStackSettings, files: Deploy
     fernet_receipts: { key_repository: files.fernetKeys },
     credential: { key_repository: files.credentialKeys },
     cache: { enabled: 'true', backend: 'oslo_cache.dict' },
+    security_compliance: {
+      allow_insecure_application_credential_trust_escalation: String(settings.applicationTrusts),
+    },
     // The cheapest that Keystone admits: nobody guesses passwords on a loopback address.
     identity: { password_hash_rounds: 4 },
   });
 }
 
+/** `own`: the region, and the file of its database. */
 export function heatConfiguration(
   settings: OpenStackSettings,
-  secrets: DeploymentSecrets,
-  files: DeploymentFiles,
+  own: HeatSettings & { readonly database: string },
+  { secrets, files }: { readonly secrets: DeploymentSecrets; readonly files: DeploymentFiles },
 ): string {
   const keystone = keystoneUrl(settings);
   const account = {
@@ -79,7 +87,8 @@ export function heatConfiguration(
       transport_url: 'fake://',
       num_engine_workers: 1,
       auth_encryption_key: secrets.encryptionKey,
-      region_name_for_services: settings.region,
+      max_stacks_per_tenant: settings.maxStacks,
+      region_name_for_services: own.region,
       stack_user_domain_name: STACK_DOMAIN.name,
       stack_domain_admin: STACK_DOMAIN.user,
       stack_domain_admin_password: secrets.stackDomainPassword,
@@ -89,9 +98,9 @@ export function heatConfiguration(
     },
     heat_all: { enabled_services: 'engine,api' },
     paste_deploy: { api_paste_config: files.paste },
-    database: { connection: `sqlite:///${files.heatDatabase}` },
+    database: { connection: `sqlite:///${own.database}` },
     // 0 would start a process for each core, which could not reach the engine.
-    heat_api: { bind_host: settings.heat.address, bind_port: settings.heat.port, workers: 1 },
+    heat_api: { bind_host: own.heat.address, bind_port: own.heat.port, workers: 1 },
     keystone_authtoken: {
       ...account,
       www_authenticate_uri: keystone,

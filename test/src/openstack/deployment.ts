@@ -3,7 +3,7 @@
 // can be started again; its processes end with `stop`, and with us.
 import { randomBytes } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { OpenStackConfig, OpenStackSettings } from './config.ts';
 import { OpenStackUnavailable, openstackConfig } from './config.ts';
 import {
@@ -26,61 +26,77 @@ const PROBE_MS = 2_000;
 export interface OpenStack {
   readonly keystoneUrl: string;
   readonly heatUrl: string;
-  /** Both programs, in the order keystone, heat. */
+  /** Keystone, then each region's Heat. */
   readonly programs: readonly Program[];
-  /** Kills API and engine as a crash would, and starts them again. */
+  /** Kills API and engine of the first region as a crash would, and starts them again. */
   crashHeat(): Promise<void>;
+  /** API and engine take requests and answer none, until they are let go on. */
+  freezeHeat(): void;
+  thawHeat(): void;
   /** Ends what was started. What the deployment knows stays. */
   stop(): Promise<void>;
 }
 
-/** Starts a deployment and waits until both services answer. @throws OpenStackUnavailable; nothing runs then. */
+/** Starts a deployment and waits until all its services answer. @throws OpenStackUnavailable; nothing runs then. */
 export async function startOpenStack(config: OpenStackConfig, context: InstallContext): Promise<OpenStack> {
   const settings = openstackConfig.parse(config);
   const versions = await ensurePackages(context);
   const files = await writeFiles(settings, versions);
   const { directory, keystone } = settings;
   const log = (name: string): string => join(directory, `${name}.log`);
-  const startHeat = (): Program => new Program('Heat', ['heat_process.py', 'serve', files.heat], log('heat'));
+  const startHeat = ({ name, file }: HeatFile): Program =>
+    new Program(`Heat of ${name}`, ['heat_process.py', 'serve', file], log(basename(file, '.conf')));
 
-  const seed = [
-    'keystone_process.py',
-    'serve',
-    files.keystone,
-    files.seed,
-    keystone.address,
-    `${keystone.port}`,
-  ] as const;
-  const running = { keystone: new Program('Keystone', seed, log('keystone')), heat: startHeat() };
+  const address = [keystone.address, `${keystone.port}`];
+  const identity = new Program(
+    'Keystone',
+    ['keystone_process.py', 'serve', files.keystone, files.seed, ...address],
+    log('keystone'),
+  );
+  const heats = files.heats.map(startHeat);
   const stop = async (): Promise<void> => {
-    await Promise.allSettled([running.heat.stop(), running.keystone.stop()]);
+    await Promise.allSettled([...heats, identity].map((program) => program.stop()));
   };
   try {
-    await answering(running.keystone, `${keystoneUrl(settings)}/v3`);
-    await answering(running.heat, `${heatUrl(settings)}/healthcheck`);
+    await answering(identity, `${keystoneUrl(settings)}/v3`);
+    for (const [index, { url }] of files.heats.entries()) await answering(heats[index] as Program, url);
   } catch (error) {
     await stop();
     throw error;
   }
+  const [first] = files.heats;
+  const [heat] = heats;
+  if (first === undefined || heat === undefined) throw new Error('unreachable');
   return {
     keystoneUrl: keystoneUrl(settings),
     heatUrl: heatUrl(settings),
     get programs() {
-      return [running.keystone, running.heat];
+      return [identity, ...heats];
     },
     crashHeat: async () => {
-      running.heat.kill();
-      await running.heat.ended();
-      running.heat = startHeat();
-      await answering(running.heat, `${heatUrl(settings)}/healthcheck`);
+      heats[0]?.signal('SIGKILL');
+      await heats[0]?.ended();
+      heats[0] = startHeat(first);
+      await answering(heats[0], first.url);
     },
+    freezeHeat: () => heats[0]?.signal('SIGSTOP'),
+    thawHeat: () => heats[0]?.signal('SIGCONT'),
     stop,
   };
 }
 
+interface HeatFile {
+  readonly name: string;
+  /** Its configuration. */
+  readonly file: string;
+  /** Where one sees that it serves. */
+  readonly url: string;
+}
+
 interface WrittenFiles {
   readonly keystone: string;
-  readonly heat: string;
+  /** The first region's first. */
+  readonly heats: readonly HeatFile[];
   readonly seed: string;
 }
 
@@ -89,7 +105,6 @@ async function writeFiles(settings: OpenStackSettings, versions: readonly string
   const at = (name: string): string => join(directory, name);
   const files: DeploymentFiles = {
     keystoneDatabase: at('keystone.db'),
-    heatDatabase: at('heat.db'),
     fernetKeys: at('fernet-keys'),
     credentialKeys: at('credential-keys'),
     paste: at('api-paste.ini'),
@@ -99,10 +114,14 @@ async function writeFiles(settings: OpenStackSettings, versions: readonly string
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
   const [keystoneVersion = '', heatVersion = ''] = versions;
-  await Promise.all([
-    ensureDatabase(files.keystoneDatabase, ['keystone', keystoneVersion], settings),
-    ensureDatabase(files.heatDatabase, ['heat', heatVersion], settings),
-  ]);
+  const regions = [settings, ...settings.others].map((region, index) => ({
+    ...region,
+    file: index === 0 ? 'heat' : `heat-${region.region}`,
+  }));
+  const keystoneMade = ensureDatabase(files.keystoneDatabase, ['keystone', keystoneVersion], settings);
+  // One after the other: the second finds what the first has made.
+  for (const { file } of regions) await ensureDatabase(at(`${file}.db`), ['heat', heatVersion], settings);
+  await keystoneMade;
   for (const folder of [files.fernetKeys, files.credentialKeys]) ensureKeys(folder);
   const secrets = drawOnce(at('secrets.json'));
   const write = (name: string, text: string): string => {
@@ -112,7 +131,14 @@ async function writeFiles(settings: OpenStackSettings, versions: readonly string
   write('api-paste.ini', heatPaste());
   return {
     keystone: write('keystone.conf', keystoneConfiguration(settings, files)),
-    heat: write('heat.conf', heatConfiguration(settings, secrets, files)),
+    heats: regions.map(({ file, ...region }) => ({
+      name: region.region,
+      url: `${heatUrl(region)}/healthcheck`,
+      file: write(
+        `${file}.conf`,
+        heatConfiguration(settings, { ...region, database: at(`${file}.db`) }, { secrets, files }),
+      ),
+    })),
     seed: write('seed.json', JSON.stringify(keystoneSeed(settings, secrets))),
   };
 }

@@ -32,7 +32,10 @@ export async function ensurePackages(context: InstallContext): Promise<readonly 
   }
   context.progress(`Installing ${missing.join(', ')} and what they need (about 120 MB).`);
   const options = ['-y', '-q', '-o', `DPkg::Lock::Timeout=${LOCK_SECONDS}`, '--no-install-recommends'];
-  const { code, text } = await run('apt-get', ['install', ...options, ...missing], INSTALL_MS);
+  const install = () => run('apt-get', ['install', ...options, ...missing], INSTALL_MS);
+  let { code, text } = await install();
+  // A new machine does not know yet what there is.
+  if (code !== 0 && (await run('apt-get', ['update', '-q'], INSTALL_MS)).code === 0) ({ code, text } = await install());
   const now = await installedVersions();
   if (code !== 0 || now.includes(undefined)) {
     const complaints = text.split('\n').filter((line) => /^E:/.test(line));

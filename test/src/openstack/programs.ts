@@ -51,11 +51,13 @@ export class Program {
     return this.#ended;
   }
 
-  kill(): void {
-    this.#child.kill('SIGKILL');
+  signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child.kill(name);
   }
 
   async stop(): Promise<void> {
+    // One that was stopped hears nothing else.
+    this.#child.kill('SIGCONT');
     this.#child.kill('SIGTERM');
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), TERMINATE_MS);
     await this.#ended;

@@ -1,5 +1,5 @@
 // Keystone and Heat as a test speaks to them: plain requests, redirects not followed.
-import { PROJECT, type Target } from './targets.ts';
+import type { Target } from './targets.ts';
 
 const LIMIT_MS = 90_000;
 const POLL_MS = 150;
@@ -31,30 +31,78 @@ export async function call(url: string, { method = 'GET', token, body }: Call = 
   return { status: answer.status, headers: answer.headers, body: isJson ? JSON.parse(text) : text };
 }
 
+interface CatalogEntry {
+  readonly type: string;
+  readonly endpoints: readonly { readonly interface: string; readonly url: string; readonly region_id?: string }[];
+}
+
+const LISTINGS = [
+  ['compute', '/servers', 'servers'],
+  ['network', '/v2.0/ports', 'ports'],
+  ['network', '/v2.0/security-groups', 'security_groups'],
+  ['volumev3', '/volumes', 'volumes'],
+] as const;
+
 /** The stacks of one project, asked for by its user. */
 export class RegionClient {
   readonly stacks: string;
-  readonly token: string;
+  /** Another, when this one was ended. */
+  token: string;
 
-  private constructor(stacks: string, token: string) {
-    this.stacks = stacks;
+  readonly #userId: string;
+  readonly #catalog: readonly CatalogEntry[];
+
+  private constructor(token: string, userId: string, catalog: readonly CatalogEntry[]) {
+    this.stacks = `${publicUrl(catalog, 'orchestration')}/stacks`;
     this.token = token;
+    this.#userId = userId;
+    this.#catalog = catalog;
   }
 
+  /** `who`: name, password and project. */
   static async signIn(
-    target: Target,
-    [name, password, project] = ['argosy', 'secret', 'service'],
+    { keystoneUrl }: Pick<Target, 'keystoneUrl'>,
+    who: readonly [name: string, password: string, project: string] = ['argosy', 'secret', 'service'],
+    /** One of several behind the Keystone. */
+    region?: string,
   ): Promise<RegionClient> {
+    const [name, password, project] = who;
     const domain = { id: 'default' };
     const identity = { methods: ['password'], password: { user: { name, password, domain } } };
     const auth = { identity, scope: { project: { name: project, domain } } };
-    const answer = await call(`${target.keystoneUrl}/v3/auth/tokens`, { method: 'POST', body: { auth } });
+    const answer = await call(`${keystoneUrl}/v3/auth/tokens`, { method: 'POST', body: { auth } });
     if (answer.status !== 201) throw new Error(`Signing in was answered ${answer.status}.`);
-    const id = answer.body.token.project.id as string;
-    return new RegionClient(
-      target.stacksOf(project === 'service' ? PROJECT : id),
-      answer.headers.get('x-subject-token') ?? '',
-    );
+    const { user, catalog } = answer.body.token;
+    const seen = (catalog as readonly CatalogEntry[]).map(({ type, endpoints }) => ({
+      type,
+      endpoints: endpoints.filter(({ region_id: id }) => region === undefined || id === region),
+    }));
+    return new RegionClient(answer.headers.get('x-subject-token') ?? '', user.id, seen);
+  }
+
+  /** Makes one of the user's, in the project. */
+  async applicationCredential(name: string): Promise<{ readonly id: string; readonly secret: string }> {
+    const identity = publicUrl(this.#catalog, 'identity');
+    const body = { application_credential: { name } };
+    const url = `${identity}/users/${this.#userId}/application_credentials`;
+    const answer = await call(url, { method: 'POST', token: this.token, body });
+    if (answer.status !== 201) throw new Error(`An application credential was answered ${answer.status}.`);
+    return answer.body.application_credential;
+  }
+
+  /** What the project's token is shown of the cloud beneath, by kind; kinds of which there is nothing are left out. */
+  async belongings(): Promise<Record<string, readonly string[]>> {
+    const found: Record<string, readonly string[]> = {};
+    for (const [type, path, kind] of LISTINGS) {
+      const url = publicUrl(this.#catalog, type);
+      // Microcloud's own Heat has no such services before it.
+      if (url === undefined) continue;
+      const { status, body } = await call(`${url}${path}`, { token: this.token });
+      if (status !== 200) throw new Error(`${url}${path} was answered ${status}.`);
+      const ids = body[kind].map(({ id }: { id: string }) => id);
+      if (ids.length > 0) found[kind] = ids;
+    }
+    return found;
   }
 
   /** `path` continues `/stacks`. */
@@ -118,6 +166,14 @@ export class RegionClient {
     return this.settledSince(path, before);
   }
 
+  /** Lets Heat check a stack, and waits for what it finds. */
+  async checked(path: string): Promise<Answer['body']> {
+    const before = await this.lastEvent(path);
+    const { status, body } = await this.ask(`${path}/actions`, { method: 'POST', body: { check: null } });
+    if (status !== 200) throw new Error(`Checking was answered ${status}: ${JSON.stringify(body)}`);
+    return this.settledSince(path, before);
+  }
+
   /** Waits until no stack has this name. */
   async freed(name: string): Promise<void> {
     const end = performance.now() + LIMIT_MS;
@@ -131,4 +187,9 @@ export class RegionClient {
     await this.ask(path, { method: 'DELETE' });
     return this.settled(path);
   }
+}
+
+function publicUrl(catalog: readonly CatalogEntry[], type: string): string | undefined {
+  const endpoints = catalog.find((entry) => entry.type === type)?.endpoints ?? [];
+  return endpoints.find((endpoint) => endpoint.interface === 'public')?.url;
 }

@@ -1,157 +1,204 @@
 // What the contract of a region is held against: microcloud, and a real Keystone and a real Heat with microcloud as the
-// cloud beneath. Their servers are processes that do nothing.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// cloud beneath. Their servers are processes: one that does nothing, or a guest with an agent and no database.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import type { MicrocloudConfig } from '@argosy/regions';
 import { freePorts } from '../free-ports.ts';
-import { startOpenStack } from './deployment.ts';
+import { type CloudProcess, startCloud } from './cloud-process.ts';
+import type { OpenStackConfig } from './config.ts';
+import { type OpenStack, startOpenStack } from './deployment.ts';
+import { ADDRESS, MAX_STACKS, newNetwork, PROJECTS, REGION, USERS } from './region-under-test.ts';
 
 export const TARGETS = ['microcloud', 'openstack'] as const;
 export type TargetName = (typeof TARGETS)[number];
 
-export const PROJECT = 'a'.repeat(32);
-const OTHER_PROJECT = 'b'.repeat(32);
-const REGION = 'north';
-const ADDRESS = '127.0.0.1';
-const START_LIMIT_MS = 60_000;
-const POLL_MS = 50;
-/** A server that a broken test leaves behind ends by itself. */
-const SERVER_SECONDS = 600;
-const MICROCLOUD = fileURLToPath(new URL('../../../regions/dist/microcloud/main.js', import.meta.url));
+/** Of what every deployment begins with. */
+export const CACHE = join(tmpdir(), `argosy-openstack-${userInfo().uid}`);
+const SERVER_FILES = ['servers', 'ports', 'volumes', 'belongings'];
 
-const USERS = [
-  { name: 'argosy', password: 'secret', project: 'service', roles: ['member', 'reader'] },
-  { name: 'demo', password: 'demo', project: 'demo', roles: ['member', 'reader'] },
-];
-const PROJECTS = [
-  { id: PROJECT, name: 'service' },
-  { id: OTHER_PROJECT, name: 'demo' },
-];
+/** What a test may do to the cloud's hosts. */
+export interface CloudFaults {
+  readonly zone_stalled?: readonly string[];
+  readonly zone_full?: readonly string[];
+  readonly server_quota?: number;
+}
 
 export interface Target {
   readonly name: TargetName;
   readonly keystoneUrl: string;
-  /** Of Heat, up to and with `/stacks`. */
-  stacksOf(projectId: string): string;
+  /** Where Heat listens: `address:port`. */
+  readonly heat: string;
+  /** Where the catalog says that queues are: nobody listens there until a test does. */
+  readonly messaging: { readonly address: string; readonly port: number };
   /** What the cloud still has of servers, ports and volumes, by kind. */
   leftOvers(): readonly string[];
+  /** The cloud's servers as it keeps them. */
+  servers(): readonly ServerRecord[];
+  /** What has been done to servers, ports and volumes since `from`, a former answer's length: the sentences of its log. */
+  acts(from?: number): readonly string[];
+  faults(wanted: CloudFaults): Promise<void>;
+  /** Ends every token that the executor's user has. */
+  expireTokens(): Promise<void>;
+  /** Kills the engine as a crash would, and starts it again. */
+  crashEngine(): Promise<void>;
+  /** The engine takes requests and answers none, until it is let go on. */
+  freezeEngine(): void;
+  thawEngine(): void;
   close(): Promise<void>;
+}
+
+export interface ServerRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly status: string;
+  readonly flavor: string;
+  readonly portId: string;
+  readonly process: { readonly pid: number } | null;
 }
 
 /** Starts a target on free ports. What a failure has started is ended. */
 export async function openTarget(name: TargetName): Promise<Target> {
   const directory = mkdtempSync(join(tmpdir(), 'argosy-contract-'));
-  const first = await freePorts(3);
-  const [keystone, heat, faces] = [first, first + 1, first + 2];
-  const [keystoneUrl, heatUrl] = [`http://${ADDRESS}:${keystone}`, `http://${ADDRESS}:${heat}`];
+  const first = await freePorts(4);
+  const [keystone, heat, faces, messaging] = [first, first + 1, first + 2, first + 3];
+  const url = (port: number): string => `http://${ADDRESS}:${port}`;
+  const catalog = [{ type: 'messaging', name: 'zaqar', url: url(messaging) }];
   const bind =
     name === 'microcloud'
       ? { address: ADDRESS, keystonePort: keystone, heatPort: heat }
-      : { address: ADDRESS, facesPort: faces, keystoneUrl };
+      : { address: ADDRESS, facesPort: faces, keystoneUrl: url(keystone) };
+  const [healthUrl, faultsUrl] =
+    name === 'microcloud' ? [`${url(keystone)}/v3`, `${url(heat)}/faults`] : [`${url(faces)}/`, `${url(faces)}/faults`];
+
   const closing: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const end of closing.reverse()) await end();
     rmSync(directory, { recursive: true, force: true });
   };
+  let cloud: CloudProcess;
+  let deployment: OpenStack | undefined;
+  const network = newNetwork();
+  const openCloud = (): Promise<CloudProcess> => startCloud({ directory, bind, catalog, healthUrl, network });
   try {
-    const cloud = startMicrocloud(directory, bind);
-    closing.push(cloud.stop);
-    if (name === 'openstack') closing.push(await startReal(directory, first));
-    const health = name === 'microcloud' ? `${keystoneUrl}/v3` : `http://${ADDRESS}:${faces}/`;
-    await answering(health, cloud.child, join(directory, 'microcloud.log'));
+    if (name === 'openstack') {
+      deployment = await openDeployment(directory, { keystone, heat, faces, catalog });
+      closing.push(deployment.stop);
+    }
+    cloud = await openCloud();
+    closing.push(() => cloud.stop());
   } catch (error) {
     await close();
     throw error;
   }
-  const stacksOf = (projectId: string): string => `${heatUrl}/v1/${projectId}/stacks`;
-  return { name, keystoneUrl, stacksOf, leftOvers: () => leftOvers(directory), close };
+  const tell = async (wanted: object): Promise<void> => {
+    const answer = await fetch(faultsUrl, { method: 'PUT', body: JSON.stringify(wanted) });
+    if (answer.status !== 200) throw new Error(`Faults were answered ${answer.status}: ${await answer.text()}`);
+  };
+  return {
+    name,
+    keystoneUrl: url(keystone),
+    heat: `${ADDRESS}:${heat}`,
+    messaging: { address: ADDRESS, port: messaging },
+    leftOvers: () => SERVER_FILES.flatMap((kind) => namesOf(directory, kind).map((file) => `${kind}/${file}`)),
+    servers: () =>
+      namesOf(directory, 'servers').map(
+        (file) => JSON.parse(readFileSync(join(directory, 'cloud/servers', file), 'utf8')) as ServerRecord,
+      ),
+    acts: (from = 0) => actsOf(join(directory, 'microcloud.log')).slice(from),
+    faults: tell,
+    expireTokens: async () => {
+      if (deployment === undefined) await tell({ expire_tokens: true });
+      else await endTokens(url(keystone));
+    },
+    crashEngine: async () => {
+      if (deployment !== undefined) return deployment.crashHeat();
+      await cloud.crash();
+      cloud = await openCloud();
+    },
+    freezeEngine: () => (deployment === undefined ? cloud.signal('SIGSTOP') : deployment.freezeHeat()),
+    thawEngine: () => (deployment === undefined ? cloud.signal('SIGCONT') : deployment.thawHeat()),
+    close,
+  };
 }
 
-/** Returns what stops it. */
-async function startReal(directory: string, firstPort: number): Promise<() => Promise<void>> {
-  const cloud = `http://${ADDRESS}:${firstPort + 2}`;
-  const deployment = await startOpenStack(
+interface Ports {
+  readonly keystone: number;
+  readonly heat: number;
+  readonly faces: number;
+  readonly catalog: readonly { readonly type: string; readonly name: string; readonly url: string }[];
+}
+
+function openDeployment(directory: string, { keystone, heat, faces, catalog }: Ports): Promise<OpenStack> {
+  return startOpenStack(
     {
       region: REGION,
       directory: join(directory, 'openstack'),
-      cacheDirectory: join(tmpdir(), `argosy-openstack-${userInfo().uid}`),
-      keystone: { address: ADDRESS, port: firstPort },
-      heat: { address: ADDRESS, port: firstPort + 1 },
+      cacheDirectory: CACHE,
+      keystone: { address: ADDRESS, port: keystone },
+      heat: { address: ADDRESS, port: heat },
       projects: PROJECTS,
       users: USERS,
-      catalog: [
-        { type: 'compute', name: 'nova', url: `${cloud}/compute/v2.1` },
-        { type: 'network', name: 'neutron', url: `${cloud}/network` },
-        { type: 'image', name: 'glance', url: `${cloud}/image` },
-        { type: 'volumev3', name: 'cinderv3', url: `${cloud}/volume/v3/%(project_id)s` },
-      ],
+      maxStacks: MAX_STACKS,
+      catalog: [...cloudCatalog(faces), ...catalog],
     },
     { isRoot: process.getuid?.() === 0, progress: () => {} },
   );
-  return deployment.stop;
 }
 
-function startMicrocloud(
-  directory: string,
-  bind: MicrocloudConfig['bind'],
-): { readonly child: ChildProcess; readonly stop: () => Promise<void> } {
-  const config: MicrocloudConfig = {
-    region: REGION,
-    bind,
-    directory: join(directory, 'cloud'),
-    volumesDirectory: join(directory, 'volumes'),
-    runDirectory: join(directory, 'run'),
-    bootId: 'only',
-    serverCommand: ['/bin/sleep', String(SERVER_SECONDS)],
-    zones: [{ name: 'north-a' }, { name: 'north-b', capacity: 0 }],
-    flavors: [
-      { name: 'm1.small', vcpus: 1, ram: 512, disk: 1 },
-      { name: 'm1.large', vcpus: 2, ram: 1024, disk: 1 },
-    ],
-    images: ['member'],
-    networks: [{ name: 'members', cidr: '127.149.1.0/24', firstHost: '127.149.1.10' }],
-    projects: PROJECTS,
-    users: USERS,
+/** What the catalog names of the cloud whose faces are at this port. */
+export function cloudCatalog(facesPort: number): NonNullable<OpenStackConfig['catalog']> {
+  const cloud = `http://${ADDRESS}:${facesPort}`;
+  return [
+    { type: 'compute', name: 'nova', url: `${cloud}/compute/v2.1` },
+    { type: 'network', name: 'neutron', url: `${cloud}/network` },
+    { type: 'image', name: 'glance', url: `${cloud}/image` },
+    { type: 'volumev3', name: 'cinderv3', url: `${cloud}/volume/v3/%(project_id)s` },
+  ];
+}
+
+/** Keystone ends the tokens of a user whose password is changed, also to the one that it was. */
+async function endTokens(keystoneUrl: string): Promise<void> {
+  const user = USERS.find(({ name }) => name === 'argosy');
+  const domain = { id: 'default' };
+  const signIn = (name: string, password: string, project: string) =>
+    fetch(`${keystoneUrl}/v3/auth/tokens`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        auth: {
+          identity: { methods: ['password'], password: { user: { name, password, domain } } },
+          scope: { project: { name: project, domain } },
+        },
+      }),
+    });
+  const own = (await (await signIn('argosy', user?.password ?? '', 'service')).json()) as {
+    token: { user: { id: string } };
   };
-  mkdirSync(directory, { recursive: true });
-  const file = join(directory, 'microcloud.json');
-  writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
-  const log = openSync(join(directory, 'microcloud.log'), 'a', 0o600);
-  const child = spawn(process.execPath, [MICROCLOUD, '--config', file], { stdio: ['ignore', log, log] });
-  closeSync(log);
-  const ended = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve());
+  const token = (await signIn('admin', 'admin', 'service')).headers.get('x-subject-token') ?? '';
+  const answer = await fetch(`${keystoneUrl}/v3/users/${own.token.user.id}`, {
+    method: 'PATCH',
+    headers: { 'content-type': 'application/json', 'x-auth-token': token },
+    body: JSON.stringify({ user: { password: user?.password } }),
   });
-  const stop = async (): Promise<void> => {
-    child.kill('SIGTERM');
-    await ended;
-  };
-  return { child, stop };
+  if (answer.status !== 200) throw new Error(`Changing the password was answered ${answer.status}.`);
 }
 
-function leftOvers(directory: string): string[] {
-  return ['servers', 'ports', 'volumes', 'belongings'].flatMap((kind) => {
-    try {
-      return readdirSync(join(directory, 'cloud', kind)).map((name) => `${kind}/${name}`);
-    } catch {
-      // Nothing of this kind was ever made.
-      return [];
-    }
-  });
-}
-
-async function answering(url: string, child: ChildProcess, logFile: string): Promise<void> {
-  const end = performance.now() + START_LIMIT_MS;
-  while (child.exitCode === null && performance.now() < end) {
-    const isThere = await fetch(url).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (isThere) return;
-    await new Promise<void>((resolve) => setTimeout(resolve, POLL_MS));
+function namesOf(directory: string, kind: string): string[] {
+  try {
+    return readdirSync(join(directory, 'cloud', kind));
+  } catch {
+    // Nothing of this kind was ever made.
+    return [];
   }
-  throw new Error(`Nothing serves at ${url}:\n${readFileSync(logFile, 'utf8')}`);
+}
+
+const ACT = /^(server|port|volume) is /;
+
+function actsOf(logFile: string): string[] {
+  const lines = readFileSync(logFile, 'utf8').split('\n');
+  return lines.flatMap((line) => {
+    if (!line.startsWith('{')) return [];
+    const { msg } = JSON.parse(line) as { msg?: string };
+    return msg !== undefined && ACT.test(msg) ? [msg] : [];
+  });
 }

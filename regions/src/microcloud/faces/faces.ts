@@ -2,6 +2,7 @@
 // templates, and what people list. A token is the real Keystone's, and opens what belongs to its project.
 import { Router } from '@koa/router';
 import type Koa from 'koa';
+import type { Faults } from '../faults.ts';
 import { createApp, HttpError } from '../web.ts';
 import { addCinder } from './cinder.ts';
 import { addGlance } from './glance.ts';
@@ -12,8 +13,9 @@ import type { Faces } from './requests.ts';
 /** The project that a token is scoped to; undefined when it is none, or scoped to nothing. */
 export type ProjectOfToken = (token: string) => Promise<string | undefined>;
 
-export function createFaces(faces: Faces, projectOfToken: ProjectOfToken): Koa {
+export function createFaces(faces: Faces, faults: Faults, projectOfToken: ProjectOfToken): Koa {
   const app = createApp(faces.log, describe);
+  app.use(faults.door());
   app.use(async (context, next) => {
     // One sees whether we serve without a token.
     if (context.path === '/') {

@@ -95,6 +95,9 @@ async function createServer(faces: Faces, projectId: string, wanted: Body): Prom
   if (port === undefined) throw fault(400, `Port ${network?.port} could not be found.`);
   if (port.told.device_id !== '') throw fault(409, `Port ${port.id} is still in use.`);
 
+  const refusal = cloud.quotaRefusal();
+  if (refusal !== undefined) throw fault(403, refusal);
+
   const [id, name] = [randomUUID(), String(wanted.name)];
   belongings.put({
     ...{ id, kind: 'server', projectId, name, createdAt: now() },
@@ -117,7 +120,6 @@ async function createServer(faces: Faces, projectId: string, wanted: Body): Prom
 async function deleteServer({ cloud, belongings, deleting }: Faces, owned: Belonging): Promise<void> {
   deleting.add(owned.id);
   try {
-    for (const { id } of cloud.volumesOf(owned.id)) await cloud.detachVolume(id);
     await cloud.deleteServer(owned.id);
   } finally {
     deleting.delete(owned.id);

@@ -16,8 +16,8 @@ export function projectOfTokenAt(
 ): { readonly projectOf: ProjectOfToken; close(): Promise<void> } {
   const http = createHttp();
   // Nobody signs in here: a token is the proof that it is asked with.
-  const nobody = { username: '', password: '', userDomain: '', projectName: '', projectDomain: '' };
-  const keystone = new Keystone({ ...nobody, authUrl: keystoneUrl, region, interface: 'public' }, http.fetch, clock);
+  const credential = { kind: 'password', user: { id: '' }, password: '', project: { id: '' } } as const;
+  const keystone = new Keystone({ authUrl: keystoneUrl, region, interface: 'public', credential }, http.fetch, clock);
   const known = new Map<string, { readonly projectId: string; readonly untilMs: number }>();
   const projectOf: ProjectOfToken = async (token) => {
     if (token === '') return undefined;

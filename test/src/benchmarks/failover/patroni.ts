@@ -16,10 +16,10 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chooseDatabaseUser, type DatabaseUser } from '@argosy/gateway';
 import { type EngineEntry, unpackPackages } from '@argosy/images';
+import type { Place } from '../../continuity/retrying-client.ts';
 import { waitUntil } from '../../crash-matrix/waiting.ts';
 import { directly, freePorts, SIZE } from '../raft/cluster.ts';
 import { EtcdCluster } from '../raft/etcd-cluster.ts';
-import type { Place } from './client.ts';
 
 const PYTHON = '/usr/bin/python3';
 const PACKAGES = [
@@ -61,6 +61,14 @@ export async function findPatroni(directory: string, progress: (text: string) =>
   return place;
 }
 
+/** Of Patroni's own view of the cluster. */
+interface MemberLook {
+  readonly name: string;
+  readonly role: string;
+  readonly timeline?: number;
+  readonly lag?: number | string;
+}
+
 export interface PatroniOptions {
   /** Of the unpacked packages; undefined when they are installed. */
   readonly tree: string | undefined;
@@ -95,8 +103,13 @@ export class PatroniCluster {
     });
     const cluster = new PatroniCluster(options, etcd, members);
     for (const member of members) cluster.#boot(member);
-    await cluster.whole();
-    return cluster;
+    try {
+      await cluster.whole();
+      return cluster;
+    } catch (error) {
+      await cluster.close();
+      throw error;
+    }
   }
 
   /** What the first member was given, without its addresses. */
@@ -118,17 +131,18 @@ export class PatroniCluster {
       async () => {
         const members = await this.#look();
         last = JSON.stringify(members);
-        const roles = members.map(({ role, state }) => `${role} ${state}`).sort();
-        return roles.join() === 'leader running,replica streaming,sync_standby streaming';
+        const leader = members.find(({ role }) => role === 'leader');
+        const others = members.filter(({ role, lag }) => role !== 'leader' && lag === 0);
+        const areWith = others.every(({ timeline }) => timeline === leader?.timeline);
+        return others.length === SIZE - 1 && areWith && others.some(({ role }) => role === 'sync_standby');
       },
       () => last,
     );
   }
 
-  /** Kills Patroni and PostgreSQL of the leader's machine with one blow. Answers what starts them again. */
-  async killLeader(): Promise<() => void> {
-    const leader = (await this.#look()).find(({ role }) => role === 'leader')?.name;
-    const member = this.#members.find(({ name }) => name === leader);
+  /** Kills Patroni and PostgreSQL of the machine that takes writes there with one blow. Answers what starts them again. */
+  killLeader(at: Place | undefined): () => void {
+    const member = this.#members.find(({ place }) => place.port === at?.port);
     if (member === undefined) throw new Error('Patroni has no leader.');
     this.#kill(member);
     return () => this.#boot(member);
@@ -152,7 +166,7 @@ export class PatroniCluster {
     }
   }
 
-  async #look(): Promise<{ readonly name: string; readonly role: string; readonly state: string }[]> {
+  async #look(): Promise<MemberLook[]> {
     for (const { rest } of this.#members) {
       const answer = await fetch(`http://${rest}/cluster`, { signal: AbortSignal.timeout(1_000) }).catch(
         () => undefined,

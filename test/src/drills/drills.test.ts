@@ -1,0 +1,103 @@
+// Drills on real processes: the region that holds the primary and the leader dies with all that runs there, and the drill
+// goes on; then a primary crashes while every gateway peer is killed in the middle of the drill. What a second, outside
+// client sees must be what the drill's own writer has told.
+import { readFileSync } from 'node:fs';
+import test, { type ExecutionContext } from 'ava';
+import { RetryingClient } from '../continuity/retrying-client.ts';
+import { FederationUnderTest } from '../crash-matrix/local-federation.ts';
+import { Tenant } from '../crash-matrix/tenant.ts';
+import { readFederation } from '../crash-matrix/victims.ts';
+import { waitUntil } from '../crash-matrix/waiting.ts';
+
+const TEST_LIMIT_MS = 400_000;
+const DRILL_LIMIT_MS = 180_000;
+const WHOLE_LIMIT_MS = 120_000;
+/** Generous: the machine of the test may do much else. */
+const NEAR_MS = 1_500;
+
+interface DrillView {
+  readonly id: string;
+  readonly status: string;
+  readonly phase: string | null;
+  readonly report: {
+    readonly rto_ms: number | null;
+    readonly lost_writes: number | null;
+    readonly doubled_writes: number | null;
+    readonly acknowledged_writes: number;
+    readonly verdict: string;
+    readonly reasons: readonly string[];
+  } | null;
+}
+
+test('a drill outlives the region, the leader and every gateway peer that it or others kill, and tells what a client sees', async (t) => {
+  t.timeout(TEST_LIMIT_MS);
+  const federation = await FederationUnderTest.start();
+  t.teardown(() => federation.stop(!t.passed));
+  const tenant = new Tenant(federation.home);
+  const accepted = await tenant.change('POST', '/v2/clusters/demo/credentials', {});
+  const { username: user, password, database } = accepted?.credentials ?? { username: '', password: '', database: '' };
+  const members = (await whole(tenant)).members;
+  const places = members.map(({ address }) => ({ host: address ?? '', port: 5432 }));
+  const ssl = { ca: readFileSync(readFederation(federation.home).ca, 'utf8') };
+  const client = new RetryingClient(places, { user, password, database, ssl });
+  t.teardown(() => client.end());
+
+  const region = members.find(({ role }) => role === 'primary')?.region ?? '';
+  const begin = performance.now();
+  const outage = await run(t, tenant, {
+    kind: 'region-outage',
+    cluster: 'demo',
+    region,
+    live: true,
+    outage_seconds: 10,
+  });
+  const seenMs = client.longestPauseMs(begin);
+  t.log(`region-outage: the drill's RTO ${outage.report?.rto_ms} ms, an outside client's ${seenMs} ms`);
+  t.true(Math.abs((outage.report?.rto_ms ?? 0) - seenMs) < NEAR_MS);
+
+  await whole(tenant);
+  const crash = await run(t, tenant, { kind: 'primary-crash', cluster: 'demo', outage_seconds: 5 }, (view) => {
+    if (view.phase !== 'watching') return false;
+    for (const { pid } of readFederation(federation.home).peers) if (pid !== null) process.kill(pid, 'SIGKILL');
+    return true;
+  });
+  t.log(`primary-crash with every peer killed: RTO ${crash.report?.rto_ms} ms`);
+  await client.end();
+  const { lost, doubled } = await client.check();
+  t.deepEqual([lost, doubled], [[], []]);
+});
+
+async function run(
+  t: ExecutionContext,
+  tenant: Tenant,
+  drill: object,
+  disturb: (view: DrillView) => boolean = () => true,
+): Promise<DrillView> {
+  const { body } = await tenant.ask('POST', '/v2/drills', { body: { drill } });
+  const { id } = (body as { drill: DrillView }).drill;
+  let isDisturbed = false;
+  let last: DrillView | undefined;
+  const hasEnded = async (): Promise<boolean> => {
+    const { body: shown } = await tenant.ask('GET', `/v2/drills/${id}`);
+    last = (shown as { drill: DrillView }).drill;
+    if (!isDisturbed) isDisturbed = disturb(last);
+    return last.status !== 'RUNNING';
+  };
+  await waitUntil('the drill has ended', DRILL_LIMIT_MS, hasEnded, () => JSON.stringify(last));
+  t.true(isDisturbed);
+  t.is(last?.status, 'DONE');
+  t.like(last?.report, { lost_writes: 0, doubled_writes: 0 });
+  t.true((last?.report?.acknowledged_writes ?? 0) > 0);
+  return last as DrillView;
+}
+
+async function whole(tenant: Tenant) {
+  let last: Awaited<ReturnType<Tenant['cluster']>>;
+  const isWhole = async (): Promise<boolean> => {
+    last = await tenant.cluster('demo');
+    return last?.status === 'ACTIVE' && last.members.every(({ status }) => status === 'UP');
+  };
+  await waitUntil('demo is whole', WHOLE_LIMIT_MS, isWhole, () => JSON.stringify(last));
+  if (last === undefined) throw new Error('unreachable');
+  return last;
+}

@@ -1,0 +1,54 @@
+// What `npm run faults` is told.
+import { parseArgs } from 'node:util';
+
+export const USAGE = `Usage: npm run faults [-- OPTIONS]
+
+Brings up a local federation, writes to its cluster "demo", and makes one random fault after the other: members, regions,
+peers and executors are killed or frozen, and, as root, links cut and slowed; also in the middle of switchovers and
+creates, and two at once. After each, every acknowledged write is looked for.
+
+  --count N     so many faults (default 20)
+  --hours H     go on until so much time has passed, instead of N faults
+  --seed S      which faults, in which order (default: drawn, and printed)
+  --no-netns    without networks for the regions, also as root
+  --only A,B    only these kinds
+  --keep        keep the state of the federation`;
+
+const SEEDS = 1_000_000;
+const DEFAULT_COUNT = 20;
+
+export interface FaultOptions {
+  readonly count: number;
+  /** Infinite where a count is given. */
+  readonly limitMs: number;
+  readonly seed: number;
+  readonly isNetworked: boolean;
+  readonly only: readonly string[] | undefined;
+  readonly keeps: boolean;
+}
+
+/** Undefined when help is wanted. @throws TypeError for options that there are not */
+export function readOptions(args: readonly string[], isRoot: boolean): FaultOptions | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      count: { type: 'string' },
+      hours: { type: 'string' },
+      seed: { type: 'string' },
+      'no-netns': { type: 'boolean', default: false },
+      only: { type: 'string' },
+      keep: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  const { hours, count } = values;
+  return {
+    count: hours === undefined || count !== undefined ? Number(count ?? DEFAULT_COUNT) : Number.POSITIVE_INFINITY,
+    limitMs: hours === undefined ? Number.POSITIVE_INFINITY : Number(hours) * 3_600_000,
+    seed: values.seed === undefined ? Math.floor(Math.random() * SEEDS) : Number(values.seed),
+    isNetworked: isRoot && !values['no-netns'],
+    only: values.only?.split(','),
+    keeps: values.keep,
+  };
+}
