@@ -1,6 +1,6 @@
 import test from 'ava';
-import { failedOver, made } from '../planning/cluster-for-tests.ts';
-import { judge, type Witness } from './suspicion.ts';
+import { after, failedOver, made } from '../planning/cluster-for-tests.ts';
+import { judge, starvation, type Witness } from './suspicion.ts';
 
 const three = made(3);
 
@@ -137,4 +137,26 @@ test('a primary that cannot commit, though its voters have all that it wrote, is
   t.is(verdict(stalled(7_000, []), hearing, hearing).kind, 'trusted', 'it is the voters that are behind');
   t.like(verdict(stalled(7_000, [3]), hearing, hearing), { kind: 'gone', away: [] });
   t.is(verdict(stalled(7_000, [3]), undefined, hearing).kind, 'stuck', 'nobody could take its place');
+});
+
+test('a primary that cannot commit for want of voters goes on without them, where the tenant chose that', (t) => {
+  const chosen = made(2);
+  const two = { ...chosen, spec: { ...chosen.spec, durability: { mode: 'quorum', on_loss: 'degrade' } as const } };
+  const starved = (downForMs: number, streaming: readonly number[]): Witness => ({
+    ...reporting(undefined),
+    report: { ...report(), role: 'primary', isUp: false, downForMs, streaming },
+  });
+  const of = (cluster: typeof two | typeof chosen, ...witnesses: Witness[]) =>
+    starvation(cluster, new Map(witnesses.map((witness, index) => [index + 1, witness])));
+
+  t.like(of(two, starved(4_500, []), unheard), { without: [2] });
+  t.like(of(two, starved(4_500, []), hearing), { without: [2] }, 'also one that only the primary cannot see');
+  t.is(of(chosen, starved(4_500, []), unheard), undefined, 'not unless it was asked for');
+  t.is(of(two, starved(3_900, []), unheard), undefined, 'not at once');
+  t.is(of(two, starved(4_500, [2]), unheard), undefined, 'it is not for want of voters');
+  t.is(of(two, { ...primary }, unheard), undefined, 'it commits, whatever the gateway sees');
+  t.is(of(two, { ...starved(4_500, []), agent: 'unreachable' }, unheard), undefined, 'nobody tells');
+  const seen = { epoch: 1, generation: 1, without: [2], reason: '' };
+  const degraded = after(two, { kind: 'cluster.degraded', clusterId: 'c', ...seen });
+  t.is(of(degraded as typeof two, starved(9_000, []), unheard), undefined, 'it is decided already');
 });

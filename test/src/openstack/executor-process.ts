@@ -32,6 +32,8 @@ export const FEDERATION = 'test';
 const EXECUTOR = fileURLToPath(new URL('../../../regions/dist/executor/main.js', import.meta.url));
 const RECORDER = new URL('./record-connections.js', import.meta.url).href;
 const START_LIMIT_MS = 60_000;
+/** A create alone may take a busy Heat half a minute. */
+const REQUEST_LIMIT_MS = 60_000;
 const CALL_LIMIT_MS = 200_000;
 const VALIDITY_DAYS = 1;
 const ZONE_CAPACITY = 8;
@@ -49,7 +51,8 @@ export interface ExecutorProcess {
 /** The service user's own password, which is the usual way. */
 export function passwordAccount(target: Pick<Target, 'keystoneUrl'>) {
   const authUrl = `${target.keystoneUrl}/v3`;
-  return { authUrl, region: REGION, username: 'argosy', password: 'secret', projectName: 'service' };
+  const user = { username: 'argosy', password: 'secret', projectName: 'service' };
+  return { authUrl, region: REGION, ...user, requestTimeoutMs: REQUEST_LIMIT_MS };
 }
 
 export async function startExecutor(

@@ -8,8 +8,8 @@ import { waitUntil } from '../crash-matrix/waiting.ts';
 import { argosy } from './command-line.ts';
 import { FourthRegion } from './fourth-region.ts';
 
-const TEST_LIMIT_MS = 300_000;
-const HEARD_LIMIT_MS = 30_000;
+const TEST_LIMIT_MS = 400_000;
+const HEARD_LIMIT_MS = 60_000;
 const MOVE_LIMIT_MS = 120_000;
 
 interface RegionView {
