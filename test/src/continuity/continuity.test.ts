@@ -48,7 +48,9 @@ test('a primary dies, its region dies, its machine freezes: no acknowledged writ
 async function told(tenant: Tenant): Promise<{ at: string; kind: string; message: string }[]> {
   const { body } = await tenant.ask('GET', '/v2/events?limit=1000');
   const { events } = body as { events: { at: string; kind: string; message: string }[] };
-  return events.filter(({ kind }) => /^(primary|failover|cluster\.failover|members|member\.(diverged|rejoined))/.test(kind));
+  return events.filter(({ kind }) =>
+    /^(primary|failover|cluster\.failover|members|member\.(diverged|rejoined))/.test(kind),
+  );
 }
 
 async function failsOver({ t, tenant, writer }: Scene, what: string, kill: (primary: MemberView) => () => void) {
