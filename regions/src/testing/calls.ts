@@ -12,10 +12,16 @@ import {
 import type { ServiceError } from '@grpc/grpc-js';
 import type { ExecutionContext } from 'ava';
 
-export const deadline = (): Date => new Date(Date.now() + 60_000);
+const LIMIT_MS = 60_000;
 
-export function ensure(to: ExecutorServiceClient, member: MemberSpec): Promise<EnsureMemberResponse> {
-  return callUnary(to.ensureMember.bind(to), { header: undefined, member }, { deadline: deadline() });
+export const deadline = (limitMs = LIMIT_MS): Date => new Date(Date.now() + limitMs);
+
+export function ensure(
+  to: ExecutorServiceClient,
+  member: MemberSpec,
+  limitMs = LIMIT_MS,
+): Promise<EnsureMemberResponse> {
+  return callUnary(to.ensureMember.bind(to), { header: undefined, member }, { deadline: deadline(limitMs) });
 }
 
 export function header(memberId: string): CommandHeader {
