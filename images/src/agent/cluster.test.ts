@@ -161,6 +161,8 @@ test.serial(
     await third.rest(1, 1);
     await third.end('SIGTERM');
     third.start();
+    // What the primary tells may still be of the stream from before.
+    await third.report((seen) => seen.up);
     await first.report((seen) => seen.up && seen.open && seen.streams.length === 2);
 
     await first.rest(1, 1);
