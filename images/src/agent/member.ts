@@ -172,6 +172,8 @@ export class Member {
       const { file, driver } = this.#parts;
       const replica = replicaRoleOf(file.state, header, request);
       this.#requireCertificate();
+      // Whoever asks cannot know that a copy was broken off in an earlier epoch: it is told what brings the member back.
+      if (file.state.data.status === 'incomplete') throw brokenOff();
       requireData(file.state);
       await this.#store(header, replica);
       await this.#resumption.orLater(driver.follow(replica));
@@ -344,6 +346,10 @@ export class Member {
 }
 
 /** A repeat has the same key; the sender's term and the request's id are not part of what is asked. */
+function brokenOff(): DivergedError {
+  return new DivergedError('The copy on the volume was broken off.', { bytes: 0, transactions: 0 });
+}
+
 function key(kind: string, header: CommandHeader | undefined): string {
   return JSON.stringify([kind, header?.epoch, header?.generation, header?.specRevision, header?.idempotencyKey]);
 }
