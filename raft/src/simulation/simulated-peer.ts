@@ -63,7 +63,9 @@ export class SimulatedPeer implements PeerOfWorld {
       syncedNames: (names) => {
         const found = names.map((name) => snapshotIn(this.disk, name)).filter((snapshot) => snapshot !== undefined);
         for (const snapshot of found) this.promised.snapshotted(snapshot);
-        const newest = Math.max(0, ...found.map(({ index }) => index));
+        // By its name: what has rotted away since it was written is not what was removed.
+        const snapshots = names.filter((name) => name.endsWith('.snapshot'));
+        const newest = Math.max(0, ...snapshots.map((name) => Number.parseInt(name, 10)));
         this.#world.guard(() => this.#world.invariants.keepsSnapshot(this, newest));
       },
       failed: (what) => {
