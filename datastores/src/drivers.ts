@@ -22,6 +22,7 @@ export {
   type Processes,
   type Program,
   type ProgramResult,
+  type Progress,
   type ReplicaRole,
   type Role,
   type ServerCertificate,
