@@ -32,9 +32,9 @@ export class MemberFiles {
   }
 
   #settings(): MemberSettings {
-    const { clusterId, memberId, address, port, serverPort, owner, memoryMib } = this.#options;
+    const { clusterId, memberId, address, serverPort: port, owner, memoryMib } = this.#options;
     const timezone = existsSync('/usr/share/zoneinfo/UTC') ? 'UTC' : 'GMT';
-    const own = { clusterId, memberId, address, port: serverPort, layout: this.#layout, agentUser: owner.agentUser };
+    const own = { clusterId, memberId, address, port, layout: this.#layout, agentUser: owner.agentUser };
     return { ...own, timezone, sizes: sizesFor(memoryMib) };
   }
 }
