@@ -88,7 +88,7 @@ export { RegionServiceService } from './generated/argosy/v2/regions.ts';
 export { BadRequest, ErrorInfo, RequestInfo, RetryInfo } from './generated/google/rpc/error_details.ts';
 export { Status as RpcStatus } from './generated/google/rpc/status.ts';
 export { watchLifeline } from './lifeline.ts';
-export { AGENT_PORT, GATE_PORT } from './ports.ts';
+export { AGENT_PORT, behindDoor, GATE_PORT } from './ports.ts';
 export {
   createRoot,
   createSigningRequest,
