@@ -189,10 +189,17 @@ test.serial('without voters no commit is acknowledged, and the door is shut unti
   t.regex(report.detail, /quorum/);
   await commit;
   t.false(isAcknowledged);
+  const inside = await first.inside();
+  const { rows } = await inside.query('select pg_current_wal_insert_lsn()::text as end');
+  await inside.end();
 
   second.start();
   third.start();
   await first.report((seen) => seen.up && seen.open && seen.streams.length === 2);
+  // The row of the session that was ended can be seen. What the voters had flushed when the door opened has it too, or
+  // who reads it now could see it vanish.
+  const barrier = await first.promote(1, 1, { voters: guests, admin });
+  t.true((postgresql?.comparePositions(barrier, { epoch: 1, value: rows[0].end }) ?? 0) > 0);
 });
 
 test.serial(
