@@ -70,7 +70,10 @@ export function judge(cluster: Cluster, witnesses: Witnesses): Verdict {
   const answering = voters.filter(({ ordinal }) => answers(witnesses.get(ordinal)));
   const heard = answering.map(({ ordinal }) => ordinal);
   const whole = answering.filter(vouches).map(({ ordinal }) => ordinal);
-  if (!isEnough(cluster, whole) || !canCommit(cluster, heard)) {
+  // One that answers and was never opened could not begin its epoch: it may in the next one, if the others are too few.
+  const own =
+    cluster.opened.epoch !== cluster.epoch && answers(witnesses.get(primary.ordinal)) ? [primary.ordinal] : [];
+  if (!isEnough(cluster, [...whole, ...own]) || !canCommit(cluster, [...heard, ...own])) {
     const missing = voters.filter(({ ordinal }) => !whole.includes(ordinal));
     return {
       kind: 'stuck',
