@@ -190,15 +190,15 @@ test.serial('a new password is a new generation of the admin user', async (t) =>
 test.serial(
   'one that cannot begin its epoch says so for as long as it is to lead, and leads a later one',
   async (t) => {
-    await follower.promise(9);
+    await second.promise(9);
     // As a promotion leaves it that was broken off after it had told what it would be.
-    const history = join(follower.volume, 'data/pg_wal/00000009.history');
+    const history = join(second.volume, 'data/pg_wal/00000009.history');
     await writeFile(history, '4\t0/1000000\tbroken off\n');
-    await t.throwsAsync(follower.promote(9, 8, { voters: guests }), { message: /knows timeline 9/ });
-    await follower.report((seen) => !seen.up && /promotion has not ended/.test(seen.detail));
+    await t.throwsAsync(second.promote(9, 8, { voters: guests }), { message: /knows timeline 9/ });
+    await second.report((seen) => !seen.up && /promotion has not ended/.test(seen.detail));
     await rm(history);
-    await follower.promise(10);
-    const position = await follower.promote(10, 9, { voters: guests });
+    await second.promise(10);
+    const position = await second.promote(10, 9, { voters: guests });
     t.is(position.epoch, 10);
   },
 );
