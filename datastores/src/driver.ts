@@ -114,6 +114,15 @@ export interface CommitRule {
   readonly voters: readonly string[];
   readonly acknowledgements: number;
   readonly generation: number;
+  /** The agent's, which counts it; a driver has no use for it. */
+  readonly lease?: LeaseRule | undefined;
+}
+
+/** Who lets a primary acknowledge by itself, and how old what too few have confirmed may become. */
+export interface LeaseRule {
+  /** The agents of these, the primary's own among them. */
+  readonly grantors: readonly Upstream[];
+  readonly rpoSeconds: number;
 }
 
 /** The tenant's first user; the verifier is what the engine keeps of a password. */
@@ -178,6 +187,8 @@ export interface ProbeResult {
   readonly serverVersion: string;
   /** Why it is not up, in a sentence. */
   readonly detail: string;
+  /** The agent's: for how long answers go out yet, and the age of what too few have confirmed. */
+  readonly lease?: { readonly leftMs: number; readonly unconfirmedMs?: number; readonly isGranted: boolean };
 }
 
 /** What a TLS server shows and trusts, PEM. */

@@ -19,6 +19,7 @@ export {
   type DriverOptions,
   type Engine,
   type KeptTail,
+  type LeaseRule,
   type PrimaryRole,
   type ProbeResult,
   type Processes,

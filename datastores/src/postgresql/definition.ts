@@ -8,7 +8,7 @@ export const postgresql: DatastoreDefinition = {
   versions: ['15'],
   defaultVersion: '15',
   port: 5432,
-  commitModes: ['quorum'],
+  commitModes: ['quorum', 'async'],
   members: { min: 1, max: 7 },
   admin: { user: 'admin', database: 'admin' },
   parameters: {},

@@ -51,7 +51,11 @@ function addCreate(cluster: Command, open: OpenSession): void {
     .option('--version <version>', "the engine's version")
     .option('--voters <count>', 'members whose acknowledgement counts', wholeNumber)
     .option('--replicas <count>', 'further copies', wholeNumber)
-    .option('--arbiters <count>', 'members that hold no data (0 or 1, beside two voters that may degrade)', wholeNumber)
+    .option(
+      '--arbiters <count>',
+      'members that hold no data (0 or 1, beside two voters that may degrade, or are async)',
+      wholeNumber,
+    )
     .option('--survive <what>', 'what may be lost without harm: host, zone, region or provider')
     .option('--regions <names>', 'only in these regions (a,b,c)', commaSeparated)
     .option('--residency <places>', 'only where these jurisdictions rule (EU)', commaSeparated)
@@ -59,7 +63,8 @@ function addCreate(cluster: Command, open: OpenSession): void {
     .option('--volume <gib>', 'the size of a volume in GiB', wholeNumber)
     .option('--durability <mode>', 'quorum or async')
     .option('--on-loss <what>', 'with too few voters left: refuse commits, or degrade to fewer copies')
-    .option('--rpo <seconds>', 'how much an async cluster may lose', seconds);
+    .option('--rpo <seconds>', 'how much an async cluster may lose', seconds)
+    .option('--on-replica-loss <what>', 'with no replica left: an async cluster refuses writes, or is exposed');
   addChangeOptions(create).action(
     async (name: string, options: NewClusterOptions & ChangeOptions, command: Command) => {
       const session = await open(command);

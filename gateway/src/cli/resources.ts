@@ -68,6 +68,7 @@ const clusterSchema = z.looseObject({
       mode: z.string().nullish(),
       rpo_seconds: z.number().nullish(),
       on_loss: z.string().nullish(),
+      on_replica_loss: z.string().nullish(),
     })
     .nullish(),
   exposed: z.boolean().nullish(),

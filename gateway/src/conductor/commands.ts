@@ -12,7 +12,7 @@ import {
 import { choose } from '../planning/elect.ts';
 import { expectedFact } from '../planning/expected.ts';
 import type { Step } from '../planning/steps.ts';
-import { type Cluster, type Member, memberId, memberOf, peersOf } from '../state/clusters.ts';
+import { type Cluster, isAsync, type Member, memberId, memberOf, peersOf, type Rule } from '../state/clusters.ts';
 import type { Fact } from '../state/entries.ts';
 import type { Operation } from '../state/operations.ts';
 import type { CommandOptions, RegionCommands } from './region-link.ts';
@@ -185,10 +185,21 @@ function leadershipOf(cluster: Cluster, ordinal: number) {
   const voters = rule.voters.map((voter) => memberId(cluster.id, voter));
   const { name, verifier, generation } = cluster.admin;
   return {
-    rule: { voters, acknowledgements: rule.acknowledgements, generation: rule.generation },
+    rule: {
+      voters,
+      acknowledgements: rule.acknowledgements,
+      generation: rule.generation,
+      lease: leaseOf(cluster, rule),
+    },
     peers: peersOf(cluster, ordinal).map((member) => peerOf(cluster, member)),
     admin: { name, verifier, generation },
   };
+}
+
+function leaseOf(cluster: Cluster, { lease }: Rule) {
+  if (lease === undefined) return undefined;
+  const grantors = lease.grantors.flatMap((ordinal) => memberOf(cluster, ordinal) ?? []);
+  return { grantors: grantors.map((member) => peerOf(cluster, member)), rpoSeconds: lease.rpoSeconds };
 }
 
 function headerOf(step: Step, { cluster, operation, term }: CommandContext): CommandHeader {
@@ -217,6 +228,7 @@ function specOf(cluster: Cluster, ordinal: number) {
     volumeGib: cluster.spec.volume.size,
     datastore: cluster.spec.datastore.type,
     version: cluster.spec.datastore.version,
+    door: isAsync(cluster),
   };
 }
 

@@ -10,7 +10,7 @@ import { type Cluster, memberOf, wantedMembers } from '../state/clusters.ts';
 import type { Applied, EntryBody, PlannedStep } from '../state/entries.ts';
 import type { Federation } from '../state/federation.ts';
 import { type FailureClass, hasEnded, isUnstoppable, type Operation } from '../state/operations.ts';
-import type { WantedMember } from '../state/spec.ts';
+import { goesOnWithFewer, type WantedMember } from '../state/spec.ts';
 import { afterGivingUp, isWishOf } from '../state/wishes.ts';
 import { type Diverged, execute, type Rejoined } from './commands.ts';
 import { failureClass, failureMessage, type RegionCommands } from './region-link.ts';
@@ -218,7 +218,7 @@ export class Conductor {
         arbiters: member.kind === 'arbiter' ? 1 : 0,
         flavor: cluster.spec.flavor,
         survive: wish.survive,
-        onLoss: cluster.spec.durability.on_loss === 'degrade' ? 'degrade' : 'stop',
+        onLoss: goesOnWithFewer(cluster.spec) ? 'degrade' : 'stop',
         regions: wish.regions,
         residency: wish.residency,
         fixed: wantedMembers(cluster).filter((other) => other.ordinal !== ordinal),

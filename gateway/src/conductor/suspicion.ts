@@ -40,6 +40,8 @@ export interface Witness {
     readonly level?: readonly number[];
     /** Of a primary: the ordinals that stream from it in its epoch. */
     readonly streaming?: readonly number[];
+    /** Of an asynchronous cluster's primary: a majority of the grantors lets it acknowledge. */
+    readonly isGranted?: boolean;
     /** Of a replica: its connection to the primary. */
     readonly upstream?: { readonly isStreaming: boolean; readonly silentMs: number };
   };
@@ -99,6 +101,8 @@ export function starvation(
   const { report } = witness ?? {};
   if (!answers(witness) || report?.role !== 'primary' || report.epoch !== epoch) return undefined;
   if (report.isUp || report.downForMs < STARVED_MS) return undefined;
+  // Without a lease it may be the primary that is cut off, and others may lead.
+  if (rule.lease !== undefined && report.isGranted !== true) return undefined;
   const others = rule.voters.filter((voter) => voter !== primary);
   const without = others.filter((voter) => report.streaming?.includes(voter) !== true);
   if (others.length - without.length >= rule.acknowledgements) return undefined;

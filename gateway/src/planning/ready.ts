@@ -4,6 +4,7 @@
 import {
   type Cluster,
   degrades,
+  isAsync,
   isInForce,
   isPresent,
   isSettled,
@@ -11,10 +12,10 @@ import {
   type Member,
   memberOf,
   peersOf,
-  type Rule,
   wantedMembers,
 } from '../state/clusters.ts';
-import { askable, choose } from './elect.ts';
+import { askable, choose, isHere } from './elect.ts';
+import { hasNextRule, isSameSet, votersOf } from './rule.ts';
 import type { Step, StepKind } from './steps.ts';
 
 /** The steps that can begin now. None, and none under way: everything wanted is a fact. */
@@ -29,27 +30,14 @@ export function readySteps(cluster: Cluster): Step[] {
   ];
 }
 
-/** The rule with which the next primary begins, or by which the present one goes on: a majority for each commit. */
-export function ruleOf(epoch: number, generation: number, voters: readonly number[]): Rule {
-  const ordered = [...voters].sort((left, right) => left - right);
-  return { epoch, generation, voters: ordered, acknowledgements: Math.floor(voters.length / 2) };
-}
-
-/** The voters of the next rule. The primary stays in it until another has been elected. */
-export function nextVoters(cluster: Cluster): number[] {
-  const voters = votersOf(cluster).filter(({ facts }) => facts.leftOutInEpoch === undefined && facts.isCutOff !== true);
-  const wished = voters.map(({ ordinal }) => ordinal);
-  const { primary } = cluster;
-  return primary === undefined || wished.includes(primary) ? wished : [...wished, primary];
-}
-
-/** Until every voter has a place nobody is elected: the first rule names them all. */
+/** Until every voter, and who grants a lease, has a place nobody is elected: the first rule names them all. */
 function birth(cluster: Cluster): Step[] {
   const voters = votersOf(cluster);
   const candidate = voters.find(({ facts }) => facts.isInitialised === true) ?? voters[0];
   if (candidate?.facts.address === undefined) return [];
   if (candidate.facts.isInitialised !== true) return [step('initialise', candidate)];
-  return voters.every(({ facts }) => facts.address !== undefined) ? [step('elect', candidate)] : [];
+  const named = isAsync(cluster) ? wantedMembers(cluster).filter(({ kind }) => kind !== 'replica') : voters;
+  return named.every(({ facts }) => facts.address !== undefined) ? [step('elect', candidate)] : [];
 }
 
 function life(cluster: Cluster): Step[] {
@@ -72,8 +60,7 @@ function life(cluster: Cluster): Step[] {
 
 /** Of what needs a cluster that is otherwise as it shall be, one thing at a time. */
 function change(cluster: Cluster, primary: Member): Step[] {
-  if (!isSameSet(nextVoters(cluster), cluster.rule?.voters ?? []))
-    return [step('change_rule', primary, nextMark(cluster))];
+  if (!hasNextRule(cluster)) return [step('change_rule', primary, nextMark(cluster))];
 
   const others = wantedMembers(cluster).filter((member) => member.ordinal !== primary.ordinal && isPresent(member));
   // Who rests already is led to its end first: it waits for nothing but its size.
@@ -124,7 +111,7 @@ function failover(cluster: Cluster): Step[] {
   const choice = choose(cluster);
   if ('winner' in choice) return [step('elect', choice.winner, mark)];
   const asked = askable(cluster)
-    .filter((member) => isPresent(member) && member.facts.promise?.epoch !== cluster.epoch)
+    .filter((member) => isHere(member) && member.facts.promise?.epoch !== cluster.epoch)
     .map((member) => step('promise', member, mark));
   if (asked.length > 0) return asked;
   const last = memberOf(cluster, cluster.lastElected?.ordinal) ?? cluster.members[0];
@@ -152,7 +139,7 @@ function removals(cluster: Cluster): Step[] {
   const needed = new Set([
     cluster.primary,
     cluster.lastElected?.ordinal,
-    ...cluster.liveRules.flatMap(({ voters }) => voters),
+    ...cluster.liveRules.flatMap(({ voters, lease }) => [...voters, ...(lease?.grantors ?? [])]),
   ]);
   return cluster.members
     .filter(({ isRetired, ordinal }) => isRetired && !needed.has(ordinal))
@@ -202,14 +189,6 @@ function hasData({ facts }: Member): boolean {
 
 function hasSize({ spec }: Cluster, { facts }: Member): boolean {
   return facts.flavor === spec.flavor && facts.volumeGib === spec.volume.size;
-}
-
-function votersOf(cluster: Cluster): readonly Member[] {
-  return wantedMembers(cluster).filter(({ kind }) => kind === 'voter');
-}
-
-function isSameSet(left: readonly number[], right: readonly number[]): boolean {
-  return left.length === right.length && left.every((ordinal) => right.includes(ordinal));
 }
 
 function markOf({ epoch, rule }: Cluster): string {

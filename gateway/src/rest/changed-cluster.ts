@@ -6,10 +6,14 @@ import { ApiError, invalidField } from './errors.ts';
 import {
   arbiterCount,
   demandUseOfArbiters,
+  demandUseOfDurability,
+  durabilityMode,
   flavorName,
   names,
   onLoss,
+  onReplicaLoss,
   replicaCount,
+  rpoSeconds,
   survival,
   volumeSize,
   voterCount,
@@ -32,8 +36,10 @@ export const changedCluster = z.strictObject({
       .optional(),
     durability: z
       .strictObject({
-        mode: z.literal('quorum', 'must be "quorum": other modes are not there yet').optional(),
+        mode: durabilityMode.optional(),
         on_loss: onLoss.optional(),
+        rpo_seconds: rpoSeconds.optional(),
+        on_replica_loss: onReplicaLoss.optional(),
       })
       .optional(),
     datastore: z.strictObject({ version: z.string() }).optional(),
@@ -58,6 +64,10 @@ export function changeSpec(spec: ClusterSpec, body: unknown): ClusterSpec {
     placement: { ...spec.placement, ...given(placement) },
     durability: { ...spec.durability, ...given(durability) },
   };
+  if (changed.durability.mode !== spec.durability.mode) {
+    throw invalidField('cluster.durability.mode', `cannot be changed: the cluster was made "${spec.durability.mode}"`);
+  }
+  demandUseOfDurability(changed.durability);
   demandUseOfArbiters(changed);
   if (isDeepStrictEqual(changed, spec)) throw new ApiError('cluster.unchanged', 'The cluster is as wished already.');
   return changed;

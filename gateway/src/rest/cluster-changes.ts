@@ -6,7 +6,7 @@ import { toleratingPlaced } from '../placement/latency.ts';
 import { type CandidateSite, type Network, type PlacementRequest, place } from '../placement/place.ts';
 import { type AdminUser, type Cluster, type Member, memberOf, wantedMembers } from '../state/clusters.ts';
 import type { EntryBody } from '../state/entries.ts';
-import type { ClusterSpec, MemberKind, Site, WantedMember } from '../state/spec.ts';
+import { type ClusterSpec, goesOnWithFewer, type MemberKind, type Site, type WantedMember } from '../state/spec.ts';
 import { changeSpec } from './changed-cluster.ts';
 import { type Change, type ChangesOptions, memberNames } from './changes.ts';
 import { ApiError, invalidField } from './errors.ts';
@@ -207,7 +207,7 @@ function placeMembers(
   const wish: PlacementRequest = {
     ...{ ...spec.topology, ...spec.placement, flavor: spec.flavor, fixed: [], excluded: [], current },
     ...(network === undefined ? {} : { network: toleratingPlaced(network, current) }),
-    onLoss: spec.durability.on_loss === 'degrade' ? 'degrade' : 'stop',
+    onLoss: goesOnWithFewer(spec) ? 'degrade' : 'stop',
   };
   // The primary stays where it can: its move costs a switchover.
   const kept = keptPrimary(spec, cluster, sites);

@@ -2,6 +2,7 @@
 import type { DatastoreDefinition, Datastores } from '@argosy/datastores';
 import { GATE_PORT, type HeardMember } from '@argosy/proto';
 import { z } from 'zod';
+import { DEFAULT_RPO_SECONDS } from '../planning/rule.ts';
 import {
   type Cluster,
   isExposed,
@@ -13,6 +14,7 @@ import {
 } from '../state/clusters.ts';
 import type { Federation } from '../state/federation.ts';
 import { hasEnded, type Operation } from '../state/operations.ts';
+import type { ClusterSpec } from '../state/spec.ts';
 
 export const clusterStatusSchema = z.enum([
   ...(['BUILD', 'ACTIVE', 'DEGRADED', 'UPDATING', 'FAILING_OVER', 'ERROR', 'DELETING'] as const),
@@ -66,8 +68,13 @@ export const clusterSchema = z
       residency: z.array(z.string()).meta({ description: 'Empty: everywhere.' }),
     }),
     durability: z.strictObject({
-      mode: z.literal('quorum'),
-      on_loss: z.enum(['refuse', 'degrade']),
+      mode: z.enum(['quorum', 'async']),
+      on_loss: z.enum(['refuse', 'degrade']).optional(),
+      rpo_seconds: z
+        .int()
+        .optional()
+        .meta({ description: 'What an asynchronous cluster may lose, in seconds of writes.' }),
+      on_replica_loss: z.enum(['refuse', 'expose']).optional(),
     }),
     exposed: z
       .boolean()
@@ -130,10 +137,7 @@ export function viewCluster(
       regions: [...spec.placement.regions],
       residency: [...spec.placement.residency],
     },
-    durability: {
-      mode: spec.durability.mode,
-      on_loss: spec.durability.on_loss ?? 'refuse',
-    },
+    durability: viewDurability(spec),
     exposed: isExposed(cluster),
     members: cluster.members.map((member) => viewMember(cluster, member, heard)),
     endpoints:
@@ -224,4 +228,9 @@ function memberStatus(member: Member): MemberStatus {
   const isArbiter = kind === 'arbiter' && facts.address !== undefined;
   if (facts.role !== undefined || isArbiter) return facts.isUp === true && isPresent(member) ? 'UP' : 'DOWN';
   return facts.address !== undefined && kind !== 'arbiter' && facts.isInitialised !== true ? 'SEEDING' : 'BUILD';
+}
+
+function viewDurability({ durability }: ClusterSpec) {
+  const { mode, on_loss = 'refuse', rpo_seconds = DEFAULT_RPO_SECONDS, on_replica_loss = 'refuse' } = durability;
+  return mode === 'quorum' ? { mode, on_loss } : { mode, rpo_seconds, on_replica_loss };
 }

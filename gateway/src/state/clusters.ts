@@ -8,6 +8,15 @@ export interface Rule {
   readonly generation: number;
   readonly voters: readonly number[];
   readonly acknowledgements: number;
+  /** Of an asynchronous cluster: it acknowledges alone, and what `acknowledgements` have not confirmed stays young. */
+  readonly lease?: LeaseRule;
+}
+
+/** A primary acknowledges only while a majority of the grantors, itself counted, lets nobody else be elected. */
+export interface LeaseRule {
+  /** Voters and arbiters. */
+  readonly grantors: readonly number[];
+  readonly rpoSeconds: number;
 }
 
 /** The tenant's first user; the password itself is never stored. */
@@ -161,7 +170,12 @@ export function isPresent({ facts }: Member): boolean {
 
 /** True when the tenant chose to go on with fewer copies rather than to wait for lost voters. */
 export function degrades({ spec }: Pick<Cluster, 'spec'>): boolean {
-  return spec.durability.on_loss === 'degrade';
+  return spec.durability.on_loss === 'degrade' || (isAsync({ spec }) && spec.durability.on_replica_loss === 'expose');
+}
+
+/** True when the primary acknowledges by itself, while it holds a lease. */
+export function isAsync({ spec }: Pick<Cluster, 'spec'>): boolean {
+  return spec.durability.mode === 'async';
 }
 
 /** True when writes are acknowledged that only one member has, though more voters are wished. */

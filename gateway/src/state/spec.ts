@@ -19,10 +19,19 @@ export interface ClusterSpec {
     readonly residency: readonly string[];
   };
   readonly durability: {
-    readonly mode: 'quorum';
-    /** With too few voters left: commits wait, or the survivors go on with fewer copies. Absent: `refuse`. */
+    readonly mode: 'quorum' | 'async';
+    /** Of `quorum`. With too few voters left: commits wait, or the survivors go on with fewer copies. Absent: `refuse`. */
     readonly on_loss?: 'refuse' | 'degrade' | undefined;
+    /** Of `async`: nothing is acknowledged while what too few voters have confirmed is older. */
+    readonly rpo_seconds?: number | undefined;
+    /** Of `async`. With no voter left to confirm: writes wait, or go on with no bound on what is lost. Absent: `refuse`. */
+    readonly on_replica_loss?: 'refuse' | 'expose' | undefined;
   };
+}
+
+/** True when the loss of places may leave fewer voters than a commit by quorum needs. */
+export function goesOnWithFewer({ durability }: Pick<ClusterSpec, 'durability'>): boolean {
+  return durability.on_loss === 'degrade' || durability.mode === 'async';
 }
 
 /** Where a member can be placed. */

@@ -1,6 +1,7 @@
 // The agent as a whole: opens the volume, listens, and takes the member's role up again.
 import { existsSync } from 'node:fs';
 import { chmod, stat } from 'node:fs/promises';
+import { datastores } from '@argosy/datastores';
 import {
   type Driver,
   type DriverOptions,
@@ -10,8 +11,12 @@ import {
   type OpenSession,
   type Processes,
 } from '@argosy/datastores/drivers';
-import { AGENT_PORT, type Clock, GATE_PORT, pause } from '@argosy/proto';
+import { AGENT_PORT, behindDoor, type Clock, GATE_PORT, pause } from '@argosy/proto';
 import type { Logger } from 'pino';
+import { Grantor } from '../lease/grantor.ts';
+import type { LeaseKeeper } from '../lease/lease-keeper.ts';
+import { type LeaseMachine, leasingOf, systemMachine } from '../lease/leasing.ts';
+import { noDatabase } from '../lease/no-database.ts';
 import { waitInTheDark } from './blackout.ts';
 import { MemberCertificates } from './certificates.ts';
 import { type AgentConfig, ConfigError } from './config.ts';
@@ -35,6 +40,8 @@ export interface AgentParts {
   readonly files: Files;
   /** In place of the engine's own; a driver that brings a client of its own has none. */
   readonly session?: OpenSession;
+  /** Of an asynchronous cluster's member, in place of this machine's. */
+  readonly leaseMachine?: LeaseMachine;
   readonly log: Logger;
   /** Gives up what has not started yet. */
   readonly signal: AbortSignal;
@@ -55,7 +62,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   const root = config.userData.root_certificate;
   const certificates = await MemberCertificates.open({ volume: config.volume, identity: config.member, root, clock });
   let changed: () => void = () => undefined;
-  const { file, member, observations, driver } = await openMember(parts, certificates, () => changed());
+  const { file, member, observations, driver, keeper } = await openMember(parts, certificates, () => changed());
   const own = { address: config.address, port: config.userData.datastore_port, isOpen: () => member.isOpen };
   const watch: PrimaryWatch = new PrimaryWatch({
     ...{ state: () => file.state, own, credentials: () => certificates.current, clock },
@@ -91,6 +98,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       watch.end();
       observations.stop();
       await member.end();
+      await keeper?.end();
       listener.close();
     },
   };
@@ -119,30 +127,59 @@ export async function openMember(
   readonly member: Member;
   readonly observations: Observations;
   readonly driver: Driver;
+  readonly keeper: LeaseKeeper | undefined;
 }> {
   const { config, clock, log, files } = parts;
   const file = await StateFile.open(config.volume, config.member, files);
-  const driver = makeDriver(parts);
-  const observations = new Observations({ file, driver, clock });
+  const isArbiter = config.userData.kind === 'arbiter';
+  const { driver, keeper, grantor } = makeDriver(parts, certificates);
+  const observations = new Observations({ file, driver, clock, isArbiter });
   const onChange = (): void => {
     changed();
     observations.probeNow();
   };
-  const member = new Member({ file, driver, clock, log, onChange, isEnrolled: () => certificates.isEnrolled });
+  const isEnrolled = (): boolean => certificates.isEnrolled;
+  const begin = keeper?.begin.bind(keeper);
+  const member = new Member({ file, driver, clock, log, onChange, isEnrolled, grantor, begin, isArbiter });
 
   // What runs is taken over, and what does not is seen to be at rest, before anybody can ask for anything.
   await member.resume();
   if (certificates.isEnrolled) await driver.installCertificate(certificates.current);
-  return { file, member, observations, driver };
+  return { file, member, observations, driver, keeper };
 }
 
-function makeDriver({ config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>): Driver {
-  const { datastore, datastore_port: port, memory_mib: memoryMib = null } = config.userData;
+interface MemberDriver {
+  readonly driver: Driver;
+  readonly keeper?: LeaseKeeper;
+  readonly grantor?: Grantor;
+}
+
+function makeDriver(
+  parts: Omit<AgentParts, 'signal' | 'die'>,
+  certificates: Pick<MemberCertificates, 'current'>,
+): MemberDriver {
+  const { config, clock, log } = parts;
+  const { datastore, datastore_port: port, kind, door = false } = config.userData;
+  const place = { ...config.member, address: config.address, port, runFolder: config.runFolder };
+  const machine = door ? (parts.leaseMachine ?? systemMachine(place, () => certificates.current, log)) : undefined;
+  if (kind === 'arbiter') {
+    return { driver: noDatabase(), ...(machine && { grantor: new Grantor(clock, machine.bootMs) }) };
+  }
+  const inner = engineDriver(parts);
+  if (machine === undefined) return { driver: inner };
+  const definition = datastores.find(datastore);
+  if (definition === undefined) throw new ConfigError(`This image does not know "${datastore}".`);
+  return leasingOf(inner, machine, { ...place, clock, log, compare: definition.comparePositions });
+}
+
+function engineDriver({ config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>): Driver {
+  const { datastore, datastore_port: port, door = false, memory_mib: memoryMib = null } = config.userData;
   const engine = drivers[datastore];
   if (engine === undefined) throw new ConfigError(`This image has no driver for "${datastore}".`);
   const options: DriverOptions = {
     ...{ clusterId: config.member.clusterId, memberId: config.member.memberId, engine: config.engine },
-    ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port, serverPort: port },
+    ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port },
+    serverPort: door ? behindDoor(port) : port,
     ...{ owner: config.owner, memoryMib, clock, processes, files, log: log.child({ part: 'driver' }) },
     session: session ?? engine.session ?? withoutSession,
   };

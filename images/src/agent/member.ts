@@ -6,6 +6,7 @@ import {
   type CommandHeader,
   type FollowRequest,
   type FollowResponse,
+  type GrantLeaseRequest,
   type InitialiseRequest,
   type OpenRequest,
   type Position,
@@ -16,10 +17,12 @@ import {
   type RejoinResponse,
   type RestRequest,
   type RestResponse,
+  type ReturnLeaseRequest,
   type SeedRequest,
 } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import type { Grantor } from '../lease/grantor.ts';
 import { admit, CommandError, refused } from './admission.ts';
 import { CommandQueue } from './command-queue.ts';
 import { rejoin } from './rejoin.ts';
@@ -41,6 +44,11 @@ export interface MemberParts {
   readonly log: Logger;
   /** Whether the member has a certificate yet: without one, no other member can reach its database. */
   readonly isEnrolled: () => boolean;
+  /** Of an asynchronous cluster's member: what it lets its primary do. */
+  readonly grantor?: Grantor | undefined;
+  /** Told of an epoch that this member is elected for, before it leads. */
+  readonly begin?: ((epoch: number) => void) | undefined;
+  readonly isArbiter?: boolean;
   /** Called when something changed that an observer wants to know at once. */
   readonly onChange: () => void;
 }
@@ -149,6 +157,10 @@ export class Member {
       const role = primaryRoleOf(file.state, header, request);
       this.#requireCertificate();
       requireCompleteData(file.state);
+      if ((role.rule.lease === undefined) !== (this.#parts.grantor === undefined)) {
+        throw refused('A primary holds a lease where its clients come in through a door, and nowhere else.');
+      }
+      if (file.state.role?.epoch !== role.epoch) this.#parts.begin?.(role.epoch);
       await this.#store(header, role);
       return await this.#resumption.orLater(driver.lead(role));
     });
@@ -185,7 +197,7 @@ export class Member {
   /** The member's word that it serves no older epoch, and where its log ends; a repeat is answered the same. */
   async promise(request: PromiseRequest): Promise<Position> {
     this.#admitPromise(request.header);
-    return await this.#queue.run(key('promise', request.header), async () => {
+    const position = await this.#queue.run(key('promise', request.header), async () => {
       const { epoch, specRevision } = this.#admitPromise(request.header);
       const { file, driver, onChange } = this.#parts;
       const { state } = file;
@@ -198,6 +210,21 @@ export class Member {
       onChange();
       return promise;
     });
+    // It is promised, and nothing more is granted; but it does not count while the old primary may still acknowledge.
+    await this.#parts.grantor?.untilOver();
+    return position;
+  }
+
+  /** Lets no promise of a later epoch count for a while. @throws CommandError when a later one is promised */
+  grantLease({ header: requested, leaseMs }: GrantLeaseRequest): void {
+    const header = this.#admitGrant(requested);
+    const promisedEpoch = this.#parts.file.state.epoch;
+    if (this.#parts.grantor?.grant({ epoch: header.epoch, promisedEpoch, leaseMs }) === true) return;
+    throw refused(`No lease of ${leaseMs} ms in epoch ${header.epoch}: this member has promised ${promisedEpoch}.`);
+  }
+
+  returnLease({ header }: ReturnLeaseRequest): void {
+    this.#parts.grantor?.handedBack(this.#admitGrant(header).epoch);
   }
 
   /**
@@ -263,6 +290,12 @@ export class Member {
     return admit(this.#parts.file.state, header);
   }
 
+  #admitGrant(header: CommandHeader | undefined): CommandHeader {
+    const { clusterId, memberId } = this.#parts.file.state;
+    if (header?.clusterId === clusterId && header.memberId === memberId && header.epoch > 0) return header;
+    throw new CommandError(status.INVALID_ARGUMENT, 'The request is not for this member, or names no epoch.');
+  }
+
   #admitPromise(requested: CommandHeader | undefined): CommandHeader {
     const header = this.#admit(requested);
     const { state } = this.#parts.file;
@@ -271,7 +304,7 @@ export class Member {
     if (state.role?.epoch === header.epoch) {
       throw refused(`This member is a ${state.role.kind} in epoch ${header.epoch} already.`);
     }
-    requireCompleteData(state);
+    if (this.#parts.isArbiter !== true) requireCompleteData(state);
     return header;
   }
 

@@ -44,6 +44,8 @@ export function accessTable(config: Pick<AgentConfig, 'member' | 'executor'>): A
   };
   for (const method of Object.values(AgentServiceService)) table[method.path] = isExecutor;
   table[AgentServiceService.observe.path] = (caller) => isExecutor(caller) || isFellow(caller);
+  table[AgentServiceService.grantLease.path] = isFellow;
+  table[AgentServiceService.returnLease.path] = isFellow;
   return table;
 }
 
@@ -90,6 +92,14 @@ export function agentService(parts: ServiceParts): AgentServiceServer {
     promise: unary('Promise', async (request) => ({ position: await member.promise(request) })),
     rest: unary('Rest', async (request) => await member.rest(request)),
     open: unary('Open', async (request, signal) => ({ position: await member.open(request, signal) })),
+    grantLease: unary('GrantLease', async (request) => {
+      member.grantLease(request);
+      return {};
+    }),
+    returnLease: unary('ReturnLease', async (request) => {
+      member.returnLease(request);
+      return {};
+    }),
     rehearse: unary('Rehearse', async (request) => {
       const { memberId = '' } = request.header ?? {};
       const own = parts.config.member.memberId;

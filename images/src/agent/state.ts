@@ -19,6 +19,8 @@ const roleSchema = z.discriminatedUnion('kind', [
       voters: z.array(z.string()),
       acknowledgements: z.number().int().nonnegative(),
       generation: z.number().int().nonnegative(),
+      // Of an asynchronous cluster: who lets the primary acknowledge.
+      lease: z.object({ grantors: z.array(upstreamSchema), rpoSeconds: z.number().int().positive() }).optional(),
     }),
     peers: z.array(upstreamSchema),
     admin: z.object({ name: z.string(), verifier: z.string(), generation: z.number().int().nonnegative() }).nullable(),

@@ -82,7 +82,10 @@ export class Door {
     this.#passages.add(passage);
     const cut = (): void => this.#cut(passage);
     client.once('close', cut);
-    server.once('close', () => this.#ended(passage)).once('error', cut).once('timeout', cut);
+    server
+      .once('close', () => this.#ended(passage))
+      .once('error', cut)
+      .once('timeout', cut);
     server.once('connect', () => {
       server.setTimeout(0);
       client.pipe(server, { end: true });

@@ -115,7 +115,8 @@ export class LeaseKeeper {
   /** The server leads; `barrier` is what was written under this rule. */
   led(role: PrimaryRole, position: Position): void {
     if (this.#role !== role) return;
-    if (this.#begunEpoch === role.epoch && this.#confirmations?.epoch !== role.epoch) {
+    if (this.#begunEpoch === role.epoch) {
+      this.#begunEpoch = undefined;
       this.#confirmations = { epoch: role.epoch, value: confirmationsAt(this.#parts.bootMs()) };
     }
     this.#barrier ??= { generation: role.rule.generation, position, isReached: role.rule.acknowledgements === 0 };
@@ -142,19 +143,20 @@ export class LeaseKeeper {
     const now = this.#parts.bootMs();
     const { value } = this.#confirmations ?? {};
     const oldest = role.rule.acknowledgements === 0 ? undefined : value?.confirmedMs;
+    const isGranted = now < leaseEndMs(this.#lease, this.#ruleOf(role), LEASE);
     const lease = {
+      isGranted,
       leftMs: Math.max(-MAX_REPORTED_MS, Math.min(MAX_REPORTED_MS, Math.round(this.#deadlineMs - now))),
       ...(oldest === undefined || !Number.isFinite(oldest) ? {} : { unconfirmedMs: Math.round(now - oldest) }),
     };
     if (this.isHeld) return { ...probe, lease };
-    return { ...probe, lease, isUp: false, isOpen: false, detail: probe.detail === '' ? this.#why(role) : probe.detail };
-  }
-
-  #why(role: PrimaryRole): string {
-    if (this.#parts.bootMs() >= leaseEndMs(this.#lease, this.#ruleOf(role), LEASE)) {
-      return 'Nothing is acknowledged: too few grantors of the lease answer.';
-    }
-    return `Nothing is acknowledged: what too few voters have confirmed is older than ${role.rule.lease?.rpoSeconds} s.`;
+    return {
+      ...probe,
+      lease,
+      isUp: false,
+      isOpen: false,
+      detail: probe.detail === '' ? why(role, isGranted) : probe.detail,
+    };
   }
 
   #leave(): void {
@@ -196,7 +198,6 @@ export class LeaseKeeper {
 
   async #see(role: PrimaryRole, askedMs: number, found: Progress, rule: ConfirmationRule): Promise<void> {
     const known = this.#confirmations?.epoch === role.epoch ? this.#confirmations.value : NOTHING_CONFIRMED;
-    // One that has just been elected is told when its server leads; what comes before is not of its epoch.
     this.#confirmations = { epoch: role.epoch, value: seen(known, askedMs, found, rule) };
     if (this.#barrier !== undefined && !this.#barrier.isReached) {
       this.#barrier.isReached = isConfirmed(this.#barrier.position, found, rule);
@@ -231,4 +232,9 @@ export class LeaseKeeper {
     const own = { clusterId, memberId, epoch, generation: rule.generation, specRevision: 0, term: 0 };
     return { ...own, idempotencyKey: '', requestId: '' };
   }
+}
+
+function why({ rule }: PrimaryRole, isGranted: boolean): string {
+  if (!isGranted) return 'Nothing is acknowledged: too few grantors of the lease answer.';
+  return `Nothing is acknowledged: what too few voters have confirmed is older than ${rule.lease?.rpoSeconds} s.`;
 }

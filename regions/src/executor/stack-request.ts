@@ -2,7 +2,15 @@
 // by any executor asks Heat for the same name and is refused as a double.
 import { readFileSync } from 'node:fs';
 import { datastores } from '@argosy/datastores';
-import { AGENT_PORT, enrolmentToken, GATE_PORT, identityUri, MemberKind, type MemberSpec } from '@argosy/proto';
+import {
+  AGENT_PORT,
+  behindDoor,
+  enrolmentToken,
+  GATE_PORT,
+  identityUri,
+  MemberKind,
+  type MemberSpec,
+} from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import { parse } from 'yaml';
 import type { NewStack, Stack } from '../openstack/heat.ts';
@@ -119,7 +127,7 @@ export function stackRequest(
       user_data: userData(spec, region),
       agent_port: AGENT_PORT,
       datastore_port: port,
-      rules: admissionRules(config, port),
+      rules: admissionRules(config, port, spec.door),
     },
     timeoutMinutes: STACK_TIMEOUT_MINUTES,
   };
@@ -156,7 +164,7 @@ function openstackFlavor(name: string, config: ExecutorSettings): string {
 }
 
 /** Members and executors reach agent and database, clients the database and the gate that leads to its primary. */
-function admissionRules({ peerCidrs, clientCidrs }: ExecutorSettings, port: number): object[] {
+function admissionRules({ peerCidrs, clientCidrs }: ExecutorSettings, port: number, hasDoor: boolean): object[] {
   const rule = (cidr: string, to: number): object => ({
     protocol: 'tcp',
     ethertype: cidr.includes(':') ? 'IPv6' : 'IPv4',
@@ -166,6 +174,8 @@ function admissionRules({ peerCidrs, clientCidrs }: ExecutorSettings, port: numb
   });
   return [
     ...peerCidrs.map((cidr) => rule(cidr, AGENT_PORT)),
+    // Members copy each other beside the door.
+    ...(hasDoor ? peerCidrs.map((cidr) => rule(cidr, behindDoor(port))) : []),
     // Neutron refuses a rule that is there twice.
     ...[...new Set([...peerCidrs, ...clientCidrs])].flatMap((cidr) => [rule(cidr, port), rule(cidr, GATE_PORT)]),
   ];
@@ -197,5 +207,6 @@ function userData(
     root_certificate: region.root,
     enrolment_token: enrolmentToken(region.regionKey, spec.memberId),
     datastore_port: datastores.find(spec.datastore)?.port,
+    ...(spec.door ? { door: true } : {}),
   });
 }
