@@ -30,7 +30,7 @@ import { CommandQueue } from './command-queue.ts';
 import { setParameters } from './parameters.ts';
 import { rejoin } from './rejoin.ts';
 import { Resumption } from './resumption.ts';
-import { primaryRoleOf, replicaRoleOf, requireCompleteData, requireData, upstreamOf } from './roles.ts';
+import { accountsOf, primaryRoleOf, replicaRoleOf, requireCompleteData, requireData, upstreamOf } from './roles.ts';
 import type { StateFile } from './state.ts';
 
 const WATCH_MS = 100;
@@ -272,10 +272,8 @@ export class Member {
       const { epoch, specRevision } = this.#admit(request.header);
       const { driver, file } = this.#parts;
       if (file.state.role?.epoch !== epoch) throw refused(`This member has no role in epoch ${epoch}.`);
-      const { generation, users, databases, goneUsers, goneDatabases } = request;
       await file.change({ specRevision });
-      const gone = { users: goneUsers, databases: goneDatabases };
-      await driver.setAccounts({ generation, users, databases: databases.map((name) => ({ name })), gone });
+      await driver.setAccounts(accountsOf(request));
       return {};
     });
   }
