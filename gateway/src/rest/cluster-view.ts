@@ -35,6 +35,7 @@ const memberSchema = z
     port: z.int().nullable(),
     lag_bytes: z.int().nullable().meta({ description: 'Behind the primary; null when it is not known.' }),
     observed_at: z.iso.datetime().nullable(),
+    parameter_generation: z.int().meta({ description: 'Of the parameters that it runs with.' }),
     detail: z.string().optional().meta({ description: 'Why it is not up.' }),
     tail: z
       .strictObject({
@@ -76,6 +77,10 @@ export const clusterSchema = z
         .meta({ description: 'What an asynchronous cluster may lose, in seconds of writes.' }),
       on_replica_loss: z.enum(['refuse', 'expose']).optional(),
     }),
+    parameters: z
+      .record(z.string(), z.string())
+      .meta({ description: 'Those that were set; the others have their defaults.' }),
+    parameter_generation: z.int().meta({ description: 'Raised by every change of them; 0: none was ever set.' }),
     exposed: z
       .boolean()
       .meta({ description: 'Commits are acknowledged that only the primary has, though more voters are wished.' }),
@@ -138,6 +143,8 @@ export function viewCluster(
       residency: [...spec.placement.residency],
     },
     durability: viewDurability(spec),
+    parameters: { ...spec.parameters?.values },
+    parameter_generation: spec.parameters?.generation ?? 0,
     exposed: isExposed(cluster),
     members: cluster.members.map((member) => viewMember(cluster, member, heard)),
     endpoints:
@@ -200,6 +207,7 @@ function viewMember(cluster: Cluster, member: Member, heard: Heard): z.infer<typ
     port: member.facts.port ?? null,
     lag_bytes: lagBytes ?? null,
     observed_at: last?.time?.toISOString() ?? null,
+    parameter_generation: member.facts.parameters?.generation ?? 0,
     ...detailOf(member),
     ...tailOf(member),
   };

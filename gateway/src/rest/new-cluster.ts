@@ -1,11 +1,13 @@
 // Reads what a tenant wishes: every field is known, typed and bounded, what is missing has a default, and what Argosy
 // cannot do yet is refused by name, never ignored.
-import type { DatastoreDefinition, Datastores } from '@argosy/datastores';
+import { type DatastoreDefinition, type Datastores, nearestOf } from '@argosy/datastores';
 import { z } from 'zod';
 import { DEFAULT_RPO_SECONDS } from '../planning/rule.ts';
 import { type ClusterSpec, goesOnWithFewer, type Survive } from '../state/spec.ts';
+import { unknownDatastore } from './datastores.ts';
 import { ApiError, invalidField } from './errors.ts';
 import { readObject } from './objects.ts';
+import { changeParameters, newParameters } from './parameters.ts';
 
 const MAX_VOTERS = 7;
 const MAX_REPLICAS = 8;
@@ -66,6 +68,7 @@ export const newCluster = z.strictObject({
         on_replica_loss: onReplicaLoss.optional(),
       })
       .default({}),
+    parameters: newParameters.optional(),
   }),
 });
 
@@ -79,35 +82,34 @@ export function readNewCluster(body: unknown, datastores: Datastores): NewCluste
   const { cluster } = readObject(body, newCluster);
   const definition = datastores.find(cluster.datastore.type);
   if (definition === undefined) {
-    const nearest = datastores.nearest(cluster.datastore.type);
-    const all = datastores.all.map(({ name }) => name).join(', ');
-    const hint = nearest === undefined ? ` There are: ${all}.` : ` Did you mean "${nearest}"?`;
-    throw new ApiError('datastore.unknown', `There is no datastore "${cluster.datastore.type}".${hint}`);
+    throw new ApiError('datastore.unknown', unknownDatastore(cluster.datastore.type, datastores));
   }
   const version = cluster.datastore.version ?? definition.defaultVersion;
   if (!definition.versions.includes(version)) {
     const known = definition.versions.join(', ');
+    const nearest = nearestOf(definition.versions, version);
+    const hint = nearest === undefined ? '' : ` Did you mean "${nearest}"?`;
     throw new ApiError(
       'datastore.version_unknown',
-      `${definition.name} ${version} is not supported; supported: ${known}.`,
+      `${definition.name} ${version} is not supported; supported: ${known}.${hint}`,
     );
   }
-  const { placement, topology } = cluster;
-  const durability = durabilityOf(cluster.durability, definition);
+  const { name, placement, parameters: given, ...rest } = cluster;
+  const { topology } = rest;
+  const durability = durabilityOf(rest.durability, definition);
   demandUseOfArbiters({ topology, durability });
   const survive = placement.survive ?? defaultSurvival({ topology, durability });
+  const parameters = changeParameters(undefined, given, definition);
   return {
-    name: cluster.name,
+    name,
     spec: {
-      ...cluster,
-      datastore: { type: definition.name, version },
-      placement: { ...placement, survive },
-      durability,
+      ...{ ...rest, datastore: { type: definition.name, version }, placement: { ...placement, survive }, durability },
+      ...(parameters === undefined ? {} : { parameters }),
     },
   };
 }
 
-type GivenDurability = Partial<ClusterSpec['durability']>;
+type GivenDurability = Omit<ClusterSpec['durability'], 'mode'> & { readonly mode?: 'quorum' | 'async' | undefined };
 
 /** What is not said has a default, and what is said for nothing is refused. @throws ApiError */
 function durabilityOf(

@@ -5,6 +5,12 @@ export type Survive = 'host' | 'zone' | 'region' | 'provider';
 
 export type MemberKind = 'voter' | 'replica' | 'arbiter';
 
+/** Values by name, and a number that every change of them raises, also one that takes back another. */
+export interface ParameterSet {
+  readonly generation: number;
+  readonly values: Readonly<Record<string, string>>;
+}
+
 export interface ClusterSpec {
   readonly datastore: { readonly type: string; readonly version: string };
   readonly flavor: string;
@@ -27,6 +33,8 @@ export interface ClusterSpec {
     /** Of `async`. With no voter left to confirm: writes wait, or go on with no bound on what is lost. Absent: `refuse`. */
     readonly on_replica_loss?: 'refuse' | 'expose' | undefined;
   };
+  /** Absent: none was ever set. */
+  readonly parameters?: ParameterSet;
 }
 
 /** True when the loss of places may leave fewer voters than a commit by quorum needs. */

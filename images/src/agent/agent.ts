@@ -1,7 +1,7 @@
 // The agent as a whole: opens the volume, listens, and takes the member's role up again.
 import { existsSync } from 'node:fs';
 import { chmod, stat } from 'node:fs/promises';
-import { datastores } from '@argosy/datastores';
+import { datastores, type ParameterValues } from '@argosy/datastores';
 import {
   type Driver,
   type DriverOptions,
@@ -132,15 +132,16 @@ export async function openMember(
   const { config, clock, log, files } = parts;
   const file = await StateFile.open(config.volume, config.member, files);
   const isArbiter = config.userData.kind === 'arbiter';
-  const { driver, keeper, grantor } = makeDriver(parts, certificates);
+  const { driver, keeper, grantor } = makeDriver(parts, certificates, file.state.parameters.values);
   const observations = new Observations({ file, driver, clock, isArbiter });
   const onChange = (): void => {
     changed();
     observations.probeNow();
   };
+  const definitions = datastores.find(config.userData.datastore)?.parameters ?? {};
   const isEnrolled = (): boolean => certificates.isEnrolled;
-  const begin = keeper?.begin.bind(keeper);
-  const member = new Member({ file, driver, clock, log, onChange, isEnrolled, grantor, begin, isArbiter });
+  const leasing = { grantor, begin: keeper?.begin.bind(keeper), isArbiter };
+  const member = new Member({ file, driver, definitions, clock, log, onChange, isEnrolled, ...leasing });
 
   // What runs is taken over, and what does not is seen to be at rest, before anybody can ask for anything.
   await member.resume();
@@ -157,6 +158,7 @@ interface MemberDriver {
 function makeDriver(
   parts: Omit<AgentParts, 'signal' | 'die'>,
   certificates: Pick<MemberCertificates, 'current'>,
+  parameters: ParameterValues,
 ): MemberDriver {
   const { config, clock, log } = parts;
   const { datastore, datastore_port: port, kind, door = false } = config.userData;
@@ -165,14 +167,17 @@ function makeDriver(
   if (kind === 'arbiter') {
     return { driver: noDatabase(), ...(machine && { grantor: new Grantor(clock, machine.bootMs) }) };
   }
-  const inner = engineDriver(parts);
+  const inner = engineDriver(parts, parameters);
   if (machine === undefined) return { driver: inner };
   const definition = datastores.find(datastore);
   if (definition === undefined) throw new ConfigError(`This image does not know "${datastore}".`);
   return leasingOf(inner, machine, { ...place, clock, log, compare: definition.comparePositions });
 }
 
-function engineDriver({ config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>): Driver {
+function engineDriver(
+  { config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>,
+  parameters: ParameterValues,
+): Driver {
   const { datastore, datastore_port: port, door = false, memory_mib: memoryMib = null } = config.userData;
   const engine = drivers[datastore];
   if (engine === undefined) throw new ConfigError(`This image has no driver for "${datastore}".`);
@@ -180,7 +185,7 @@ function engineDriver({ config, clock, processes, files, session, log }: Omit<Ag
     ...{ clusterId: config.member.clusterId, memberId: config.member.memberId, engine: config.engine },
     ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port },
     serverPort: door ? behindDoor(port) : port,
-    ...{ owner: config.owner, memoryMib, clock, processes, files, log: log.child({ part: 'driver' }) },
+    ...{ owner: config.owner, memoryMib, parameters, clock, processes, files, log: log.child({ part: 'driver' }) },
     session: session ?? engine.session ?? withoutSession,
   };
   return engine.create(options);

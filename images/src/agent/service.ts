@@ -100,6 +100,8 @@ export function agentService(parts: ServiceParts): AgentServiceServer {
       member.returnLease(request);
       return {};
     }),
+    setParameters: unary('SetParameters', async (request, signal) => await member.setParameters(request, signal)),
+    setAccounts: unary('SetAccounts', async (request) => await member.setAccounts(request)),
     rehearse: unary('Rehearse', async (request) => {
       const { memberId = '' } = request.header ?? {};
       const own = parts.config.member.memberId;

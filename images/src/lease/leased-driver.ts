@@ -1,7 +1,7 @@
 // A driver of an asynchronous cluster's member: the engine's own, which knows of no lease, and the door before it. The
 // order is the protocol: the door is shut before the server becomes anything else, and a lease is handed back only when
 // the door is shut and the server has ended.
-import type { Position } from '@argosy/datastores';
+import type { Accounts, ParameterValues, Position } from '@argosy/datastores';
 import type {
   Driver,
   KeptTail,
@@ -91,6 +91,14 @@ export class LeasedDriver implements Driver {
 
   installCertificate(certificate: ServerCertificate): Promise<void> {
     return this.#inner.installCertificate(certificate);
+  }
+
+  configure(parameters: ParameterValues): Promise<void> {
+    return this.#inner.configure(parameters);
+  }
+
+  setAccounts(accounts: Accounts): Promise<void> {
+    return this.#inner.setAccounts(accounts);
   }
 
   progress(): Promise<Progress | undefined> {

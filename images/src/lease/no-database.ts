@@ -14,6 +14,7 @@ export function noDatabase(): Driver {
   };
   return {
     ...{ initialise: refuse, seed: refuse, lead: refuse, saveTail: refuse, rewind: refuse, follow: refuse },
+    ...{ configure: refuse, setAccounts: refuse },
     recover: async () => false,
     installCertificate: async () => undefined,
     tryOpen: async () => false,

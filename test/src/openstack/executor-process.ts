@@ -125,7 +125,7 @@ export async function startExecutor(
 export function memberSpec(memberId: string, changes: Partial<MemberSpec> = {}): MemberSpec {
   return {
     ...{ clusterId: memberId.replace(/-\d+$/, ''), memberId, kind: MemberKind.VOTER, zone: ZONES[0]?.name ?? '' },
-    ...{ flavor: 'small', volumeGib: 1, datastore: 'postgresql', version: '15' },
+    ...{ flavor: 'small', volumeGib: 1, datastore: 'postgresql', version: '15', door: false },
     ...changes,
   };
 }
