@@ -5,6 +5,8 @@ import type { ResourceRecord, StackEventRecord, StackRecord } from './stack-reco
 import type { Stacks } from './stacks.ts';
 
 const HIDDEN = '******';
+/** Of a nested stack's name, which ends with something of its own. */
+const SHORT_ID = 12;
 
 export function listed(context: Context, stack: StackRecord): Record<string, unknown> {
   return {
@@ -45,7 +47,34 @@ export function shown(context: Context, stack: StackRecord, stacks: Stacks): Rec
   };
 }
 
-export function resourceBody(context: Context, stack: StackRecord, resource: ResourceRecord): Record<string, unknown> {
+/** A resource, and the stack that it stands in: the stack itself, or one of the templates inside it. */
+export interface Placed {
+  readonly resource: ResourceRecord;
+  /** As a stack of its own, which a nested template is. */
+  readonly in: Pick<StackRecord, 'id' | 'name' | 'projectId' | 'createdAt'>;
+  /** Of the resource in the outer template that it is inside of. */
+  readonly parent: string | undefined;
+}
+
+/** The resources of a stack, and of the templates inside it down to this depth. */
+export function placedResources(
+  stack: Placed['in'],
+  records: Readonly<Record<string, ResourceRecord>>,
+  depth: number,
+  parent?: string,
+): Placed[] {
+  return Object.values(records).flatMap((resource) => {
+    const own: Placed = { resource, in: stack, parent };
+    const { resources, physicalId, name } = resource;
+    if (resources === undefined || physicalId === '' || depth === 0) return [own];
+    const inner = { ...stack, id: physicalId, name: `${stack.name}-${name}-${physicalId.slice(0, SHORT_ID)}` };
+    return [own, ...placedResources(inner, resources, depth - 1, name)];
+  });
+}
+
+export function resourceBody(context: Context, placed: Placed): Record<string, unknown> {
+  const { resource, in: stack, parent } = placed;
+  const self = selfOf(context, stack);
   return {
     resource_name: resource.name,
     logical_resource_id: resource.name,
@@ -56,7 +85,11 @@ export function resourceBody(context: Context, stack: StackRecord, resource: Res
     creation_time: seconds(stack.createdAt),
     updated_time: seconds(resource.updatedAt),
     required_by: [],
-    links: [{ rel: 'self', href: `${selfOf(context, stack)}/resources/${resource.name}` }],
+    ...(parent === undefined ? {} : { parent_resource: parent }),
+    links: [
+      { rel: 'self', href: `${self}/resources/${resource.name}` },
+      { rel: 'stack', href: self },
+    ],
   };
 }
 
@@ -77,7 +110,7 @@ export function links(context: Context, stack: StackRecord): object[] {
   return [{ rel: 'self', href: selfOf(context, stack) }];
 }
 
-export function selfOf(context: Context, stack: StackRecord): string {
+export function selfOf(context: Context, stack: Placed['in']): string {
   return `http://${context.host}/v1/${stack.projectId}/stacks/${stack.name}/${stack.id}`;
 }
 

@@ -1,5 +1,5 @@
 // What microcloud keeps of a stack, and how a new one is laid out before anything of it exists.
-import type { Properties } from './resource-types.ts';
+import type { Properties } from './resource-type.ts';
 import type { StackSource, Tree } from './stack-tree.ts';
 
 export interface ResourceRecord {

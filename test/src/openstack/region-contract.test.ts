@@ -4,6 +4,7 @@ import test from 'ava';
 import type { Given } from './cases.ts';
 import { engineCases } from './engine-cases.ts';
 import { executorCases } from './executor-cases.ts';
+import { lostServer } from './lost-server.ts';
 import { memberCases } from './member-cases.ts';
 import { RegionClient } from './region-client.ts';
 import { regionsBehindOneKeystone } from './shared-keystone.ts';
@@ -17,7 +18,7 @@ const asked = (targets ?? 'microcloud').split(',');
 const cases = { ...stackCases, ...memberCases, ...engineCases, ...(targets === undefined ? {} : executorCases) };
 
 // What microcloud does not play: one Keystone for several regions.
-if (asked.includes('openstack')) {
+if (asked.includes('shared')) {
   test.serial(
     'regions behind one Keystone have their own Heats and clouds, also for who has an application credential',
     (t) => {
@@ -40,6 +41,14 @@ for (const name of TARGETS.filter((target) => asked.includes(target))) {
       t.timeout(LIMIT_MS);
       if (given === undefined) throw new Error(`${name} is not up.`);
       await run(t, given);
+    });
+  }
+  // What microcloud's Heat does not do.
+  if (name === 'openstack') {
+    test.serial('a server that a killed Heat has lost is found by its port, and removed on request', async (t) => {
+      t.timeout(LIMIT_MS);
+      if (given === undefined) throw new Error(`${name} is not up.`);
+      await lostServer(t, given);
     });
   }
 }

@@ -14,13 +14,14 @@ export type TargetName = (typeof TARGETS)[number];
 
 /** Of what every deployment begins with. */
 export const CACHE = join(tmpdir(), `argosy-openstack-${userInfo().uid}`);
-const SERVER_FILES = ['servers', 'ports', 'volumes', 'belongings'];
+const SERVER_FILES = ['servers', 'ports', 'volumes', 'groups', 'belongings'];
 
 /** What a test may do to the cloud's hosts. */
 export interface CloudFaults {
   readonly zone_stalled?: readonly string[];
   readonly zone_full?: readonly string[];
   readonly server_quota?: number;
+  readonly server_answers?: 'ok' | 'hang';
 }
 
 export interface Target {
@@ -52,6 +53,7 @@ export interface ServerRecord {
   readonly name: string;
   readonly status: string;
   readonly flavor: string;
+  readonly group?: string;
   readonly portId: string;
   readonly process: { readonly pid: number } | null;
 }
@@ -139,6 +141,7 @@ function openDeployment(directory: string, { keystone, heat, faces, catalog }: P
       projects: PROJECTS,
       users: USERS,
       maxStacks: MAX_STACKS,
+      stackAdopt: true,
       catalog: [...cloudCatalog(faces), ...catalog],
     },
     { isRoot: process.getuid?.() === 0, progress: () => {} },
@@ -151,6 +154,7 @@ export function cloudCatalog(facesPort: number): NonNullable<OpenStackConfig['ca
   return [
     { type: 'compute', name: 'nova', url: `${cloud}/compute/v2.1` },
     { type: 'network', name: 'neutron', url: `${cloud}/network` },
+    { type: 'container', name: 'zun', url: `${cloud}/container/v1` },
     { type: 'image', name: 'glance', url: `${cloud}/image` },
     { type: 'volumev3', name: 'cinderv3', url: `${cloud}/volume/v3/%(project_id)s` },
   ];
@@ -185,7 +189,8 @@ async function endTokens(keystoneUrl: string): Promise<void> {
 
 function namesOf(directory: string, kind: string): string[] {
   try {
-    return readdirSync(join(directory, 'cloud', kind));
+    // Beside them what is being written, or was when its writer was killed.
+    return readdirSync(join(directory, 'cloud', kind)).filter((file) => file.endsWith('.json'));
   } catch {
     // Nothing of this kind was ever made.
     return [];
