@@ -30,8 +30,19 @@ while [ -z "$stopping" ]; do
   agent=
   if [ "$code" -eq 0 ]; then exit 0; fi
   if [ -n "$stopping" ]; then exit "$code"; fi
+  # 79: this image has not got the engine that the member is to run. It is fetched, once for all guests of this machine.
+  if [ "$code" -eq 79 ]; then
+    engines=$(dirname -- "$ARGOSY_ENGINES_FILE")
+    flock "$engines/.preparing" "$node" "$here/dist/engines/main.js" \
+      --user-data "$ARGOSY_USER_DATA" --directory "$engines" >/dev/null &
+    agent=$!
+    wait "$agent"
+    code=$?
+    agent=
+    if [ "$code" -eq 0 ]; then continue; fi
+  fi
   # 78 (EX_CONFIG): what it was started with, or the volume, is wrong, and a restart will hardly help.
-  if [ "$code" -eq 78 ]; then pause=10; else pause=0.5; fi
+  case $code in 78 | 79) pause=10 ;; *) pause=0.5 ;; esac
   sleep "$pause" &
   wait $!
 done

@@ -20,7 +20,8 @@ export function checkBoundaries() {
   return `${modules.length} modules, ${summary.totalDependenciesCruised} imports`;
 }
 
-function cruise() {
+/** What dependency-cruiser tells of every package. */
+export function cruise() {
   const args = [
     '--config',
     '.dependency-cruiser.mjs',

@@ -7,7 +7,10 @@ export interface Position {
   readonly value: string;
 }
 
-/** Who has a commit before it is acknowledged: a quorum of members, the primary alone, or what the engine decides. */
+/**
+ * Who has a commit before it is acknowledged: a quorum of members, the primary alone while it holds a lease (its clients
+ * come in through the door then), or what the engine decides.
+ */
 export type CommitMode = 'quorum' | 'async' | 'engine';
 
 /** A setting of the engine that a tenant may change. */
@@ -29,14 +32,14 @@ export interface Endpoints {
   readonly readOnly: string;
 }
 
-/** What a complete URI says beside the addresses. */
+/** Who connects, and what a complete URI says beside the addresses. */
 export interface UriOptions {
-  readonly mode: keyof Endpoints;
   readonly user: string;
   readonly password: string;
-  readonly database: string;
-  /** The file with the certificate that the client trusts, on the client's machine. */
-  readonly rootCertificateFile: string;
+  /** In place of the endpoint's own. */
+  readonly database: string | undefined;
+  /** The file with the certificate that the client trusts, on the client's machine; undefined: the client knows. */
+  readonly rootCertificateFile: string | undefined;
 }
 
 /** A datastore that Argosy supports. Every function is pure. */
@@ -61,6 +64,9 @@ export interface DatastoreDefinition {
   endpoints(members: readonly DatabaseAddress[]): Endpoints;
   /** Of a gate, which leads to whoever is the primary. */
   localEndpoint(gate: DatabaseAddress): string;
-  /** A URI with which a client connects, password included: it is a secret. */
-  uri(members: readonly DatabaseAddress[], options: UriOptions): string;
+  /**
+   * An endpoint with what a client needs to connect, password included: it is a secret. Undefined when the endpoint is
+   * not of this engine's.
+   */
+  completeUri(endpoint: string, options: UriOptions): string | undefined;
 }

@@ -2,6 +2,8 @@
 import type { DrillClient, DrillClientOptions, Driver, DriverOptions } from './driver.ts';
 import { connectForDrill } from './postgresql/drill-client.ts';
 import { postgresqlDriver } from './postgresql/driver.ts';
+import { postgresqlSession } from './postgresql/session.ts';
+import type { OpenSession } from './session.ts';
 
 export {
   type Admin,
@@ -22,6 +24,7 @@ export {
   type Processes,
   type Program,
   type ProgramResult,
+  type Progress,
   type ReplicaRole,
   type Role,
   type ServerCertificate,
@@ -37,17 +40,19 @@ export {
   systemFiles,
   writeDurably,
 } from './durable-files.ts';
-export { postgresqlSession } from './postgresql/session.ts';
 export { initdbArguments } from './postgresql/template.ts';
 export { systemProcesses } from './processes.ts';
 export type { OpenSession, Row, Session, SessionSettings } from './session.ts';
 
-export const drivers: Readonly<Record<string, (options: DriverOptions) => Driver>> = {
-  postgresql: postgresqlDriver,
-};
+/** What an agent needs of an engine. */
+export interface EngineDriver {
+  create(options: DriverOptions): Driver;
+  /** How it connects to a server on a real machine; absent where the driver brings a client of its own. */
+  readonly session?: OpenSession;
+  /** How a drill comes to the member that takes writes; undefined when none does now. */
+  connectForDrill(options: DrillClientOptions): Promise<DrillClient | undefined>;
+}
 
-/** How a drill comes to the member that takes writes; undefined when none does now. */
-export const drillClients: Readonly<Record<string, (options: DrillClientOptions) => Promise<DrillClient | undefined>>> =
-  {
-    postgresql: connectForDrill,
-  };
+export const drivers: Readonly<Record<string, EngineDriver>> = {
+  postgresql: { create: postgresqlDriver, session: postgresqlSession, connectForDrill },
+};

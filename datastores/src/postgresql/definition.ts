@@ -1,5 +1,5 @@
 import type { DatastoreDefinition } from '../definition.ts';
-import { endpoints, localEndpoint, uri } from './endpoints.ts';
+import { completeUri, endpoints, localEndpoint } from './endpoints.ts';
 import { comparePositions } from './positions.ts';
 import { scramVerifier } from './scram.ts';
 
@@ -18,5 +18,5 @@ export const postgresql: DatastoreDefinition = {
   passwordVerifier: (password, salt) => scramVerifier(password, salt),
   endpoints,
   localEndpoint,
-  uri,
+  completeUri,
 };

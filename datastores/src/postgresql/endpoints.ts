@@ -2,6 +2,7 @@
 // primary without anyone telling it.
 import type { DatabaseAddress, Endpoints, UriOptions } from '../definition.ts';
 
+const DEFAULT_DATABASE = 'admin';
 const TARGETS: Readonly<Record<keyof Endpoints, string>> = { readWrite: 'read-write', readOnly: 'prefer-standby' };
 
 export function endpoints(members: readonly DatabaseAddress[]): Endpoints {
@@ -15,14 +16,27 @@ export function localEndpoint(gate: DatabaseAddress): string {
   return `postgresql://${hosts([gate])}/?sslmode=verify-ca`;
 }
 
-export function uri(members: readonly DatabaseAddress[], options: UriOptions): string {
+/** libpq takes several hosts in one URI, which node:url does not, so the text is taken apart here. */
+export function completeUri(endpoint: string, options: UriOptions): string | undefined {
+  const match = /^(postgresql:\/\/)(?:[^@/?]*@)?([^/?]+)(?:\/([^?]*))?(?:\?(.*))?$/.exec(endpoint);
+  if (match === null) return undefined;
+
+  const [, scheme = '', hostList = '', path = '', query = ''] = match;
   const user = `${encodeURIComponent(options.user)}:${encodeURIComponent(options.password)}`;
-  const settings = [
-    ['sslmode', 'verify-full'],
-    ['sslrootcert', options.rootCertificateFile],
-    ['target_session_attrs', TARGETS[options.mode]],
-  ].map(([name, value]) => `${name}=${encodeURIComponent(value ?? '')}`);
-  return `postgresql://${user}@${hosts(members)}/${encodeURIComponent(options.database)}?${settings.join('&')}`;
+  const database = options.database ?? (path === '' ? DEFAULT_DATABASE : decodeURIComponent(path));
+  const given = query === '' ? [] : query.split('&');
+  const isGiven = (name: string): boolean => given.some((option) => option.startsWith(`${name}=`));
+  const { rootCertificateFile: file } = options;
+  const trust = [
+    ...(isGiven('sslmode') ? [] : ['sslmode=verify-full']),
+    ...(file === undefined || isGiven('sslrootcert') ? [] : [`sslrootcert=${encodePath(file)}`]),
+  ];
+  return `${scheme}${user}@${hostList}/${encodeURIComponent(database)}?${[...given, ...trust].join('&')}`;
+}
+
+/** Slashes stay readable; libpq takes them as they are. */
+function encodePath(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/');
 }
 
 function hosts(members: readonly DatabaseAddress[]): string {

@@ -47,8 +47,8 @@ test('endpoints name every member, and what is wanted of the one that answers', 
   });
   const options = { user: 'admin', password: 'a b/@', database: 'admin', rootCertificateFile: '/tmp/my ca.pem' };
   t.is(
-    postgresql.uri(members, { ...options, mode: 'readWrite' }),
-    'postgresql://admin:a%20b%2F%40@127.1.0.2:5432,[fd00::7]:5433/admin?sslmode=verify-full&sslrootcert=%2Ftmp%2Fmy%20ca.pem&target_session_attrs=read-write',
+    postgresql.completeUri(postgresql.endpoints(members).readWrite, options),
+    'postgresql://admin:a%20b%2F%40@127.1.0.2:5432,[fd00::7]:5433/admin?target_session_attrs=read-write&sslmode=verify-full&sslrootcert=/tmp/my%20ca.pem',
   );
 });
 

@@ -9,6 +9,7 @@ import type { GatewayClient } from '../cli/gateway-client.ts';
 import { newClusterBody } from '../cli/new-cluster.ts';
 import { type Cluster, changeAnswer, clusterAnswer, regionsAnswer } from '../cli/resources.ts';
 import type { Terminal } from '../cli/terminal.ts';
+import { demoDatastore } from './demo-datastore.ts';
 import { StartError } from './errors.ts';
 import { keystoneUrl, type RegionLayout } from './layout.ts';
 import type { ShowProgress } from './phases.ts';
@@ -68,7 +69,7 @@ async function waitForRegions({ client, clock, signal, show, regionCount }: Demo
 
 async function createDemo(options: DemoOptions): Promise<Cluster> {
   const { client } = options;
-  const body = newClusterBody(DEMO_NAME, { datastore: 'postgresql', voters: 3, survive: 'region' });
+  const body = newClusterBody(DEMO_NAME, { datastore: demoDatastore().name, voters: 3, survive: 'region' });
   const { cluster, operation, credentials } = await client.post('/v2/clusters', body, changeAnswer);
   if (cluster === undefined || operation === undefined) throw new StartError('The gateway did not say what it makes.');
   if (credentials !== undefined) storeCredentials(options.credentialsFolder, cluster.id, credentials);

@@ -1,6 +1,7 @@
 // Where everything of a local federation listens. Each federation has a slot of its own, and in it each region a block
 // of loopback addresses, so that several federations run side by side with the same ports. A federation whose regions
 // have networks of their own has its addresses there; only the slot's door and REST are on loopback as ever.
+import { demoDatastore } from './demo-datastore.ts';
 import { blockOf, gatewayHost, layOutNetwork, type NetworkLayout } from './network/blocks.ts';
 
 /** The regions of a local federation, in the order of their gateway peers. */
@@ -25,7 +26,6 @@ const KEYSTONE_PORT = 8795;
 const HEAT_PORT = 8796;
 /** Of Nova, Neutron, Glance and Cinder, where a real Heat asks for them. */
 const CLOUD_PORT = 8797;
-const POSTGRESQL_PORT = 5432;
 
 /** The last byte of the first member's address. */
 const FIRST_MEMBER_HOST = 10;
@@ -110,7 +110,7 @@ export function neededEndpoints(regions: readonly RegionLayout[], isNetworked: b
     const prefix = region.firstMember.slice(0, region.firstMember.lastIndexOf('.'));
     const hosts = Array.from({ length: CHECKED_MEMBERS }, (_, index) => FIRST_MEMBER_HOST + index);
     const members = hosts.flatMap((host) =>
-      [AGENT_PORT, POSTGRESQL_PORT].map((port) => ({ address: `${prefix}.${host}`, port })),
+      [AGENT_PORT, demoDatastore().port].map((port) => ({ address: `${prefix}.${host}`, port })),
     );
     const { rest, clientGrpc, gateway, executor, admin, keystone, heat, cloud } = region;
     return [rest, clientGrpc, gateway, executor, admin, keystone, heat, cloud, ...members];

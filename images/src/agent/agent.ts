@@ -4,7 +4,6 @@ import { chmod, stat } from 'node:fs/promises';
 import {
   type Driver,
   type DriverOptions,
-  drillClients,
   drivers,
   ensureFolder,
   type Files,
@@ -34,7 +33,8 @@ export interface AgentParts {
   readonly clock: Clock;
   readonly processes: Processes;
   readonly files: Files;
-  readonly session: OpenSession;
+  /** In place of the engine's own; a driver that brings a client of its own has none. */
+  readonly session?: OpenSession;
   readonly log: Logger;
   /** Gives up what has not started yet. */
   readonly signal: AbortSignal;
@@ -98,10 +98,10 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
 
 function rehearsalOf(parts: AgentParts, driver: Driver, certificates: MemberCertificates): Rehearsal {
   const { config, clock, log, die } = parts;
-  const connect = drillClients[config.userData.datastore];
+  const engine = drivers[config.userData.datastore];
   return new Rehearsal({
     ...{ folder: agentFolder(config.volume), clock, log },
-    connect: async (options) => await connect?.({ ...options, certificate: certificates.current }),
+    connect: async (options) => await engine?.connectForDrill({ ...options, certificate: certificates.current }),
     cutPower: async () => {
       await driver.cutPower();
       die();
@@ -138,14 +138,19 @@ export async function openMember(
 
 function makeDriver({ config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>): Driver {
   const { datastore, datastore_port: port, memory_mib: memoryMib = null } = config.userData;
-  const create = drivers[datastore];
-  if (create === undefined) throw new ConfigError(`This image has no driver for "${datastore}".`);
+  const engine = drivers[datastore];
+  if (engine === undefined) throw new ConfigError(`This image has no driver for "${datastore}".`);
   const options: DriverOptions = {
     ...{ clusterId: config.member.clusterId, memberId: config.member.memberId, engine: config.engine },
-    ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port, owner: config.owner },
-    ...{ memoryMib, clock, processes, files, session, log: log.child({ part: 'driver' }) },
+    ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port, serverPort: port },
+    ...{ owner: config.owner, memoryMib, clock, processes, files, log: log.child({ part: 'driver' }) },
+    session: session ?? engine.session ?? withoutSession,
   };
-  return create(options);
+  return engine.create(options);
+}
+
+function withoutSession(): never {
+  throw new Error('The driver of this engine brings a client of its own.');
 }
 
 /** A volume is attached after the guest has booted; the database's user must be able to pass through it. */

@@ -63,14 +63,23 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-/** @throws ConfigError that names what is missing or wrong, and never a value that may be a secret. */
+/** The image has not got the engine; it can be fetched. */
+export class EngineMissingError extends Error {
+  override readonly name = 'EngineMissingError';
+}
+
+/** @throws EngineMissingError; ConfigError that names what is missing or wrong, and never a value that may be a secret. */
 export async function readConfig(environment: NodeJS.ProcessEnv): Promise<AgentConfig> {
   const variables = check('The environment', environmentSchema, environment);
   const userData = check('The user data', userDataSchema, await readJson(variables.ARGOSY_USER_DATA));
-  const engines = check('The list of engines', enginesSchema, await readJson(variables.ARGOSY_ENGINES_FILE));
+  const listed = await readIfThere(variables.ARGOSY_ENGINES_FILE);
+  const engines =
+    listed === undefined
+      ? {}
+      : check('The list of engines', enginesSchema, parse(listed, variables.ARGOSY_ENGINES_FILE));
   const engine = engines[userData.datastore]?.[userData.version];
   if (engine === undefined) {
-    throw new ConfigError(
+    throw new EngineMissingError(
       `No engine for ${userData.datastore} ${userData.version} in ${variables.ARGOSY_ENGINES_FILE}.`,
     );
   }
@@ -106,7 +115,15 @@ async function findOwner(wanted: string | undefined): Promise<DatabaseOwner> {
 
 async function readJson(path: string): Promise<unknown> {
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    return parse(await readFile(path, 'utf8'), path);
+  } catch (error) {
+    throw new ConfigError(`${path} cannot be read as JSON.`, { cause: error });
+  }
+}
+
+function parse(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
   } catch (error) {
     throw new ConfigError(`${path} cannot be read as JSON.`, { cause: error });
   }

@@ -1,13 +1,15 @@
 // The process of the agent: reads the environment, starts, and ends cleanly when the guest does or its lifeline breaks.
-import { postgresqlSession, systemFiles, systemProcesses } from '@argosy/datastores/drivers';
+import { systemFiles, systemProcesses } from '@argosy/datastores/drivers';
 import { systemClock, watchLifeline } from '@argosy/proto';
 import { pino } from 'pino';
 import { startAgent } from './agent.ts';
-import { ConfigError, readConfig } from './config.ts';
+import { ConfigError, EngineMissingError, readConfig } from './config.ts';
 import { VolumeError } from './state.ts';
 
 /** sysexits' EX_CONFIG: a restart does not help. */
 const EXIT_CONFIG = 78;
+/** The guest's init fetches the engine, then starts the agent again. */
+const EXIT_NO_ENGINE = 79;
 
 /** As a machine does whose power is cut: nothing is tidied up. */
 function die(): void {
@@ -25,7 +27,7 @@ async function main(): Promise<void> {
   const member = log.child({ member: config.member.memberId });
   const processes = systemProcesses(config.owner, systemClock);
   const early = new AbortController();
-  const machine = { clock: systemClock, processes, files: systemFiles, session: postgresqlSession };
+  const machine = { clock: systemClock, processes, files: systemFiles };
   const starting = startAgent({ config, ...machine, log: member, signal: early.signal, die });
   let isEnding = false;
   const end = (reason: string): void => {
@@ -58,5 +60,6 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   log.fatal({ error }, 'The agent cannot start.');
+  if (error instanceof EngineMissingError) process.exit(EXIT_NO_ENGINE);
   process.exit(error instanceof ConfigError || error instanceof VolumeError ? EXIT_CONFIG : 1);
 });

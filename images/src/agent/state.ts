@@ -100,7 +100,7 @@ export class StateFile {
     const text = await files.readIfThere(path);
     if (text !== undefined) return new StateFile(files, path, readState(text, member));
 
-    if ((await files.size(join(volume, 'data', 'PG_VERSION'))) !== undefined) {
+    if (await hasData(files, volume)) {
       throw new VolumeError('The volume holds data, but no state of a member: it is not touched.');
     }
     await files.ensureFolder(folder, { mode: FOLDER_MODE });
@@ -121,6 +121,16 @@ export class StateFile {
     const next = { ...this.#state, ...change };
     await this.#files.writeDurably(this.#path, `${JSON.stringify(next, undefined, 2)}\n`, { mode: FILE_MODE });
     this.#state = next;
+  }
+}
+
+/** Every driver keeps its server's data there. */
+async function hasData(files: Files, volume: string): Promise<boolean> {
+  try {
+    return (await files.list(join(volume, 'data'))).length > 0;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
   }
 }
 

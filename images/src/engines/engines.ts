@@ -9,8 +9,8 @@ export const engineSchema = z.object({
   libraryPath: z.string().nullable(),
   /** As the server's program tells it, such as "15.18". */
   release: z.string(),
-  /** The archive of an empty database. */
-  template: z.string(),
+  /** The archive of an empty database, for an engine that is quicker with one. */
+  template: z.string().optional(),
 });
 
 export const enginesSchema = z.record(z.string(), z.record(z.string(), engineSchema));

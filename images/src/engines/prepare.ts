@@ -10,7 +10,7 @@ import {
   enginesSchema,
   type FoundEngine,
 } from './engines.ts';
-import { engineIn } from './postgresql.ts';
+import { engineIn } from './find.ts';
 import { templateOf } from './template.ts';
 import { type UnpackContext, unpackedEngine } from './unpack.ts';
 
@@ -43,12 +43,13 @@ export async function prepareEngine(request: EngineRequest, context: UnpackConte
   const absolute = { ...request, directory: resolve(request.directory) };
   await mkdir(absolute.directory, { recursive: true, mode: 0o755 });
   const engine = await findEngine(absolute, context);
-  return await record(absolute, { ...engine, template: await templateOf(absolute, engine, context) });
+  const template = await templateOf(absolute, engine, context);
+  return await record(absolute, template === undefined ? engine : { ...engine, template });
 }
 
 async function findEngine(request: EngineRequest, context: UnpackContext): Promise<FoundEngine> {
   if (request.mode !== 'unpacked') {
-    const system = await engineIn('/', request.version, { mode: 'system', libraryPath: null });
+    const system = await engineIn('/', request, { mode: 'system', libraryPath: null });
     if (system !== undefined) return system;
     if (request.mode === 'system') {
       throw new EngineError(`${request.datastore} ${request.version} is not installed on this system.`);

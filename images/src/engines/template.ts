@@ -1,25 +1,30 @@
-// An archive of an empty database, made once for a release of the engine: unpacking it takes a tenth of initdb's time. It
+// An archive of an empty database, made once for a release of the engine: unpacking it takes a tenth of making one. It
 // holds no password, and whoever unpacks it owns what comes out, so anybody may read it.
 import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { initdbArguments } from '@argosy/datastores/drivers';
 import { EngineError, type EngineRequest, type FoundEngine } from './engines.ts';
+import { packagingOf } from './find.ts';
 import { runProgram } from './programs.ts';
 import type { UnpackContext } from './unpack.ts';
 
-const INITDB_MS = 120_000;
+const MAKE_MS = 120_000;
 const PACK_MS = 120_000;
-/** initdb refuses root; every system has this user. */
+/** A database's programs refuse root; every system has this user. */
 const UNPRIVILEGED = 'nobody';
 
-/** The archive for this engine, made unless it is there. May be repeated, also by two at once. @throws EngineError */
+/**
+ * The archive for this engine, made unless it is there; undefined when it has none. May be repeated, also by two at once.
+ * @throws EngineError
+ */
 export async function templateOf(
   { datastore, version, directory }: EngineRequest,
   engine: FoundEngine,
   { isRoot }: UnpackContext,
-): Promise<string> {
+): Promise<string | undefined> {
+  const { template } = packagingOf(datastore);
+  if (template === null) return undefined;
   const path = join(directory, `${datastore}-${version}-${engine.release}.template.tar`);
   if (existsSync(path)) return path;
 
@@ -33,16 +38,17 @@ export async function templateOf(
       await chown(data, identity.uid, identity.gid);
     }
     const libraries = engine.libraryPath === null ? {} : { LD_LIBRARY_PATH: engine.libraryPath };
-    await run(join(engine.bin, 'initdb'), initdbArguments(data), {
-      ...{ ...identity, folder: data, timeoutMs: INITDB_MS },
+    const program = template.program(data);
+    await run(join(engine.bin, program.name), program.arguments, {
+      ...{ ...identity, folder: data, timeoutMs: MAKE_MS },
       environment: { ...libraries, LC_ALL: 'C.UTF-8' },
     });
     // On the same file system as the archive's place, so that it appears whole.
     const archive = await mkdtemp(join(directory, '.template-'));
     try {
       const made = join(archive, 'template.tar');
-      // Without its log: a database that is unpacked gets a new one.
-      const packing = ['--create', '--file', made, '--exclude', './pg_wal/0*', '--directory', data, '.'];
+      const excluding = template.exclude.flatMap((pattern) => ['--exclude', pattern]);
+      const packing = ['--create', '--file', made, ...excluding, '--directory', data, '.'];
       await run('tar', packing, { timeoutMs: PACK_MS });
       await chmod(made, 0o644);
       await rename(made, path);

@@ -5,7 +5,7 @@ import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat, statfs } from 'node:f
 import { dirname, join } from 'node:path';
 import { Apt } from './apt.ts';
 import { EngineError, type EngineRequest, type FoundEngine } from './engines.ts';
-import { engineIn, packagesOf } from './postgresql.ts';
+import { engineIn, packagingOf } from './find.ts';
 import { runProgram } from './programs.ts';
 
 const NEEDED_BYTES = 500 * 1024 * 1024;
@@ -22,15 +22,15 @@ export interface UnpackContext {
 export async function unpackedEngine(request: EngineRequest, context: UnpackContext): Promise<FoundEngine> {
   const { datastore, version, directory } = request;
   const place = join(directory, `${datastore}-${version}`);
-  const known = await engineAt(place, version);
+  const known = await engineAt(place, request);
   if (known !== undefined) return known;
 
   await checkPlace(directory, context.isRoot);
   const temporary = await mkdtemp(join(directory, `.${datastore}-${version}.`));
   try {
     const tree = join(temporary, 'tree');
-    await unpackPackages(tree, { packages: packagesOf(version), temporary }, context);
-    if ((await engineAt(tree, version)) === undefined) {
+    await unpackPackages(tree, { packages: packagingOf(datastore).packages(version), temporary }, context);
+    if ((await engineAt(tree, request)) === undefined) {
       throw new EngineError(`The packages of ${datastore} ${version} do not hold what was expected.`);
     }
     await rename(tree, place).catch((error: NodeJS.ErrnoException) => {
@@ -40,7 +40,7 @@ export async function unpackedEngine(request: EngineRequest, context: UnpackCont
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
-  const made = await engineAt(place, version);
+  const made = await engineAt(place, request);
   if (made === undefined) throw new EngineError(`${place} is not an engine.`);
   return made;
 }
@@ -69,12 +69,15 @@ export async function unpackPackages(
   await chmod(tree, 0o755);
 }
 
-async function engineAt(root: string, version: string): Promise<FoundEngine | undefined> {
+async function engineAt(
+  root: string,
+  request: Pick<EngineRequest, 'datastore' | 'version'>,
+): Promise<FoundEngine | undefined> {
   if (!existsSync(root)) return undefined;
   const libraries = join(root, 'usr/lib');
   const found = existsSync(libraries) ? await readdir(libraries) : [];
   const folders = found.filter((name) => name.includes('-linux-gnu')).map((name) => join(libraries, name));
-  return await engineIn(root, version, { mode: 'unpacked', libraryPath: folders.join(':') });
+  return await engineIn(root, request, { mode: 'unpacked', libraryPath: folders.join(':') });
 }
 
 /** As root, the database runs as another user, who must be able to get at the engine. */

@@ -1,16 +1,16 @@
 // Keeps the program running that passes on what is dialled at translated addresses.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { type Clock, pause } from '@argosy/proto';
+import { datastores } from '@argosy/datastores';
+import { AGENT_PORT, type Clock, pause } from '@argosy/proto';
 import { within } from './commands.ts';
 
 const PROGRAM = fileURLToPath(new URL('translation-main.js', import.meta.url));
-/** Of agents and of PostgreSQL. */
-const PORTS = ['8791', '5432'] as const;
 const AGAIN_MS = 300;
 
 export function runTranslator(router: string, clock: Clock): () => void {
-  const [file = '', ...args] = within(router, [process.execPath, PROGRAM, ...PORTS]);
+  const ports = [AGENT_PORT, ...datastores.all.map(({ port }) => port)].map(String);
+  const [file = '', ...args] = within(router, [process.execPath, PROGRAM, ...ports]);
   let child: ChildProcess | undefined;
   let isEnding = false;
   const start = (): void => {
