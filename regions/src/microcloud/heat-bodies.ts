@@ -1,12 +1,10 @@
 // What Heat answers, as JSON: stacks, resources and events, with the names and the formats of the real one.
 import type { Context } from 'koa';
 import { readTemplate } from './hot.ts';
-import type { ResourceRecord, StackEventRecord, StackRecord } from './stack-records.ts';
+import type { Placed, StackEventRecord, StackRecord } from './stack-records.ts';
 import type { Stacks } from './stacks.ts';
 
 const HIDDEN = '******';
-/** Of a nested stack's name, which ends with something of its own. */
-const SHORT_ID = 12;
 
 export function listed(context: Context, stack: StackRecord): Record<string, unknown> {
   return {
@@ -45,31 +43,6 @@ export function shown(context: Context, stack: StackRecord, stacks: Stacks): Rec
       .outputs(stack)
       .map(({ key, description, value }) => ({ output_key: key, description, output_value: value })),
   };
-}
-
-/** A resource, and the stack that it stands in: the stack itself, or one of the templates inside it. */
-export interface Placed {
-  readonly resource: ResourceRecord;
-  /** As a stack of its own, which a nested template is. */
-  readonly in: Pick<StackRecord, 'id' | 'name' | 'projectId' | 'createdAt'>;
-  /** Of the resource in the outer template that it is inside of. */
-  readonly parent: string | undefined;
-}
-
-/** The resources of a stack, and of the templates inside it down to this depth. */
-export function placedResources(
-  stack: Placed['in'],
-  records: Readonly<Record<string, ResourceRecord>>,
-  depth: number,
-  parent?: string,
-): Placed[] {
-  return Object.values(records).flatMap((resource) => {
-    const own: Placed = { resource, in: stack, parent };
-    const { resources, physicalId, name } = resource;
-    if (resources === undefined || physicalId === '' || depth === 0) return [own];
-    const inner = { ...stack, id: physicalId, name: `${stack.name}-${name}-${physicalId.slice(0, SHORT_ID)}` };
-    return [own, ...placedResources(inner, resources, depth - 1, name)];
-  });
 }
 
 export function resourceBody(context: Context, placed: Placed): Record<string, unknown> {

@@ -28,7 +28,7 @@ const server: ResourceType = {
   },
   check(cloud, { image, flavor }) {
     if (image !== undefined && !cloud.config.images.includes(String(image)))
-      return invalid('image', image, `The Image (${image}) could not be found.`);
+      return invalid('image', image, `No images matching {'name': '${image}'}.`);
     if (flavor !== undefined && !cloud.config.flavors.some(({ name }) => name === flavor)) {
       return invalid('flavor', flavor, `No Flavor matching {'name': '${flavor}'}. (HTTP 404)`);
     }

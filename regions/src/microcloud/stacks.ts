@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type Cloud, ResourceError } from './cloud.ts';
 import { Collection } from './collection.ts';
-import { type Placed, placedResources } from './heat-bodies.ts';
 import { bindParameters, resolve, TemplateError } from './hot.ts';
 import type { Properties } from './resource-type.ts';
 import { resourceTypes } from './resource-types.ts';
 import {
   type NewStackRequest,
+  type Placed,
+  placedResources,
   planned,
   type ResourceRecord,
   type StackContent,

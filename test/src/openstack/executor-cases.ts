@@ -7,12 +7,19 @@ import { status } from '@grpc/grpc-js';
 import type { ExecutionContext } from 'ava';
 import { booting, type Cases, type Given, until } from './cases.ts';
 import { VOLUME } from './contents.ts';
-import { type ExecutorProcess, memberSpec, passwordAccount, REQUEST_LIMIT_MS, refusalOf, startExecutor } from './executor-process.ts';
+import {
+  type ExecutorProcess,
+  memberSpec,
+  passwordAccount,
+  REQUEST_LIMIT_MS,
+  refusalOf,
+  startExecutor,
+} from './executor-process.ts';
 import { RegionClient } from './region-client.ts';
 import { MAX_STACKS, MEMBER_ADDRESS, REGION } from './region-under-test.ts';
 
-/** Nothing is heard of a stack for so long: it is stuck. A busy Heat is silent for seconds. */
-const STUCK_SECONDS = 12;
+/** Nothing is heard of a stack for so long: it is stuck. A busy Heat is silent for seconds, so only where one is. */
+const STUCK = { stuckAfterSeconds: 12 };
 
 export const executorCases: Cases = {};
 const cases = executorCases;
@@ -21,7 +28,7 @@ type Changes = Parameters<typeof startExecutor>[1];
 
 /** An executor that ends with the test, and what it leaves is nothing. */
 async function executor(t: ExecutionContext, { target }: Given, changes: Changes = {}): Promise<ExecutorProcess> {
-  const started = await startExecutor(target, { stuckAfterSeconds: STUCK_SECONDS, ...changes });
+  const started = await startExecutor(target, changes);
   t.teardown(() => started.stop());
   return started;
 }
@@ -76,7 +83,7 @@ cases['the executor has a dead server replaced that Heat has found, with the add
 
 cases['an engine that is killed in the middle of a create costs time, and leaves one member'] = async (t, given) => {
   const { target } = given;
-  const asked = await executor(t, given);
+  const asked = await executor(t, given, STUCK);
   await target.faults({ zone_stalled: ['north-a'] });
   const making = asked.ensure(memberSpec('c3-1'));
   await booting(given, 'argosy-test-c3-1');
@@ -94,7 +101,7 @@ cases['an engine that answers no more ends a command at its deadline, and the ne
 ) => {
   const { target } = given;
   const openstack = { ...passwordAccount(target), requestTimeoutMs: 8_000 };
-  const asked = await executor(t, given, { openstack, heatSilenceSeconds: 4 });
+  const asked = await executor(t, given, { ...STUCK, openstack, heatSilenceSeconds: 4 });
   await target.faults({ zone_stalled: ['north-a'] });
   const making = refusalOf(asked.ensure(memberSpec('c4-1')));
   await booting(given, 'argosy-test-c4-1');
@@ -224,7 +231,9 @@ cases['a cloud of a clouds.yaml says where and as whom'] = async (t, given) => {
   const clouds = { ours: { region_name: REGION, auth: { ...auth, ...domains } } };
   // What is JSON is YAML.
   writeFileSync(cloudsFile, JSON.stringify({ clouds }));
-  const asked = await executor(t, given, { openstack: { cloud: 'ours', cloudsFile, requestTimeoutMs: REQUEST_LIMIT_MS } });
+  const asked = await executor(t, given, {
+    openstack: { cloud: 'ours', cloudsFile, requestTimeoutMs: REQUEST_LIMIT_MS },
+  });
 
   t.is((await asked.ensure(memberSpec('c11-1'))).peer?.memberId, 'c11-1');
   await leavesNothing(t, given, asked, ['c11-1']);

@@ -6,7 +6,7 @@ import { type Given, until } from './cases.ts';
 import { memberSpec, startExecutor } from './executor-process.ts';
 import { RegionClient } from './region-client.ts';
 
-const STUCK_SECONDS = 5;
+const STUCK_SECONDS = 12;
 
 export async function lostServer(t: ExecutionContext, { target }: Given): Promise<void> {
   const asked = await startExecutor(target, { stuckAfterSeconds: STUCK_SECONDS });

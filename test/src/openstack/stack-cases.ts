@@ -99,12 +99,14 @@ cases['a preview says what the region does not have, and makes nothing'] = async
     volumeType: await preview({ volume }),
   };
 
-  t.log(JSON.stringify(said));
   t.is(said.nothing, 'valid');
   const invalid = (resource: string, property: string, value: string, why: string): RegExp =>
-    new RegExp(`^400 StackValidationFailed .*${resource}\\.properties\\.${property}: Error validating value '${value}': .*${why}`, 's');
+    new RegExp(
+      `^400 StackValidationFailed .*${resource}\\.properties\\.${property}: Error validating value '${value}': .*${why}`,
+      's',
+    );
   t.regex(said.flavor, invalid('server', 'flavor', 'm1.huge', 'No Flavor matching'));
-  t.regex(said.image, invalid('server', 'image', 'none', 'could not be found'));
+  t.regex(said.image, invalid('server', 'image', 'none', 'No images matching'));
   t.regex(said.network, invalid('port', 'network', 'nowhere', "network with name or id 'nowhere'"));
   t.regex(said.volumeType, invalid('volume', 'volume_type', 'gold', 'could not be found'));
   t.is((await region.ask('/previewed')).status, 404);
