@@ -1,7 +1,9 @@
 // What the agent asks of an engine. A driver talks to one member's server, and is the only one that starts it: what is
 // on disk while the server does not run is never a primary, nor has it an upstream.
+import type { Accounts } from './accounts.ts';
 import type { Position } from './definition.ts';
 import type { Files } from './durable-files.ts';
+import type { ParameterValues } from './parameters.ts';
 import type { OpenSession } from './session.ts';
 
 /** Time as an argument. */
@@ -94,6 +96,8 @@ export interface DriverOptions {
   /** Begins a connection to a server of the engine. */
   readonly session: OpenSession;
   readonly log: DriverLog;
+  /** What the server begins with, until `configure` says another. */
+  readonly parameters?: ParameterValues;
 }
 
 /** Another member, as one dials it. */
@@ -298,6 +302,16 @@ export interface Driver {
    * without upstream.
    */
   withdraw(): Promise<Position>;
+  /**
+   * From now on a server begins with these. What needs no restart comes into force on one that runs; whoever asks sees to
+   * the rest. @throws DriverError `refused`, with those of before in force, when the engine does not take them
+   */
+  configure(parameters: ParameterValues): Promise<void>;
+  /**
+   * Makes users and databases with what is granted, and removes those that shall be gone; what is not named is left
+   * alone. @throws DriverError
+   */
+  setAccounts(accounts: Accounts): Promise<void>;
   probe(): Promise<ProbeResult>;
   /** Stops the server; afterwards it is at rest. */
   stop(): Promise<void>;
