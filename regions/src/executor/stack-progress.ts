@@ -108,6 +108,7 @@ export class StackProgress {
     const end = clock.monotonicMs() + DELETE_LIMIT_MS;
     let failures = 0;
     let askedMs = Number.NEGATIVE_INFINITY;
+    let againMs = Math.min(DELETE_AGAIN_MS, stuckAfterMs);
     let last: string | undefined;
     for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * POLL_GROWTH, MAX_POLL_MS)) {
       signal.throwIfAborted();
@@ -121,8 +122,9 @@ export class StackProgress {
           throw new CommandError(status.INTERNAL, `Stack ${ref.name} cannot be deleted: ${why}`);
         }
         // A delete whose engine died stays IN_PROGRESS for ever, and a second one gets it done. One that goes on, slowly,
-        // would begin anew with every other.
-        if (hasFailed || clock.monotonicMs() - askedMs > Math.min(DELETE_AGAIN_MS, stuckAfterMs)) {
+        // is cancelled and begins anew with every other: each is given twice as long as the one before.
+        if (hasFailed || clock.monotonicMs() - askedMs > againMs) {
+          if (Number.isFinite(askedMs)) againMs *= 2;
           const goesOn = !hasFailed && Number.isFinite(askedMs) && (await heat.lastEvent(ref)) !== last;
           if (!goesOn) await heat.remove(ref);
           last = await heat.lastEvent(ref);

@@ -121,7 +121,8 @@ export async function startExecutor(
       (await call(`${admin}/v1${path}`, { token, ...(body === undefined ? {} : { method: 'POST', body }) })).body,
     metric: async (wanted) => {
       const lines = (await (await fetch(`${admin}/metrics`)).text()).split('\n');
-      return Number(lines.find((line) => line.startsWith(`${wanted} `))?.slice(wanted.length) ?? Number.NaN);
+      const line = lines.find((text) => text.startsWith(`${wanted} `) || text.startsWith(`${wanted}{} `));
+      return Number(line?.split(' ').at(-1) ?? Number.NaN);
     },
     stop,
   };
