@@ -1,6 +1,7 @@
 // The datastores by name. A new engine is one line here, and one in drivers.ts.
 import type { DatastoreDefinition } from './definition.ts';
 import { postgresql } from './postgresql/definition.ts';
+import { redis } from './redis/definition.ts';
 
 /** How many letters a name may be off and still be taken for a slip of the pen. */
 const MAX_SLIPS = 4;
@@ -12,7 +13,7 @@ export interface Datastores {
   nearest(name: string): string | undefined;
 }
 
-export const datastores: Datastores = registryOf([postgresql]);
+export const datastores: Datastores = registryOf([postgresql, redis]);
 
 export function registryOf(all: readonly DatastoreDefinition[]): Datastores {
   return {

@@ -78,6 +78,7 @@ export class WitnessBook {
         ...{ ageMs: nowMs - atMs, epoch: value.epoch, role: roleOf(value.role), isUp: value.up },
         ...(value.streams.length === 0 ? {} : { level: levelOf(value), streaming: streamingOf(value) }),
         downForMs: downSinceMs === undefined ? 0 : nowMs - downSinceMs,
+        ...(value.givenUp === true ? { isGivenUp: true } : {}),
         ...(value.upstream === undefined
           ? {}
           : { upstream: { isStreaming: value.upstream.streaming, silentMs: value.upstream.silentMs } }),

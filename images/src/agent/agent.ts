@@ -10,7 +10,7 @@ import {
   type OpenSession,
   type Processes,
 } from '@argosy/datastores/drivers';
-import { AGENT_PORT, type Clock, GATE_PORT, pause } from '@argosy/proto';
+import { AGENT_PORT, type Clock, type Credentials, GATE_PORT, pause } from '@argosy/proto';
 import type { Logger } from 'pino';
 import { waitInTheDark } from './blackout.ts';
 import { MemberCertificates } from './certificates.ts';
@@ -21,6 +21,7 @@ import { Member } from './member.ts';
 import { Observations } from './observations.ts';
 import { PrimaryWatch } from './primary-watch.ts';
 import { Rehearsal } from './rehearsal.ts';
+import { askShare } from './sharing.ts';
 import { accessTable, agentService } from './service.ts';
 import { agentFolder, StateFile } from './state.ts';
 
@@ -77,7 +78,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     relisten().catch((error: unknown) => log.error({ error }, 'The agent does not listen any more.'));
   };
   const rehearsal = rehearsalOf(parts, driver, certificates);
-  const service = agentService({ config, member, certificates, observations, rehearsal, log, onCertificate });
+  const share = async (): Promise<string> => (await driver.share?.()) ?? '';
+  const service = agentService({ config, member, certificates, observations, rehearsal, log, share, onCertificate });
   await relisten();
   observations.start();
   // A gate that cannot be is no reason to leave the database without its agent.
@@ -101,7 +103,7 @@ function rehearsalOf(parts: AgentParts, driver: Driver, certificates: MemberCert
   const engine = drivers[config.userData.datastore];
   return new Rehearsal({
     ...{ folder: agentFolder(config.volume), clock, log },
-    connect: async (options) => await engine?.connectForDrill({ ...options, certificate: certificates.current }),
+    connect: async (options) => await engine?.connectForDrill?.({ ...options, certificate: certificates.current }),
     cutPower: async () => {
       await driver.cutPower();
       die();
@@ -122,7 +124,7 @@ export async function openMember(
 }> {
   const { config, clock, log, files } = parts;
   const file = await StateFile.open(config.volume, config.member, files);
-  const driver = makeDriver(parts);
+  const driver = makeDriver(parts, () => certificates.current);
   const observations = new Observations({ file, driver, clock });
   const onChange = (): void => {
     changed();
@@ -136,7 +138,7 @@ export async function openMember(
   return { file, member, observations, driver };
 }
 
-function makeDriver({ config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>): Driver {
+function makeDriver({ config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>, credentials: () => Credentials): Driver {
   const { datastore, datastore_port: port, memory_mib: memoryMib = null } = config.userData;
   const engine = drivers[datastore];
   if (engine === undefined) throw new ConfigError(`This image has no driver for "${datastore}".`);
@@ -145,6 +147,7 @@ function makeDriver({ config, clock, processes, files, session, log }: Omit<Agen
     ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port, serverPort: port },
     ...{ owner: config.owner, memoryMib, clock, processes, files, log: log.child({ part: 'driver' }) },
     session: session ?? engine.session ?? withoutSession,
+    shareOf: (upstream) => askShare(upstream, credentials()),
   };
   return engine.create(options);
 }

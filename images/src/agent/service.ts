@@ -27,6 +27,8 @@ export interface ServiceParts {
   readonly observations: Observations;
   readonly rehearsal: Pick<Rehearsal, 'take'>;
   readonly log: Logger;
+  /** What the driver tells the other members. */
+  readonly share: () => Promise<string>;
   /** Puts a new certificate into use. */
   readonly onCertificate: () => Promise<void>;
 }
@@ -44,6 +46,7 @@ export function accessTable(config: Pick<AgentConfig, 'member' | 'executor'>): A
   };
   for (const method of Object.values(AgentServiceService)) table[method.path] = isExecutor;
   table[AgentServiceService.observe.path] = (caller) => isExecutor(caller) || isFellow(caller);
+  table[AgentServiceService.share.path] = isFellow;
   return table;
 }
 
@@ -96,6 +99,7 @@ export function agentService(parts: ServiceParts): AgentServiceServer {
       if (memberId !== own) throw refused(`This is ${own}, not ${memberId}.`);
       return await parts.rehearsal.take(request);
     }),
+    share: unary('Share', async () => ({ text: await parts.share() })),
     observe: (call) => {
       if (observations.observers >= MAX_OBSERVERS) {
         call.destroy(new CommandError(status.RESOURCE_EXHAUSTED, `${MAX_OBSERVERS} observe already.`));
