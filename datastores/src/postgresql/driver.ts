@@ -174,6 +174,10 @@ class PostgresDriver implements Driver {
     if (role?.kind !== 'primary' || !this.isRunning()) return false;
     if (!(await this.#guard(role))) return false;
     if (this.#door.isOpen) return true;
+    if (!this.#door.isEmpty) {
+      await this.#empty();
+      if (!this.#door.isEmpty) return false;
+    }
 
     const now = this.#options.clock.monotonicMs();
     const voters = await this.#rule.votersBehind(role, (memberId) => this.#isolation.isThere(memberId, now));
@@ -271,10 +275,16 @@ class PostgresDriver implements Driver {
     this.#isolation.see(role, memberId, streams, clock.monotonicMs());
     if (this.#isolation.cutOffMs(role, clock.monotonicMs()) < CLOSE_AFTER_MS) return true;
     if (this.#door.isOpen && this.#role === role) {
-      await this.#door.shut(this.#control);
+      await this.#empty();
       log.warn({ epoch: role.epoch }, 'The client door is shut: too few voters answer.');
     }
     return false;
+  }
+
+  /** What was waited for by who was inside can be seen from now on: others see it when the voters have flushed it. */
+  async #empty(): Promise<void> {
+    await this.#door.shut(this.#control);
+    this.#rule.doubt();
   }
 
   /** True when the running server is the primary of this epoch already. */

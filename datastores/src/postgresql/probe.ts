@@ -12,6 +12,7 @@ import { readStreams, STREAMS_QUERY } from './streams.ts';
 /** How long a primary's heartbeat may wait for its quorum before the member counts as not up. */
 export const HEARTBEAT_MS = 1_500;
 const STATUS_MS = 1_500;
+const NOT_YET_PRIMARY = 'The database is not the primary that it is to be: its promotion has not ended.';
 /** A commit may wait for its quorum for as long as it takes. */
 const WAITING_COMMIT_MS = 24 * 3_600_000;
 
@@ -60,7 +61,7 @@ export class Probe {
     const { door } = this.#parts;
     const [kind] = await this.#status.query(LSN_QUERY, [], STATUS_MS);
     const isPrimary = kind?.is_replica === false && role?.kind === 'primary';
-    const detail = isPrimary ? await this.#beat() : '';
+    const detail = isPrimary ? await this.#beat() : role?.kind === 'primary' ? NOT_YET_PRIMARY : '';
     const streams = isPrimary ? readStreams(await this.#status.query(STREAMS_QUERY, [], STATUS_MS)) : [];
     const [end] = await this.#status.query(LSN_QUERY, [], STATUS_MS);
     return {

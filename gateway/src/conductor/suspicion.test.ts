@@ -75,6 +75,24 @@ test('when too few voters answer nobody is deposed, and it is said who is missin
   );
 });
 
+test('one that was elected and cannot begin its epoch gives way to a new election, its own word included', (t) => {
+  const elected = { ...three, epoch: 2, primary: 2, lastElected: { epoch: 2, ordinal: 2 } };
+  const broken = { ...report(), role: 'primary', epoch: 2, isUp: false, downForMs: 9_000 } as const;
+  const judged = (hasBegun: boolean, cluster = elected) =>
+    judge(
+      cluster,
+      new Map<number, Witness>([
+        [1, unreachable],
+        [2, { ...primary, report: { ...broken, hasBegun } }],
+        [3, { ...reporting(undefined), report: { ...report(), role: 'none', epoch: 2 } }],
+      ]),
+    );
+
+  t.like(judged(false), { kind: 'gone', away: [1] });
+  t.is(judged(true).kind, 'stuck', 'it waits for its voters, who may be copying from it');
+  t.is(judged(false, { ...elected, opened: { epoch: 2, generation: 1 } }).kind, 'stuck', 'who has opened has begun');
+});
+
 test('an old report is no answer', (t) => {
   const old: Witness = { ...alone, report: { ...report(), ageMs: 3_000 } };
 

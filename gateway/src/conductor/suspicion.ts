@@ -36,6 +36,8 @@ export interface Witness {
     readonly downForMs: number;
     /** Of a primary: its agent will not bring it up again, for others have more. */
     readonly isGivenUp?: boolean;
+    /** Whether its log has a record of its epoch; unknown while its database does not answer. */
+    readonly hasBegun?: boolean;
     /** Of a primary: the ordinals that stream from it in its epoch and have flushed all that it has. */
     readonly level?: readonly number[];
     /** Of a primary: the ordinals that stream from it in its epoch. */
@@ -72,7 +74,8 @@ export function judge(cluster: Cluster, witnesses: Witnesses): Verdict {
   const answering = voters.filter(({ ordinal }) => answers(witnesses.get(ordinal)));
   const heard = answering.map(({ ordinal }) => ordinal);
   const whole = answering.filter(vouches).map(({ ordinal }) => ordinal);
-  if (!isEnough(cluster, whole) || !canCommit(cluster, heard)) {
+  const own = isUnbegun(cluster, witnesses.get(primary.ordinal)) ? [primary.ordinal] : [];
+  if (!isEnough(cluster, [...whole, ...own]) || !canCommit(cluster, [...heard, ...own])) {
     const missing = voters.filter(({ ordinal }) => !whole.includes(ordinal));
     return {
       kind: 'stuck',
@@ -134,6 +137,12 @@ function absenceOf(witness: Witness | undefined, leastMs: number): string | unde
   if (report.isGivenUp === true) return 'The database of the primary has ended, and others have more than it.';
   if (report.isUp || report.downForMs < DOWN_MS) return undefined;
   return 'The database of the primary is not brought up again.';
+}
+
+/** It answers, and could not begin its epoch: in a later one it may, and it has all that it had when it was elected. */
+function isUnbegun({ epoch, opened }: Cluster, witness: Witness | undefined): boolean {
+  const { report } = witness ?? {};
+  return opened.epoch !== epoch && answers(witness) && report?.epoch === epoch && report.hasBegun === false;
 }
 
 /** Its own word that it cannot commit, though k voters stream and have all that it wrote, needs no other witness. */

@@ -76,6 +76,7 @@ export class WitnessBook {
       agentForMs: nowMs - sinceMs,
       report: {
         ...{ ageMs: nowMs - atMs, epoch: value.epoch, role: roleOf(value.role), isUp: value.up },
+        ...(value.position === undefined ? {} : { hasBegun: value.position.epoch >= value.epoch }),
         ...(value.streams.length === 0 ? {} : { level: levelOf(value), streaming: streamingOf(value) }),
         downForMs: downSinceMs === undefined ? 0 : nowMs - downSinceMs,
         ...(value.givenUp === true ? { isGivenUp: true } : {}),

@@ -2,6 +2,7 @@
 // Each works out what would be wished; whether it may be, how, and what is answered is common to all (changes.ts).
 import type { DatastoreDefinition } from '@argosy/datastores';
 import { z } from 'zod';
+import { toleratingPlaced } from '../placement/latency.ts';
 import { type CandidateSite, type Network, type PlacementRequest, place } from '../placement/place.ts';
 import { type AdminUser, type Cluster, type Member, memberOf, wantedMembers } from '../state/clusters.ts';
 import type { EntryBody } from '../state/entries.ts';
@@ -205,7 +206,7 @@ function placeMembers(
   const network = options.network?.();
   const wish: PlacementRequest = {
     ...{ ...spec.topology, ...spec.placement, flavor: spec.flavor, fixed: [], excluded: [], current },
-    ...(network === undefined ? {} : { network }),
+    ...(network === undefined ? {} : { network: toleratingPlaced(network, current) }),
     onLoss: spec.durability.on_loss === 'degrade' ? 'degrade' : 'stop',
   };
   // The primary stays where it can: its move costs a switchover.

@@ -7,6 +7,8 @@ import { type Clock, type Credentials, pause, type RegionPeer, type RoundTrip } 
 const LIMIT_MS = 3_000;
 /** After a failure it is tried again sooner, so that a way that is gone is known soon. */
 const RETRY_MS = 1_000;
+/** A way that is gone, for its return is waited for. */
+const RETRY_UNREACHABLE_MS = 5_000;
 /** The median of so many is told: one lost packet is not a longer way. */
 const KEPT = 5;
 const FAILURES_UNTIL_UNREACHABLE = 3;
@@ -68,8 +70,9 @@ export class RoundTrips {
     while (!signal.aborted) {
       await Promise.allSettled(this.#tracks.map((track) => this.#measure(track)));
       const isFailing = this.#tracks.some(({ failures }) => failures > 0 && failures < FAILURES_UNTIL_UNREACHABLE);
-      const pauseMs = isFailing ? Math.min(RETRY_MS, this.#world.everyMs) : this.#world.everyMs;
-      await pause(this.#world.clock, pauseMs, AbortSignal.any([signal, this.#wake.signal]));
+      const isGone = this.#tracks.some(({ failures }) => failures >= FAILURES_UNTIL_UNREACHABLE);
+      const retryMs = isFailing ? RETRY_MS : isGone ? RETRY_UNREACHABLE_MS : this.#world.everyMs;
+      await pause(this.#world.clock, Math.min(retryMs, this.#world.everyMs), AbortSignal.any([signal, this.#wake.signal]));
       if (this.#wake.signal.aborted) this.#wake = new AbortController();
     }
   }
