@@ -1,7 +1,9 @@
 // What the agent asks of an engine. A driver talks to one member's server, and is the only one that starts it: what is
 // on disk while the server does not run is never a primary, nor has it an upstream.
+import type { Accounts } from './accounts.ts';
 import type { Position } from './definition.ts';
 import type { Files } from './durable-files.ts';
+import type { ParameterValues } from './parameters.ts';
 import type { OpenSession } from './session.ts';
 
 /** Time as an argument. */
@@ -96,6 +98,8 @@ export interface DriverOptions {
   /** What the driver of another member of the cluster shares, asked over mutual TLS. */
   readonly shareOf?: (member: Upstream) => Promise<string>;
   readonly log: DriverLog;
+  /** What the server begins with, until `configure` says another. */
+  readonly parameters?: ParameterValues;
 }
 
 /** Another member, as one dials it. */
@@ -302,6 +306,16 @@ export interface Driver {
    * without upstream.
    */
   withdraw(): Promise<Position>;
+  /**
+   * From now on a server begins with these. What needs no restart comes into force on one that runs; whoever asks sees to
+   * the rest. @throws DriverError `refused`, with those of before in force, when the engine does not take them
+   */
+  configure(parameters: ParameterValues): Promise<void>;
+  /**
+   * Makes users and databases with what is granted, and removes those that shall be gone; what is not named is left
+   * alone. @throws DriverError
+   */
+  setAccounts(accounts: Accounts): Promise<void>;
   probe(): Promise<ProbeResult>;
   /** What the other members need to know that the engine does not copy by itself; absent: nothing. It may be secret. */
   share?(): Promise<string>;

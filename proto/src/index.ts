@@ -44,6 +44,10 @@ export {
   type Rule,
   type SeedRequest,
   type SeedResponse,
+  type SetAccountsRequest,
+  type SetAccountsResponse,
+  type SetParametersRequest,
+  type SetParametersResponse,
   type Tail,
   type WriterReport,
 } from './generated/argosy/member/v1/agent.ts';

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DatastoreDefinition } from '../definition.ts';
 import { completeUri, endpoints, localEndpoint } from './endpoints.ts';
 import { comparePositions } from './lineage.ts';
+import { PARAMETERS, RESERVED } from './parameters.ts';
 
 export const redis: DatastoreDefinition = {
   name: 'redis',
@@ -11,7 +12,8 @@ export const redis: DatastoreDefinition = {
   commitModes: ['async'],
   members: { min: 1, max: 5 },
   admin: { user: 'admin', database: '0' },
-  parameters: {},
+  parameters: PARAMETERS,
+  reserved: RESERVED,
   // The primary answers at once; so many replicas must have answered it in the last seconds, else it takes no writes.
   acknowledgements: (voters) => Math.floor(voters / 2),
   comparePositions,

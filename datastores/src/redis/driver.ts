@@ -2,6 +2,7 @@
 // but by word of mouth, and a primary that has promised becomes a replica of nobody in one command, which no write can
 // come between.
 import { randomUUID } from 'node:crypto';
+import type { Accounts as Tenants } from '../accounts.ts';
 import type { Position } from '../definition.ts';
 import {
   type Driver,
@@ -16,6 +17,7 @@ import {
   type ServerCertificate,
   type Upstream,
 } from '../driver.ts';
+import type { ParameterValues } from '../parameters.ts';
 import { Accounts } from './accounts.ts';
 import { Client } from './client.ts';
 import { NOBODY } from './config.ts';
@@ -216,11 +218,24 @@ class RedisDriver implements Driver {
     return this.#positionHere(await this.#offset());
   }
 
+  async configure(parameters: ParameterValues): Promise<void> {
+    await this.#standby.configure(parameters);
+  }
+
+  async setAccounts({ users, databases, gone }: Tenants): Promise<void> {
+    const names = [...users, ...databases].map(({ name }) => name).concat(gone.users, gone.databases);
+    if (names.length > 0) throw new DriverError('refused', 'Redis has no users beside the first here.');
+  }
+
   async probe(): Promise<ProbeResult> {
     await this.#server.limitLog();
     const result = await this.#probe.run(this.isRunning());
     return this.#isGivenUp && !this.isRunning()
-      ? { ...result, isGivenUp: true, detail: 'The database has ended, and others have what it had: one of them is to lead.' }
+      ? {
+          ...result,
+          isGivenUp: true,
+          detail: 'The database has ended, and others have what it had: one of them is to lead.',
+        }
       : result;
   }
 
@@ -332,7 +347,9 @@ class RedisDriver implements Driver {
   async #refuseIfOthersHave(role: PrimaryRole): Promise<void> {
     const asked = await Promise.allSettled(role.peers.map((peer) => this.#within(askShare(this.#options, peer))));
     const own = unknownPosition(this.#record.value.lineage, 'primary');
-    const others = asked.flatMap((answer) => (answer.status === 'fulfilled' && answer.value !== undefined ? [answer.value] : []));
+    const others = asked.flatMap((answer) =>
+      answer.status === 'fulfilled' && answer.value !== undefined ? [answer.value] : [],
+    );
     const has = others.some(
       ({ lineage, offset }) => offset !== null && comparePositions(positionAt(lineage, offset), own) > 0,
     );

@@ -1,12 +1,10 @@
-// The URIs of a cluster. Clients know no list of servers of which one takes writes, so the whole cluster is reached in the
-// way of Sentinel, which every member answers, in the form that Lettuce reads; a region's gate leads to the primary itself.
+// The URIs of a cluster. Redis' clients know no list of servers of which one takes writes: the gate of a region is for
+// them, and the list names every member for whoever asks each of them for its ROLE.
 import type { DatabaseAddress, Endpoints, UriOptions } from '../definition.ts';
-import { SENTINEL_MASTER, SENTINEL_PORT } from './sentinel-names.ts';
 
 export function endpoints(members: readonly DatabaseAddress[]): Endpoints {
-  const sentinels = members.map(({ address }) => host(address, SENTINEL_PORT)).join(',');
-  const uri = `rediss-sentinel://${sentinels}/0`;
-  return { readWrite: `${uri}#${SENTINEL_MASTER}`, readOnly: `${uri}?readFrom=replicaPreferred#${SENTINEL_MASTER}` };
+  const uri = `rediss://${members.map(({ address, port }) => host(address, port)).join(',')}/0`;
+  return { readWrite: `${uri}?role=primary`, readOnly: `${uri}?role=replica` };
 }
 
 /** A gate shows the certificate of whoever is the primary, which is for another address than the gate's. */
@@ -15,7 +13,7 @@ export function localEndpoint(gate: DatabaseAddress): string {
 }
 
 export function completeUri(endpoint: string, options: UriOptions): string | undefined {
-  const match = /^(rediss(?:-sentinel)?:\/\/)([^@/]+)(\/.*)$/.exec(endpoint);
+  const match = /^(rediss:\/\/)([^@/]+)(\/.*)$/.exec(endpoint);
   if (match === null) return undefined;
   const [, scheme, hosts, rest = ''] = match;
   const database = options.database === undefined ? rest : rest.replace(/^\/\d*/, `/${options.database}`);

@@ -1,7 +1,15 @@
 // How the server is. A primary proves itself by a write that changes nothing: what would refuse a client's write (too few
 // replicas, a full disk) refuses it too.
 import type { Position } from '../definition.ts';
-import { DriverError, type DriverOptions, type Hearing, type PrimaryRole, type ProbeResult, type Role, type Stream } from '../driver.ts';
+import {
+  DriverError,
+  type DriverOptions,
+  type Hearing,
+  type PrimaryRole,
+  type ProbeResult,
+  type Role,
+  type Stream,
+} from '../driver.ts';
 import type { Accounts } from './accounts.ts';
 import type { Client, Info } from './client.ts';
 import { MAX_LAG_SECONDS, readStreamName } from './config.ts';
@@ -88,7 +96,8 @@ export class Probe {
     const before = this.#heard?.role === role ? this.#heard : undefined;
     const hasMoved = before === undefined || before.offset !== offset;
     const byAge = isStreaming && ageMs >= 0 ? now - ageMs : Number.NEGATIVE_INFINITY;
-    const atMs = hasMoved && isStreaming ? now : Math.max(before?.atMs ?? now, byAge === now ? Number.NEGATIVE_INFINITY : byAge);
+    const atMs =
+      hasMoved && isStreaming ? now : Math.max(before?.atMs ?? now, byAge === now ? Number.NEGATIVE_INFINITY : byAge);
     this.#heard = { role, offset, atMs };
     return { isStreaming, silentMs: Math.max(0, Math.round(now - atMs)) };
   }
@@ -99,16 +108,20 @@ export function streamsOf(info: Info, role: PrimaryRole): Stream[] {
   const own = Number(info.get('master_repl_offset'));
   return [...info].flatMap(([name, text]) => {
     if (!/^slave\d+$/.test(name)) return [];
-    const fields = new Map(text.split(',').map((field): [string, string] => {
-      const [key = '', value = ''] = field.split('=');
-      return [key, value];
-    }));
+    const fields = new Map(
+      text.split(',').map((field): [string, string] => {
+        const [key = '', value = ''] = field.split('=');
+        return [key, value];
+      }),
+    );
     const stream = readStreamName(fields.get('ip') ?? '');
     if (stream === undefined) return [];
     const isStreaming = fields.get('state') === 'online' && Number(fields.get('lag')) <= MAX_LAG_SECONDS;
     const isOfRule = stream.epoch === role.epoch && stream.generation === role.rule.generation;
     const lagBytes = Math.max(0, own - Number(fields.get('offset')));
-    return [{ ...stream, isStreaming, lagBytes, countsForCommit: isOfRule && role.rule.voters.includes(stream.memberId) }];
+    return [
+      { ...stream, isStreaming, lagBytes, countsForCommit: isOfRule && role.rule.voters.includes(stream.memberId) },
+    ];
   });
 }
 

@@ -145,7 +145,7 @@ export class RedisServer {
   /** What its log says last of a snapshot at the end. */
   async #hasSaved(): Promise<boolean> {
     const tail = (await this.#options.files.readIfThere(this.#layout.logFile))?.slice(-LOG_TAIL_CHARACTERS) ?? '';
-    return /DB saved on disk[^]*bye bye/.test(tail);
+    return /DB saved on disk.*bye bye/s.test(tail);
   }
 
   async #programName(): Promise<string> {
@@ -189,7 +189,6 @@ export function sleep(options: Pick<DriverOptions, 'clock'>, delayMs: number): P
     options.clock.after(delayMs, resolve);
   });
 }
-
 
 function lastComplaint(log: string): string {
   const lines = log.split('\n').filter((line) => /# |Fatal|FATAL|error|Error/.test(line));

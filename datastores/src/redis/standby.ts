@@ -2,12 +2,21 @@
 // theirs; Redis itself would wipe what does not fit without a word.
 import { join } from 'node:path';
 import type { Position } from '../definition.ts';
-import { DivergedError, DriverError, type DriverOptions, type ReplicaRole, type Role, type Upstream } from '../driver.ts';
+import {
+  DivergedError,
+  DriverError,
+  type DriverOptions,
+  type ReplicaRole,
+  type Role,
+  type Upstream,
+} from '../driver.ts';
+import type { ParameterValues } from '../parameters.ts';
 import type { Accounts } from './accounts.ts';
 import type { Client } from './client.ts';
 import { NOBODY, renderConfig, streamName } from './config.ts';
 import type { Layout } from './layout.ts';
 import { divergence, type Lineage, positionAt } from './lineage.ts';
+import { PARAMETERS } from './parameters.ts';
 import type { RecordFile } from './record.ts';
 import { type RedisServer, sleep } from './server.ts';
 import { askShare, type Share } from './share.ts';
@@ -39,9 +48,11 @@ export class Standby {
   #isKnown = false;
   #knownPid: number | undefined;
   #keptMs = Number.NEGATIVE_INFINITY;
+  #parameters: ParameterValues;
 
   constructor(parts: StandbyParts) {
     this.#parts = parts;
+    this.#parameters = parts.options.parameters ?? {};
   }
 
   /** Whether the offset of the running server counts on from its lineage. */
@@ -102,6 +113,22 @@ export class Standby {
     const offset = Number((await client.info('replication')).get('master_repl_offset'));
     if (offset === cleanAt) await this.becameKnown();
     await record.change({ cleanAt: null });
+  }
+
+  /** What a running server takes is in force when this answers; the rest when it is started anew. */
+  async configure(parameters: ParameterValues): Promise<void> {
+    const { client, server } = this.#parts;
+    const live = Object.entries(PARAMETERS).filter(([, { restart }]) => !restart);
+    const settings = live.flatMap(([name, { default: value = '' }]) => [name, parameters[name] ?? value]);
+    if (server.pid !== undefined) {
+      // All of them or none: Redis takes back what it has set when it refuses one.
+      await client.call('CONFIG', 'SET', ...settings).catch((error: Error) => {
+        if (error instanceof DriverError) throw error;
+        throw new DriverError('refused', `The engine does not take the parameters: ${error.message}`);
+      });
+    }
+    this.#parameters = parameters;
+    await this.#writeFiles();
   }
 
   /** Answers when what is written is in the log on disk. */
@@ -246,7 +273,7 @@ export class Standby {
     const { options, layout, record } = this.#parts;
     const { address, serverPort: port, memoryMib, memberId, files, owner } = options;
     const text = renderConfig({
-      ...{ address, port, layout, memoryMib, secret: record.value.secret, parameters: {} },
+      ...{ address, port, layout, memoryMib, secret: record.value.secret, parameters: this.#parameters },
       streamName: memberId,
     });
     await files.writeDurably(layout.configFile, text, { mode: 0o600, owner });

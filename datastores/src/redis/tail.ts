@@ -24,7 +24,10 @@ export async function keepTail(
   tail: TailToKeep,
   { options: { files }, layout }: { options: DriverOptions; layout: Layout },
 ): Promise<KeptTail> {
-  const measured = { bytes: tail.offset === null ? 0 : Math.max(0, tail.offset - tail.leftAt), transactions: undefined };
+  const measured = {
+    bytes: tail.offset === null ? 0 : Math.max(0, tail.offset - tail.leftAt),
+    transactions: undefined,
+  };
   const name = `${tail.epoch}-${tail.lineage.at(-1)?.epoch ?? 0}-${tail.offset ?? 'unknown'}`;
   const kept = join(layout.tailsFolder, name);
   const folder = `${basename(layout.tailsFolder)}/${name}`;
@@ -37,7 +40,10 @@ export async function keepTail(
   for (const path of sources) bytes += (await files.size(path)) ?? 0;
   if ((await files.freeBytes(layout.tailsFolder)) - bytes < LEAST_FREE_BYTES) {
     if (!tail.mustKeep) return { ...measured, folder: null };
-    throw new DriverError('unavailable', 'The volume has no room to keep what may have been acknowledged: make it larger.');
+    throw new DriverError(
+      'unavailable',
+      'The volume has no room to keep what may have been acknowledged: make it larger.',
+    );
   }
   const temporary = join(layout.tailsFolder, `.${name}.new`);
   await files.remove(temporary);

@@ -11,7 +11,9 @@ import {
 } from '@argosy/proto';
 import { choose } from '../planning/elect.ts';
 import { expectedFact } from '../planning/expected.ts';
+import { mayRestart } from '../planning/parameters.ts';
 import type { Step } from '../planning/steps.ts';
+import { accountsOf } from '../state/accounts.ts';
 import { type Cluster, type Member, memberId, memberOf, peersOf } from '../state/clusters.ts';
 import type { Fact } from '../state/entries.ts';
 import type { Operation } from '../state/operations.ts';
@@ -36,6 +38,8 @@ const TIMEOUT_MS: Readonly<Record<Step['kind'], number>> = {
   change_rule: MINUTE_MS,
   rest: 5 * MINUTE_MS,
   resize: 15 * MINUTE_MS,
+  set_parameters: 15 * MINUTE_MS,
+  set_accounts: 5 * MINUTE_MS,
 };
 
 const KINDS = { voter: MemberKind.VOTER, replica: MemberKind.REPLICA, arbiter: MemberKind.ARBITER } as const;
@@ -88,6 +92,19 @@ export async function execute(step: Step, context: CommandContext): Promise<Fact
       return [{ kind: 'removed', ordinal }];
     case 'promise':
       return [await promise({ header, cluster, ordinal, region, options })];
+    case 'set_parameters': {
+      const command = { $case: 'setParameters', value: { header, ...parametersOf(cluster, ordinal) } } as const;
+      const { answer } = await region.commandMember({ command }, options);
+      const isRestartNeeded = answer?.$case === 'setParameters' && answer.value.restartNeeded;
+      const { generation } = command.value;
+      return isRestartNeeded ? [{ kind: 'restart_needed', ordinal, generation }] : [expectedFact(step, cluster)];
+    }
+    case 'set_accounts':
+      await region.commandMember(
+        { command: { $case: 'setAccounts', value: { header, ...accountsFor(cluster) } } },
+        options,
+      );
+      return [expectedFact(step, cluster)];
     case 'rejoin':
       return await rejoin({ header, cluster, ordinal, region, options });
     default: {
@@ -176,6 +193,27 @@ function agentCommand(
     case 'configure':
       return { $case: 'promote', value: { header, ...leadershipOf(cluster, ordinal) } };
   }
+}
+
+function parametersOf(cluster: Cluster, ordinal: number) {
+  const { generation, values } = cluster.spec.parameters ?? { generation: 0, values: {} };
+  const member = memberOf(cluster, ordinal);
+  return { generation, values: { ...values }, mayRestart: member !== undefined && mayRestart(cluster, member) };
+}
+
+function accountsFor(cluster: Cluster) {
+  const { generation, users, databases, gone } = accountsOf(cluster);
+  return {
+    generation,
+    users: users.map(({ name, verifier, grants }) => ({
+      name,
+      verifier,
+      grants: grants.map((grant) => ({ ...grant })),
+    })),
+    databases: databases.map(({ name }) => name),
+    goneUsers: [...gone.users],
+    goneDatabases: [...gone.databases],
+  };
 }
 
 /** What a primary must know of its cluster. */

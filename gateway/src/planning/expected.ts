@@ -1,5 +1,6 @@
 // What a step makes true when all goes well: what a forecast is made of, and what the conductor reports for the steps
 // whose outcome leaves nothing to be found out.
+import { accountsOf } from '../state/accounts.ts';
 import { type Cluster, peersOf, type Rule } from '../state/clusters.ts';
 import type { Fact } from '../state/entries.ts';
 import { electedRule } from './elect.ts';
@@ -41,6 +42,10 @@ export function expectedFact({ kind, ordinal }: Step, cluster: Cluster): Fact {
       return { kind: 'opened', ordinal, epoch, generation };
     case 'change_rule':
       return { kind: 'rule_changed', ordinal, rule: ruleOf(epoch, generation + 1, nextVoters(cluster)) };
+    case 'set_parameters':
+      return { kind: 'parameterized', ordinal, parameters: spec.parameters ?? { generation: 0, values: {} } };
+    case 'set_accounts':
+      return { kind: 'accounted', ordinal, generation: accountsOf(cluster).generation };
     case 'rest':
       return { kind: 'rested', ordinal, epoch };
     case 'resize':

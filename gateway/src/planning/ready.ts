@@ -1,6 +1,7 @@
 // Which steps can begin now. A pure function of what is wanted and of the facts: what is true already needs no step, so
 // there is neither undo nor resume. A failed create wishes nothing, and what leads from wherever it stopped to nothing is
 // a list of removals.
+import { accountsOf, untoldKeepers } from '../state/accounts.ts';
 import {
   type Cluster,
   degrades,
@@ -15,6 +16,7 @@ import {
   wantedMembers,
 } from '../state/clusters.ts';
 import { askable, choose } from './elect.ts';
+import { hasParameters, isPrimaryFirst, isToRestart } from './parameters.ts';
 import type { Step, StepKind } from './steps.ts';
 
 /** The steps that can begin now. None, and none under way: everything wanted is a fact. */
@@ -47,9 +49,18 @@ export function nextVoters(cluster: Cluster): number[] {
 function birth(cluster: Cluster): Step[] {
   const voters = votersOf(cluster);
   const candidate = voters.find(({ facts }) => facts.isInitialised === true) ?? voters[0];
-  if (candidate?.facts.address === undefined) return [];
+  const unset = parametersAtRest(cluster, wantedMembers(cluster));
+  if (candidate?.facts.address === undefined || unset.length > 0) return unset;
   if (candidate.facts.isInitialised !== true) return [step('initialise', candidate)];
   return voters.every(({ facts }) => facts.address !== undefined) ? [step('elect', candidate)] : [];
+}
+
+/** What begins with its parameters need not begin twice. */
+function parametersAtRest(cluster: Cluster, members: readonly Member[]): Step[] {
+  return members
+    .filter(({ kind, facts }) => kind !== 'arbiter' && facts.address !== undefined)
+    .filter((member) => !hasParameters(cluster, member))
+    .map((member) => setParameters(cluster, member));
 }
 
 function life(cluster: Cluster): Step[] {
@@ -75,6 +86,10 @@ function change(cluster: Cluster, primary: Member): Step[] {
   if (!isSameSet(nextVoters(cluster), cluster.rule?.voters ?? []))
     return [step('change_rule', primary, nextMark(cluster))];
 
+  const untold = untoldKeepers(cluster);
+  if (untold.length > 0) {
+    return untold.map((member) => step('set_accounts', member, String(accountsOf(cluster).generation)));
+  }
   const others = wantedMembers(cluster).filter((member) => member.ordinal !== primary.ordinal && isPresent(member));
   // Who rests already is led to its end first: it waits for nothing but its size.
   const resting = others.find((member) => isLaidOpen(cluster, member));
@@ -82,9 +97,35 @@ function change(cluster: Cluster, primary: Member): Step[] {
   const small = others.find((member) => !hasSize(cluster, member));
   if (small !== undefined) return [withBlock(enlarge(cluster, small), blockOf(cluster, small))];
 
+  const unset = unsetMember(cluster, primary, others);
+  if (unset !== undefined) return [unset];
   const successor = successorOf(cluster, primary);
   if (successor !== undefined) return [withBlock(step('raise_epoch', successor), blockOf(cluster, successor))];
+  if (!hasParameters(cluster, primary)) return [setParameters(cluster, primary)];
   return hasSize(cluster, primary) || primary.isRetired ? [] : [enlarge(cluster, primary)];
+}
+
+/** Who is next to run with the wished parameters; none when only the primary is left, and must hand over first. */
+function unsetMember(cluster: Cluster, primary: Member, others: readonly Member[]): Step | undefined {
+  const behind = others.find((member) => member.kind !== 'arbiter' && !hasParameters(cluster, member));
+  const next = isPrimaryFirst(cluster, primary) ? primary : behind;
+  if (next === undefined) {
+    const isLive = !hasParameters(cluster, primary) && !isToRestart(cluster, primary);
+    return isLive ? setParameters(cluster, primary) : undefined;
+  }
+  const blocked = isToRestart(cluster, next) ? blockOf(cluster, next) : undefined;
+  return withBlock(setParameters(cluster, next), blocked);
+}
+
+/** It was asked, and would have had to start anew. */
+function isInDoubt({ spec }: Pick<Cluster, 'spec'>, { facts }: Member): boolean {
+  return spec.parameters !== undefined && facts.restartForParameters === spec.parameters.generation;
+}
+
+/** A member that has said that it must start anew is asked another time. */
+function setParameters({ spec }: Pick<Cluster, 'spec'>, member: Member): Step {
+  const generation = spec.parameters?.generation ?? 0;
+  return step('set_parameters', member, isInDoubt({ spec }, member) ? `${generation}.restart` : String(generation));
 }
 
 /**
@@ -143,6 +184,8 @@ function replication(cluster: Cluster, primary: Member): Step[] {
     .map((member) => {
       const { divergence, leftOutInEpoch } = member.facts;
       if (divergence !== undefined || leftOutInEpoch !== undefined) return step('rejoin', member, markOf(cluster));
+      // What begins with its parameters need not begin twice; one that runs on with others is told again when it follows.
+      if (!hasParameters(cluster, member) && !isInDoubt(cluster, member)) return setParameters(cluster, member);
       return hasData(member) ? step('follow', member, markOf(cluster)) : step('seed', member);
     });
 }
@@ -166,7 +209,7 @@ function successorOf(cluster: Cluster, primary: Member): Member | undefined {
   if (wantedPrimary?.epoch === epoch && wantedPrimary.ordinal !== primary.ordinal) {
     return voters.find(({ ordinal }) => ordinal === wantedPrimary.ordinal);
   }
-  const mustGo = primary.isRetired || !hasSize(cluster, primary);
+  const mustGo = primary.isRetired || !hasSize(cluster, primary) || isToRestart(cluster, primary);
   return mustGo ? (voters.find(({ facts }) => facts.isUp === true) ?? voters[0]) : undefined;
 }
 

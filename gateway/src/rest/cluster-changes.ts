@@ -70,7 +70,7 @@ export function creation({ caller, body, requestId }: RouteRequest, options: Clu
 
 /** What `PATCH` asks for. @throws ApiError */
 export function update(cluster: Cluster, { body, requestId }: RouteRequest, options: ClusterChangesOptions): Change {
-  const spec = changeSpec(cluster.spec, body);
+  const spec = changeSpec(cluster.spec, body, definitionOf(cluster.spec, options));
   demandFlavor(spec, options);
   demandRegions(spec, options);
   const { members, reasons } = placeMembers(spec, options, cluster);
@@ -267,12 +267,24 @@ function newAdmin(
   generation: number,
   options: ClusterChangesOptions,
 ): { admin: AdminUser; password: string } {
-  const password = Buffer.from(options.randomBytes(PASSWORD_BYTES)).toString('base64url');
-  const verifier = definition.passwordVerifier(password, options.randomBytes(SALT_BYTES));
+  const { verifier, secret } = secretOf(definition, options);
   return {
     admin: { name: definition.admin.user, database: definition.admin.database, verifier, generation },
-    password,
+    password: secret,
   };
+}
+
+/** A password that is told once, and what the engine keeps of it. @throws ApiError */
+export function newSecret(
+  spec: ClusterSpec,
+  options: ClusterChangesOptions,
+): { readonly secret: string; readonly verifier: string } {
+  return secretOf(definitionOf(spec, options), options);
+}
+
+function secretOf(definition: DatastoreDefinition, options: Pick<ClusterChangesOptions, 'randomBytes'>) {
+  const secret = Buffer.from(options.randomBytes(PASSWORD_BYTES)).toString('base64url');
+  return { secret, verifier: definition.passwordVerifier(secret, options.randomBytes(SALT_BYTES)) };
 }
 
 function definitionOf({ datastore }: ClusterSpec, { datastores }: ClusterChangesOptions): DatastoreDefinition {

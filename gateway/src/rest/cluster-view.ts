@@ -33,6 +33,7 @@ const memberSchema = z
     port: z.int().nullable(),
     lag_bytes: z.int().nullable().meta({ description: 'Behind the primary; null when it is not known.' }),
     observed_at: z.iso.datetime().nullable(),
+    parameter_generation: z.int().meta({ description: 'Of the parameters that it runs with.' }),
     detail: z.string().optional().meta({ description: 'Why it is not up.' }),
     tail: z
       .strictObject({
@@ -69,6 +70,10 @@ export const clusterSchema = z
       mode: z.literal('quorum'),
       on_loss: z.enum(['refuse', 'degrade']),
     }),
+    parameters: z
+      .record(z.string(), z.string())
+      .meta({ description: 'Those that were set; the others have their defaults.' }),
+    parameter_generation: z.int().meta({ description: 'Raised by every change of them; 0: none was ever set.' }),
     exposed: z
       .boolean()
       .meta({ description: 'Commits are acknowledged that only the primary has, though more voters are wished.' }),
@@ -134,6 +139,8 @@ export function viewCluster(
       mode: spec.durability.mode,
       on_loss: spec.durability.on_loss ?? 'refuse',
     },
+    parameters: { ...spec.parameters?.values },
+    parameter_generation: spec.parameters?.generation ?? 0,
     exposed: isExposed(cluster),
     members: cluster.members.map((member) => viewMember(cluster, member, heard)),
     endpoints:
@@ -196,6 +203,7 @@ function viewMember(cluster: Cluster, member: Member, heard: Heard): z.infer<typ
     port: member.facts.port ?? null,
     lag_bytes: lagBytes ?? null,
     observed_at: last?.time?.toISOString() ?? null,
+    parameter_generation: member.facts.parameters?.generation ?? 0,
     ...detailOf(member),
     ...tailOf(member),
   };

@@ -1,10 +1,12 @@
 // Reads what a tenant wishes: every field is known, typed and bounded, what is missing has a default, and what Argosy
 // cannot do yet is refused by name, never ignored.
-import type { Datastores } from '@argosy/datastores';
+import { type Datastores, nearestOf } from '@argosy/datastores';
 import { z } from 'zod';
 import type { ClusterSpec, Survive } from '../state/spec.ts';
+import { unknownDatastore } from './datastores.ts';
 import { ApiError, invalidField } from './errors.ts';
 import { readObject } from './objects.ts';
+import { changeParameters, newParameters } from './parameters.ts';
 
 const MAX_VOTERS = 7;
 const MAX_REPLICAS = 8;
@@ -53,6 +55,7 @@ export const newCluster = z.strictObject({
         on_loss: onLoss.optional(),
       })
       .default({ mode: 'quorum' }),
+    parameters: newParameters.optional(),
   }),
 });
 
@@ -66,25 +69,33 @@ export function readNewCluster(body: unknown, datastores: Datastores): NewCluste
   const { cluster } = readObject(body, newCluster);
   const definition = datastores.find(cluster.datastore.type);
   if (definition === undefined) {
-    const nearest = datastores.nearest(cluster.datastore.type);
-    const all = datastores.all.map(({ name }) => name).join(', ');
-    const hint = nearest === undefined ? ` There are: ${all}.` : ` Did you mean "${nearest}"?`;
-    throw new ApiError('datastore.unknown', `There is no datastore "${cluster.datastore.type}".${hint}`);
+    throw new ApiError('datastore.unknown', unknownDatastore(cluster.datastore.type, datastores));
   }
   const version = cluster.datastore.version ?? definition.defaultVersion;
   if (!definition.versions.includes(version)) {
     const known = definition.versions.join(', ');
+    const nearest = nearestOf(definition.versions, version);
+    const hint = nearest === undefined ? '' : ` Did you mean "${nearest}"?`;
     throw new ApiError(
       'datastore.version_unknown',
-      `${definition.name} ${version} is not supported; supported: ${known}.`,
+      `${definition.name} ${version} is not supported; supported: ${known}.${hint}`,
     );
   }
-  const { placement, topology, durability } = cluster;
+  const { name, placement, parameters: given, ...rest } = cluster;
+  const { topology, durability } = rest;
+  if (!definition.commitModes.includes(durability.mode)) {
+    const modes = definition.commitModes.map((mode) => `"${mode}"`).join(' or ');
+    throw invalidField('cluster.durability.mode', `must be ${modes} for ${definition.name}`);
+  }
   demandUseOfArbiters({ topology, durability });
   const survive = placement.survive ?? defaultSurvival({ topology, durability });
+  const parameters = changeParameters(undefined, given, definition);
   return {
-    name: cluster.name,
-    spec: { ...cluster, datastore: { type: definition.name, version }, placement: { ...placement, survive } },
+    name,
+    spec: {
+      ...{ ...rest, datastore: { type: definition.name, version }, placement: { ...placement, survive } },
+      ...(parameters === undefined ? {} : { parameters }),
+    },
   };
 }
 

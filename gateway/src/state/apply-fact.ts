@@ -1,4 +1,5 @@
 // How a fact changes what is known of a cluster.
+import { withoutGone } from './accounts.ts';
 import { type Cluster, degrades, type Member, type MemberFacts, memberOf, type Rule } from './clusters.ts';
 import type { Fact } from './entries.ts';
 
@@ -54,6 +55,12 @@ export function applyFact(cluster: Cluster, fact: Fact): Cluster {
     }
     case 'opened':
       return open(cluster, fact);
+    case 'parameterized':
+      return parameterize(cluster, fact);
+    case 'restart_needed':
+      return withFacts(cluster, fact.ordinal, { restartForParameters: fact.generation });
+    case 'accounted':
+      return withoutGone(withFacts(cluster, fact.ordinal, { accountsGeneration: fact.generation }));
     case 'removed':
       return { ...cluster, members: cluster.members.filter(({ ordinal }) => ordinal !== fact.ordinal) };
   }
@@ -145,6 +152,15 @@ function open(cluster: Cluster, { epoch, generation, ordinal }: FactOf<'opened'>
     return cluster;
   }
   return { ...cluster, opened: { epoch, generation }, liveRules: [rule] };
+}
+
+function parameterize(cluster: Cluster, { ordinal, parameters }: FactOf<'parameterized'>): Cluster {
+  const members = cluster.members.map((member) => {
+    if (member.ordinal !== ordinal) return member;
+    const { restartForParameters: _known, ...facts } = member.facts;
+    return { ...member, facts: { ...facts, parameters } };
+  });
+  return { ...cluster, members };
 }
 
 function resize(cluster: Cluster, { ordinal, flavor, volumeGib }: FactOf<'resized'>): Cluster {

@@ -1,6 +1,7 @@
 // A cluster as the log knows it: what is wanted, and the facts about it that matter. Heartbeats, lag and positions are
 // not here: they live in the leader's memory.
-import type { ClusterSpec, WantedMember } from './spec.ts';
+import type { Accounts } from '@argosy/datastores';
+import type { ClusterSpec, ParameterSet, WantedMember } from './spec.ts';
 
 /** Who must have a commit before it is acknowledged: the primary and `acknowledgements` of the other voters. */
 export interface Rule {
@@ -44,6 +45,12 @@ export interface MemberFacts {
   readonly knownPeers?: readonly number[];
   /** Of a primary: the first user it has been told of. */
   readonly adminGeneration?: number;
+  /** What it runs with; absent: none was ever set. */
+  readonly parameters?: ParameterSet;
+  /** The users and databases that it has been told of. */
+  readonly accountsGeneration?: number;
+  /** It has said that the parameters of this generation need a restart of it. */
+  readonly restartForParameters?: number;
   /** Its database has ended, so that its volume can be taken from it. */
   readonly isResting?: boolean;
   readonly isUp?: boolean;
@@ -109,6 +116,8 @@ export interface Cluster {
   /** Asked for in an epoch, and void in any later one. */
   readonly wantedPrimary?: { readonly ordinal: number; readonly epoch: number };
   readonly admin: AdminUser;
+  /** Users and databases beside the first; absent: there were never any. */
+  readonly accounts?: Accounts;
   /** The newest operation. */
   readonly operationId: string;
   /** Why the cluster is in ERROR. */

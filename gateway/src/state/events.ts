@@ -37,6 +37,7 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
     case 'cluster.created':
     case 'cluster.changed':
     case 'cluster.unwanted':
+    case 'accounts.changed':
       return ofOperation('operation.started', entry.operationId, entry.operationKind, scene);
     case 'operation.failing':
       return ofOperation('operation.failing', entry.operationId, entry.error, scene);
@@ -47,7 +48,8 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
     case 'step.started':
       return ofOperation(entry.kind, entry.operationId, entry.step.id, scene);
     case 'step.finished':
-      return ofOperation(entry.kind, entry.operationId, entry.stepId, scene);
+    case 'member.configured':
+      return ofOperation('step.finished', entry.operationId, entry.stepId, scene);
     case 'step.failed':
       return ofOperation(entry.kind, entry.operationId, `${entry.stepId}: ${entry.error}`, scene);
     case 'member.replaced':

@@ -5,6 +5,12 @@ export type Survive = 'host' | 'zone' | 'region' | 'provider';
 
 export type MemberKind = 'voter' | 'replica' | 'arbiter';
 
+/** Values by name, and a number that every change of them raises, also one that takes back another. */
+export interface ParameterSet {
+  readonly generation: number;
+  readonly values: Readonly<Record<string, string>>;
+}
+
 export interface ClusterSpec {
   readonly datastore: { readonly type: string; readonly version: string };
   readonly flavor: string;
@@ -23,6 +29,8 @@ export interface ClusterSpec {
     /** With too few voters left: commits wait, or the survivors go on with fewer copies. Absent: `refuse`. */
     readonly on_loss?: 'refuse' | 'degrade' | undefined;
   };
+  /** Absent: none was ever set. */
+  readonly parameters?: ParameterSet;
 }
 
 /** Where a member can be placed. */

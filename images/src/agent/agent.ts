@@ -1,6 +1,7 @@
 // The agent as a whole: opens the volume, listens, and takes the member's role up again.
 import { existsSync } from 'node:fs';
 import { chmod, stat } from 'node:fs/promises';
+import { datastores, type ParameterValues } from '@argosy/datastores';
 import {
   type Driver,
   type DriverOptions,
@@ -21,8 +22,8 @@ import { Member } from './member.ts';
 import { Observations } from './observations.ts';
 import { PrimaryWatch } from './primary-watch.ts';
 import { Rehearsal } from './rehearsal.ts';
-import { askShare } from './sharing.ts';
 import { accessTable, agentService } from './service.ts';
+import { askShare } from './sharing.ts';
 import { agentFolder, StateFile } from './state.ts';
 
 const VOLUME_WAIT_MS = 300_000;
@@ -124,13 +125,15 @@ export async function openMember(
 }> {
   const { config, clock, log, files } = parts;
   const file = await StateFile.open(config.volume, config.member, files);
-  const driver = makeDriver(parts, () => certificates.current);
+  const driver = makeDriver(parts, file.state.parameters.values, () => certificates.current);
   const observations = new Observations({ file, driver, clock });
   const onChange = (): void => {
     changed();
     observations.probeNow();
   };
-  const member = new Member({ file, driver, clock, log, onChange, isEnrolled: () => certificates.isEnrolled });
+  const definitions = datastores.find(config.userData.datastore)?.parameters ?? {};
+  const isEnrolled = (): boolean => certificates.isEnrolled;
+  const member = new Member({ file, driver, definitions, clock, log, onChange, isEnrolled });
 
   // What runs is taken over, and what does not is seen to be at rest, before anybody can ask for anything.
   await member.resume();
@@ -138,14 +141,18 @@ export async function openMember(
   return { file, member, observations, driver };
 }
 
-function makeDriver({ config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>, credentials: () => Credentials): Driver {
+function makeDriver(
+  { config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>,
+  parameters: ParameterValues,
+  credentials: () => Credentials,
+): Driver {
   const { datastore, datastore_port: port, memory_mib: memoryMib = null } = config.userData;
   const engine = drivers[datastore];
   if (engine === undefined) throw new ConfigError(`This image has no driver for "${datastore}".`);
   const options: DriverOptions = {
     ...{ clusterId: config.member.clusterId, memberId: config.member.memberId, engine: config.engine },
     ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port, serverPort: port },
-    ...{ owner: config.owner, memoryMib, clock, processes, files, log: log.child({ part: 'driver' }) },
+    ...{ owner: config.owner, memoryMib, parameters, clock, processes, files, log: log.child({ part: 'driver' }) },
     session: session ?? engine.session ?? withoutSession,
     shareOf: (upstream) => askShare(upstream, credentials()),
   };

@@ -1,5 +1,6 @@
 // One member: its durable state and the driver of its database. A command is first stored, then done; what is stored is
 // what the member becomes again after any crash, with nobody's help.
+import type { ParameterDefinition } from '@argosy/datastores';
 import { DivergedError, type Driver, type ReplicaRole, type Role } from '@argosy/datastores/drivers';
 import {
   type Clock,
@@ -17,14 +18,19 @@ import {
   type RestRequest,
   type RestResponse,
   type SeedRequest,
+  type SetAccountsRequest,
+  type SetAccountsResponse,
+  type SetParametersRequest,
+  type SetParametersResponse,
 } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { admit, CommandError, refused } from './admission.ts';
 import { CommandQueue } from './command-queue.ts';
+import { setParameters } from './parameters.ts';
 import { rejoin } from './rejoin.ts';
 import { Resumption } from './resumption.ts';
-import { primaryRoleOf, replicaRoleOf, requireCompleteData, requireData, upstreamOf } from './roles.ts';
+import { accountsOf, primaryRoleOf, replicaRoleOf, requireCompleteData, requireData, upstreamOf } from './roles.ts';
 import type { StateFile } from './state.ts';
 
 const WATCH_MS = 100;
@@ -37,6 +43,8 @@ const END_PATIENCE_MS = 3_000;
 export interface MemberParts {
   readonly file: StateFile;
   readonly driver: Driver;
+  /** The parameters that the engine knows. */
+  readonly definitions: Readonly<Record<string, ParameterDefinition>>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Whether the member has a certificate yet: without one, no other member can reach its database. */
@@ -237,6 +245,37 @@ export class Member {
       await pause(clock, OPEN_POLL_MS, signal);
     }
     throw new CommandError(status.DEADLINE_EXCEEDED, 'Too few voters have flushed what this rule began with.');
+  }
+
+  /** Answers when the member is in its role again. */
+  async setParameters(request: SetParametersRequest, signal: AbortSignal): Promise<SetParametersResponse> {
+    this.#admit(request.header);
+    const answer = await this.#queue.run(key('set parameters', request.header), async () => {
+      const header = this.#admit(request.header);
+      const hold = (): void => {
+        this.#resumption.hold();
+        this.#isOpen = false;
+        this.#parts.onChange();
+      };
+      return await setParameters({ ...this.#parts, hold, resume: () => this.#resumption.soon() }, header, request);
+    });
+    const { role, epoch } = this.#parts.file.state;
+    if (answer.restartNeeded || role === null || role.epoch !== epoch) return answer;
+    if (role.kind === 'replica') await this.#untilFollowing(role, signal);
+    else await this.open({ header: request.header }, signal);
+    return answer;
+  }
+
+  async setAccounts(request: SetAccountsRequest): Promise<SetAccountsResponse> {
+    this.#admit(request.header);
+    return await this.#queue.run(key('set accounts', request.header), async () => {
+      const { epoch, specRevision } = this.#admit(request.header);
+      const { driver, file } = this.#parts;
+      if (file.state.role?.epoch !== epoch) throw refused(`This member has no role in epoch ${epoch}.`);
+      await file.change({ specRevision });
+      await driver.setAccounts(accountsOf(request));
+      return {};
+    });
   }
 
   /** Renews what the database shows; it serves on. */

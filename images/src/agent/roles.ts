@@ -1,6 +1,7 @@
 // What a command makes of a member, and what it may not make of it. Pure: the member's state and the request decide.
+import type { Accounts } from '@argosy/datastores';
 import type { PrimaryRole, ReplicaRole, Upstream } from '@argosy/datastores/drivers';
-import type { CommandHeader, FollowRequest, Peer, PromoteRequest } from '@argosy/proto';
+import type { CommandHeader, FollowRequest, Peer, PromoteRequest, SetAccountsRequest } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import { CommandError, refused } from './admission.ts';
 import type { MemberState } from './state.ts';
@@ -53,6 +54,12 @@ export function requireCompleteData(state: MemberState): void {
   requireData(state);
   if (state.data.status !== 'copied' || state.data.isCaughtUp) return;
   throw refused('The data was copied and has not caught up with its primary yet: it vouches for nothing.');
+}
+
+export function accountsOf({ goneUsers, goneDatabases, ...request }: SetAccountsRequest): Accounts {
+  const { generation, users } = request;
+  const databases = request.databases.map((name) => ({ name }));
+  return { generation, users, databases, gone: { users: goneUsers, databases: goneDatabases } };
 }
 
 export function upstreamOf(peer: Peer | undefined): Upstream {

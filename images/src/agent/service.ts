@@ -93,6 +93,8 @@ export function agentService(parts: ServiceParts): AgentServiceServer {
     promise: unary('Promise', async (request) => ({ position: await member.promise(request) })),
     rest: unary('Rest', async (request) => await member.rest(request)),
     open: unary('Open', async (request, signal) => ({ position: await member.open(request, signal) })),
+    setParameters: unary('SetParameters', async (request, signal) => await member.setParameters(request, signal)),
+    setAccounts: unary('SetAccounts', async (request) => await member.setAccounts(request)),
     rehearse: unary('Rehearse', async (request) => {
       const { memberId = '' } = request.header ?? {};
       const own = parts.config.member.memberId;
