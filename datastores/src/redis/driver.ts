@@ -160,7 +160,7 @@ class RedisDriver implements Driver {
     const role = this.#role;
     if (role?.kind !== 'primary' || !this.isRunning()) return undefined;
     const info = await this.#client.info('replication');
-    if (info.get('role') !== 'master') return undefined;
+    if (info.has('master_host')) return undefined;
     const { lineage } = this.#record.value;
     const offset = Number(info.get('master_repl_offset'));
     return {
@@ -289,7 +289,7 @@ class RedisDriver implements Driver {
   }
 
   async #isPrimary(): Promise<boolean> {
-    return (await this.#client.info('replication')).get('role') === 'master';
+    return !(await this.#client.info('replication')).has('master_host');
   }
 
   async #offset(): Promise<number> {

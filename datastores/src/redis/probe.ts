@@ -53,7 +53,7 @@ export class Probe {
   async #ask(role: Role | undefined): Promise<ProbeResult> {
     const { client, accounts, position } = this.#parts;
     const info = await client.info('replication');
-    const isPrimary = info.get('role') === 'master' && role?.kind === 'primary';
+    const isPrimary = !info.has('master_host') && role?.kind === 'primary';
     const offset = Number(info.get('master_repl_offset'));
     if (this.#version === '') this.#version = (await client.info('server')).get('redis_version') ?? '';
     const detail = isPrimary ? await this.#tryWrite() : this.#complaint(role, info);
@@ -107,7 +107,7 @@ export class Probe {
 export function streamsOf(info: Info, role: PrimaryRole): Stream[] {
   const own = Number(info.get('master_repl_offset'));
   return [...info].flatMap(([name, text]) => {
-    if (!/^slave\d+$/.test(name)) return [];
+    if (!/\d$/.test(name) || !text.startsWith('ip=')) return [];
     const fields = new Map(
       text.split(',').map((field): [string, string] => {
         const [key = '', value = ''] = field.split('=');

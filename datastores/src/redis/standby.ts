@@ -266,7 +266,7 @@ export class Standby {
     const known = (await client.call('CONFIG', 'GET', 'replica-announce-ip')) as string[];
     if (known[1] === name) return;
     await client.call('CONFIG', 'SET', 'replica-announce-ip', name);
-    await client.call('CLIENT', 'KILL', 'TYPE', 'master');
+    await client.call('REPLICAOF', ...NOBODY);
   }
 
   async #writeFiles(): Promise<void> {
@@ -282,7 +282,6 @@ export class Standby {
 
 function isLinked(info: ReadonlyMap<string, string>, upstream: Upstream): boolean {
   return (
-    info.get('role') === 'slave' &&
     info.get('master_link_status') === 'up' &&
     info.get('master_host') === upstream.address &&
     info.get('master_port') === String(upstream.port)

@@ -79,7 +79,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     relisten().catch((error: unknown) => log.error({ error }, 'The agent does not listen any more.'));
   };
   const rehearsal = rehearsalOf(parts, driver, certificates);
-  const share = async (): Promise<string> => (await driver.share?.()) ?? '';
+  const share = async () => ({ text: (await driver.share?.()) ?? '' });
   const service = agentService({ config, member, certificates, observations, rehearsal, log, share, onCertificate });
   await relisten();
   observations.start();
