@@ -85,7 +85,10 @@ export function readNewCluster(body: unknown, datastores: Datastores): NewCluste
   const { topology, durability } = rest;
   if (!definition.commitModes.includes(durability.mode)) {
     const modes = definition.commitModes.map((mode) => `"${mode}"`).join(' or ');
-    throw invalidField('cluster.durability.mode', `must be ${modes} for ${definition.name}`);
+    throw invalidField(
+      'cluster.datastore.type',
+      `${definition.name} has durability ${modes} only, which clusters cannot have yet: none can be made of it`,
+    );
   }
   demandUseOfArbiters({ topology, durability });
   const survive = placement.survive ?? defaultSurvival({ topology, durability });
