@@ -95,6 +95,8 @@ export interface DriverOptions {
   readonly files: Files;
   /** Begins a connection to a server of the engine. */
   readonly session: OpenSession;
+  /** What the driver of another member of the cluster shares, asked over mutual TLS. */
+  readonly shareOf?: (member: Upstream) => Promise<string>;
   readonly log: DriverLog;
   /** What the server begins with, until `configure` says another. */
   readonly parameters?: ParameterValues;
@@ -182,6 +184,8 @@ export interface ProbeResult {
   readonly serverVersion: string;
   /** Why it is not up, in a sentence. */
   readonly detail: string;
+  /** A primary that will not be started again by itself, for others have more than it: one of them is to lead. */
+  readonly isGivenUp?: boolean;
 }
 
 /** What a TLS server shows and trusts, PEM. */
@@ -313,6 +317,8 @@ export interface Driver {
    */
   setAccounts(accounts: Accounts): Promise<void>;
   probe(): Promise<ProbeResult>;
+  /** What the other members need to know that the engine does not copy by itself; absent: nothing. It may be secret. */
+  share?(): Promise<string>;
   /** Stops the server; afterwards it is at rest. */
   stop(): Promise<void>;
   /** Ends the server and all that belongs to it at once, as a power cut does. Nothing is written any more. */

@@ -79,6 +79,7 @@ export class WitnessBook {
         ...(value.position === undefined ? {} : { hasBegun: value.position.epoch >= value.epoch }),
         ...(value.streams.length === 0 ? {} : { level: levelOf(value), streaming: streamingOf(value) }),
         downForMs: downSinceMs === undefined ? 0 : nowMs - downSinceMs,
+        ...(value.givenUp === true ? { isGivenUp: true } : {}),
         ...(value.upstream === undefined
           ? {}
           : { upstream: { isStreaming: value.upstream.streaming, silentMs: value.upstream.silentMs } }),

@@ -83,6 +83,13 @@ export function readNewCluster(body: unknown, datastores: Datastores): NewCluste
   }
   const { name, placement, parameters: given, ...rest } = cluster;
   const { topology, durability } = rest;
+  if (!definition.commitModes.includes(durability.mode)) {
+    const modes = definition.commitModes.map((mode) => `"${mode}"`).join(' or ');
+    throw invalidField(
+      'cluster.datastore.type',
+      `${definition.name} has durability ${modes} only, which clusters cannot have yet: none can be made of it`,
+    );
+  }
   demandUseOfArbiters({ topology, durability });
   const survive = placement.survive ?? defaultSurvival({ topology, durability });
   const parameters = changeParameters(undefined, given, definition);

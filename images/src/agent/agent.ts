@@ -11,7 +11,7 @@ import {
   type OpenSession,
   type Processes,
 } from '@argosy/datastores/drivers';
-import { AGENT_PORT, type Clock, GATE_PORT, pause } from '@argosy/proto';
+import { AGENT_PORT, type Clock, type Credentials, GATE_PORT, pause } from '@argosy/proto';
 import type { Logger } from 'pino';
 import { waitInTheDark } from './blackout.ts';
 import { MemberCertificates } from './certificates.ts';
@@ -23,6 +23,7 @@ import { Observations } from './observations.ts';
 import { PrimaryWatch } from './primary-watch.ts';
 import { Rehearsal } from './rehearsal.ts';
 import { accessTable, agentService } from './service.ts';
+import { askShare } from './sharing.ts';
 import { agentFolder, StateFile } from './state.ts';
 
 const VOLUME_WAIT_MS = 300_000;
@@ -78,7 +79,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     relisten().catch((error: unknown) => log.error({ error }, 'The agent does not listen any more.'));
   };
   const rehearsal = rehearsalOf(parts, driver, certificates);
-  const service = agentService({ config, member, certificates, observations, rehearsal, log, onCertificate });
+  const share = async () => ({ text: (await driver.share?.()) ?? '' });
+  const service = agentService({ config, member, certificates, observations, rehearsal, log, share, onCertificate });
   await relisten();
   observations.start();
   // A gate that cannot be is no reason to leave the database without its agent.
@@ -102,7 +104,7 @@ function rehearsalOf(parts: AgentParts, driver: Driver, certificates: MemberCert
   const engine = drivers[config.userData.datastore];
   return new Rehearsal({
     ...{ folder: agentFolder(config.volume), clock, log },
-    connect: async (options) => await engine?.connectForDrill({ ...options, certificate: certificates.current }),
+    connect: async (options) => await engine?.connectForDrill?.({ ...options, certificate: certificates.current }),
     cutPower: async () => {
       await driver.cutPower();
       die();
@@ -123,7 +125,7 @@ export async function openMember(
 }> {
   const { config, clock, log, files } = parts;
   const file = await StateFile.open(config.volume, config.member, files);
-  const driver = makeDriver(parts, file.state.parameters.values);
+  const driver = makeDriver(parts, file.state.parameters.values, () => certificates.current);
   const observations = new Observations({ file, driver, clock });
   const onChange = (): void => {
     changed();
@@ -142,6 +144,7 @@ export async function openMember(
 function makeDriver(
   { config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>,
   parameters: ParameterValues,
+  credentials: () => Credentials,
 ): Driver {
   const { datastore, datastore_port: port, memory_mib: memoryMib = null } = config.userData;
   const engine = drivers[datastore];
@@ -151,6 +154,7 @@ function makeDriver(
     ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port, serverPort: port },
     ...{ owner: config.owner, memoryMib, parameters, clock, processes, files, log: log.child({ part: 'driver' }) },
     session: session ?? engine.session ?? withoutSession,
+    shareOf: (upstream) => askShare(upstream, credentials()),
   };
   return engine.create(options);
 }

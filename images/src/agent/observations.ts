@@ -84,6 +84,7 @@ export class Observations {
       up: role !== null && probe?.isUp === true,
       role: roleOf(role?.kind),
       open: probe?.isOpen ?? false,
+      givenUp: probe?.isGivenUp,
       position: probe?.position,
       upstream: probe?.hearing && { streaming: probe.hearing.isStreaming, silentMs: probe.hearing.silentMs },
       streams: (probe?.streams ?? []).map(({ isStreaming, ...stream }) => ({ ...stream, streaming: isStreaming })),
