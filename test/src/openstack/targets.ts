@@ -3,11 +3,14 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { waitUntil } from '../crash-matrix/waiting.ts';
 import { freePorts } from '../free-ports.ts';
 import { type CloudProcess, startCloud } from './cloud-process.ts';
 import type { OpenStackConfig } from './config.ts';
 import { type OpenStack, startOpenStack } from './deployment.ts';
 import { ADDRESS, MAX_STACKS, newNetwork, PROJECTS, REGION, USERS } from './region-under-test.ts';
+
+const NEW_TOKEN_MS = 20_000;
 
 export const TARGETS = ['microcloud', 'openstack'] as const;
 export type TargetName = (typeof TARGETS)[number];
@@ -185,6 +188,12 @@ async function endTokens(keystoneUrl: string): Promise<void> {
     body: JSON.stringify({ user: { password: user?.password } }),
   });
   if (answer.status !== 200) throw new Error(`Changing the password was answered ${answer.status}.`);
+  // Keystone counts in seconds: a token of the same one is ended with the others.
+  await waitUntil('a new token is good', NEW_TOKEN_MS, async () => {
+    const token = (await signIn('argosy', user?.password ?? '', 'service')).headers.get('x-subject-token') ?? '';
+    const headers = { 'x-auth-token': token, 'x-subject-token': token };
+    return (await fetch(`${keystoneUrl}/v3/auth/tokens`, { headers })).status === 200;
+  });
 }
 
 function namesOf(directory: string, kind: string): string[] {
