@@ -95,6 +95,8 @@ export interface DriverOptions {
   readonly files: Files;
   /** Begins a connection to a server of the engine. */
   readonly session: OpenSession;
+  /** What the driver of another member of the cluster shares, asked over mutual TLS. */
+  readonly shareOf?: (member: Upstream) => Promise<string>;
   readonly log: DriverLog;
   /** What the server begins with, until `configure` says another. */
   readonly parameters?: ParameterValues;
@@ -193,6 +195,8 @@ export interface ProbeResult {
   readonly detail: string;
   /** The agent's: for how long answers go out yet, and the age of what too few have confirmed. */
   readonly lease?: { readonly leftMs: number; readonly unconfirmedMs?: number; readonly isGranted: boolean };
+  /** A primary that will not be started again by itself, for others have more than it: one of them is to lead. */
+  readonly isGivenUp?: boolean;
 }
 
 /** What a TLS server shows and trusts, PEM. */
@@ -324,6 +328,8 @@ export interface Driver {
    */
   setAccounts(accounts: Accounts): Promise<void>;
   probe(): Promise<ProbeResult>;
+  /** What the other members need to know that the engine does not copy by itself; absent: nothing. It may be secret. */
+  share?(): Promise<string>;
   /** Stops the server; afterwards it is at rest. */
   stop(): Promise<void>;
   /** Ends the server and all that belongs to it at once, as a power cut does. Nothing is written any more. */

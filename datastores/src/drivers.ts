@@ -3,6 +3,7 @@ import type { DrillClient, DrillClientOptions, Driver, DriverOptions } from './d
 import { connectForDrill } from './postgresql/drill-client.ts';
 import { postgresqlDriver } from './postgresql/driver.ts';
 import { postgresqlSession } from './postgresql/session.ts';
+import { redisDriver } from './redis/driver.ts';
 import type { OpenSession } from './session.ts';
 
 export {
@@ -50,10 +51,11 @@ export interface EngineDriver {
   create(options: DriverOptions): Driver;
   /** How it connects to a server on a real machine; absent where the driver brings a client of its own. */
   readonly session?: OpenSession;
-  /** How a drill comes to the member that takes writes; undefined when none does now. */
-  connectForDrill(options: DrillClientOptions): Promise<DrillClient | undefined>;
+  /** How a drill comes to the member that takes writes, undefined when none does now; absent: no drill can write there. */
+  readonly connectForDrill?: (options: DrillClientOptions) => Promise<DrillClient | undefined>;
 }
 
 export const drivers: Readonly<Record<string, EngineDriver>> = {
   postgresql: { create: postgresqlDriver, session: postgresqlSession, connectForDrill },
+  redis: { create: redisDriver },
 };

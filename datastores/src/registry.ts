@@ -2,6 +2,7 @@
 import type { DatastoreDefinition } from './definition.ts';
 import { nearestOf } from './nearest.ts';
 import { postgresql } from './postgresql/definition.ts';
+import { redis } from './redis/definition.ts';
 
 export interface Datastores {
   readonly all: readonly DatastoreDefinition[];
@@ -10,7 +11,7 @@ export interface Datastores {
   nearest(name: string): string | undefined;
 }
 
-export const datastores: Datastores = registryOf([postgresql]);
+export const datastores: Datastores = registryOf([postgresql, redis]);
 
 export function registryOf(all: readonly DatastoreDefinition[]): Datastores {
   return {

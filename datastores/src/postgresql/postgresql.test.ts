@@ -32,7 +32,7 @@ test('a datastore is found by its name, and a slip of the pen is met with the ne
   t.is(datastores.find('postgres'), undefined);
   t.is(datastores.nearest('postgres'), 'postgresql');
   t.is(datastores.nearest('Postgressql'), 'postgresql');
-  t.is(datastores.nearest('redis'), undefined);
+  t.is(datastores.nearest('clickhouse'), undefined);
   t.is(datastores.nearest(''), undefined);
 });
 

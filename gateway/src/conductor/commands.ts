@@ -254,6 +254,13 @@ function headerOf(step: Step, { cluster, operation, term }: CommandContext): Com
   };
 }
 
+/** Whether others of the cluster are, or will be, where they could share a host with it. */
+function hasNeighbours({ members }: Cluster, member: Member): boolean {
+  return members.some(({ ordinal, region, isRetired }) => {
+    return ordinal !== member.ordinal && region === member.region && !isRetired;
+  });
+}
+
 function specOf(cluster: Cluster, ordinal: number) {
   const member = memberOf(cluster, ordinal);
   if (member === undefined) throw new Error(`The cluster has no member ${ordinal}.`);
@@ -267,6 +274,7 @@ function specOf(cluster: Cluster, ordinal: number) {
     datastore: cluster.spec.datastore.type,
     version: cluster.spec.datastore.version,
     door: isAsync(cluster),
+    apart: cluster.spec.placement.survive === 'host' && hasNeighbours(cluster, member),
   };
 }
 

@@ -34,6 +34,8 @@ export interface Witness {
     readonly isUp: boolean;
     /** How long it has not been up, while it is not. */
     readonly downForMs: number;
+    /** Of a primary: its agent will not bring it up again, for others have more. */
+    readonly isGivenUp?: boolean;
     /** Whether its log has a record of its epoch; unknown while its database does not answer. */
     readonly hasBegun?: boolean;
     /** Of a primary: the ordinals that stream from it in its epoch and have flushed all that it has. */
@@ -136,6 +138,7 @@ function absenceOf(witness: Witness | undefined, leastMs: number): string | unde
     return agentForMs < Math.max(UNHEARD_MS, leastMs) ? undefined : 'Nothing is heard of the primary.';
   }
   if (report === undefined || report.ageMs >= FRESH_MS) return 'The agent of the primary has stopped to report.';
+  if (report.isGivenUp === true) return 'The database of the primary has ended, and others have more than it.';
   if (report.isUp || report.downForMs < DOWN_MS) return undefined;
   return 'The database of the primary is not brought up again.';
 }

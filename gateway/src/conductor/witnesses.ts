@@ -80,6 +80,7 @@ export class WitnessBook {
         ...(value.streams.length === 0 ? {} : { level: levelOf(value), streaming: streamingOf(value) }),
         downForMs: downSinceMs === undefined ? 0 : nowMs - downSinceMs,
         ...(value.lease === undefined ? {} : { isGranted: value.lease.granted }),
+        ...(value.givenUp === true ? { isGivenUp: true } : {}),
         ...(value.upstream === undefined
           ? {}
           : { upstream: { isStreaming: value.upstream.streaming, silentMs: value.upstream.silentMs } }),

@@ -67,6 +67,7 @@ test('what is wrong with a body is named', async (t) => {
     [{ cluster: { ...cluster, topology: { voters: 'three' } } }, 400, /cluster\.topology\.voters/],
     [{ cluster: { ...cluster, topology: { voters: 3, arbiters: 1 } } }, 400, /an arbiter holds no data/],
     [{ cluster: { ...cluster, durability: { mode: 'async' } } }, 400, /not there yet/],
+    [{ cluster: { ...cluster, datastore: { type: 'redis' } } }, 400, /redis has durability "async" only/],
     [{ cluster: { ...cluster, name: '1' } }, 400, /cluster\.name: must start with a letter/],
     [{ cluster: { ...cluster, datastore: { type: 'postgres' } } }, 400, /Did you mean "postgresql"/],
     [{ cluster: { ...cluster, datastore: { type: 'postgresql', version: '9.6' } } }, 400, /supported: 15/],

@@ -11,7 +11,7 @@ import {
   type OpenSession,
   type Processes,
 } from '@argosy/datastores/drivers';
-import { AGENT_PORT, behindDoor, type Clock, GATE_PORT, pause } from '@argosy/proto';
+import { AGENT_PORT, behindDoor, type Clock, type Credentials, GATE_PORT, pause } from '@argosy/proto';
 import type { Logger } from 'pino';
 import { Grantor } from '../lease/grantor.ts';
 import type { LeaseKeeper } from '../lease/lease-keeper.ts';
@@ -27,6 +27,7 @@ import { Observations } from './observations.ts';
 import { PrimaryWatch } from './primary-watch.ts';
 import { Rehearsal } from './rehearsal.ts';
 import { accessTable, agentService } from './service.ts';
+import { askShare } from './sharing.ts';
 import { agentFolder, StateFile } from './state.ts';
 
 const VOLUME_WAIT_MS = 300_000;
@@ -84,7 +85,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     relisten().catch((error: unknown) => log.error({ error }, 'The agent does not listen any more.'));
   };
   const rehearsal = rehearsalOf(parts, driver, certificates);
-  const service = agentService({ config, member, certificates, observations, rehearsal, log, onCertificate });
+  const share = async () => ({ text: (await driver.share?.()) ?? '' });
+  const service = agentService({ config, member, certificates, observations, rehearsal, log, share, onCertificate });
   await relisten();
   observations.start();
   // A gate that cannot be is no reason to leave the database without its agent.
@@ -109,7 +111,7 @@ function rehearsalOf(parts: AgentParts, driver: Driver, certificates: MemberCert
   const engine = drivers[config.userData.datastore];
   return new Rehearsal({
     ...{ folder: agentFolder(config.volume), clock, log },
-    connect: async (options) => await engine?.connectForDrill({ ...options, certificate: certificates.current }),
+    connect: async (options) => await engine?.connectForDrill?.({ ...options, certificate: certificates.current }),
     cutPower: async () => {
       await driver.cutPower();
       die();
@@ -167,7 +169,7 @@ function makeDriver(
   if (kind === 'arbiter') {
     return { driver: noDatabase(), ...(machine && { grantor: new Grantor(clock, machine.bootMs) }) };
   }
-  const inner = engineDriver(parts, parameters);
+  const inner = engineDriver(parts, parameters, () => certificates.current);
   if (machine === undefined) return { driver: inner };
   const definition = datastores.find(datastore);
   if (definition === undefined) throw new ConfigError(`This image does not know "${datastore}".`);
@@ -177,6 +179,7 @@ function makeDriver(
 function engineDriver(
   { config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>,
   parameters: ParameterValues,
+  credentials: () => Credentials,
 ): Driver {
   const { datastore, datastore_port: port, door = false, memory_mib: memoryMib = null } = config.userData;
   const engine = drivers[datastore];
@@ -187,6 +190,7 @@ function engineDriver(
     serverPort: door ? behindDoor(port) : port,
     ...{ owner: config.owner, memoryMib, parameters, clock, processes, files, log: log.child({ part: 'driver' }) },
     session: session ?? engine.session ?? withoutSession,
+    shareOf: (upstream) => askShare(upstream, credentials()),
   };
   return engine.create(options);
 }

@@ -86,6 +86,7 @@ export class Observations {
       up: (role !== null || this.#parts.isArbiter === true) && probe?.isUp === true,
       role: roleOf(role?.kind),
       open: probe?.isOpen ?? false,
+      givenUp: probe?.isGivenUp,
       position: probe?.position,
       upstream: probe?.hearing && { streaming: probe.hearing.isStreaming, silentMs: probe.hearing.silentMs },
       streams: (probe?.streams ?? []).map(({ isStreaming, ...stream }) => ({ ...stream, streaming: isStreaming })),

@@ -27,6 +27,8 @@ export interface ServiceParts {
   readonly observations: Observations;
   readonly rehearsal: Pick<Rehearsal, 'take'>;
   readonly log: Logger;
+  /** What the driver tells the other members. */
+  readonly share: () => Promise<{ readonly text: string }>;
   /** Puts a new certificate into use. */
   readonly onCertificate: () => Promise<void>;
 }
@@ -46,6 +48,7 @@ export function accessTable(config: Pick<AgentConfig, 'member' | 'executor'>): A
   table[AgentServiceService.observe.path] = (caller) => isExecutor(caller) || isFellow(caller);
   table[AgentServiceService.grantLease.path] = isFellow;
   table[AgentServiceService.returnLease.path] = isFellow;
+  table[AgentServiceService.share.path] = isFellow;
   return table;
 }
 
@@ -103,11 +106,10 @@ export function agentService(parts: ServiceParts): AgentServiceServer {
     setParameters: unary('SetParameters', async (request, signal) => await member.setParameters(request, signal)),
     setAccounts: unary('SetAccounts', async (request) => await member.setAccounts(request)),
     rehearse: unary('Rehearse', async (request) => {
-      const { memberId = '' } = request.header ?? {};
-      const own = parts.config.member.memberId;
-      if (memberId !== own) throw refused(`This is ${own}, not ${memberId}.`);
+      requireMember(parts, request.header?.memberId);
       return await parts.rehearsal.take(request);
     }),
+    share: unary('Share', parts.share),
     observe: (call) => {
       if (observations.observers >= MAX_OBSERVERS) {
         call.destroy(new CommandError(status.RESOURCE_EXHAUSTED, `${MAX_OBSERVERS} observe already.`));
@@ -126,6 +128,11 @@ export function agentService(parts: ServiceParts): AgentServiceServer {
       call.on('close', stop);
     },
   };
+}
+
+function requireMember(parts: ServiceParts, memberId = ''): void {
+  const own = parts.config.member.memberId;
+  if (memberId !== own) throw refused(`This is ${own}, not ${memberId}.`);
 }
 
 function requireVersion(parts: ServiceParts, version: string): void {

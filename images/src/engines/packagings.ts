@@ -1,7 +1,9 @@
 // How each datastore is packaged. A new engine is one line here.
 import type { Packaging } from './packaging.ts';
 import { postgresqlPackaging } from './postgresql.ts';
+import { redisPackaging } from './redis.ts';
 
 export const packagings: Readonly<Record<string, Packaging>> = {
   postgresql: postgresqlPackaging,
+  redis: redisPackaging,
 };

@@ -250,7 +250,7 @@ export class Guest {
     const voters = options.voters.map((voter) => voter.memberId);
     const request = {
       header: this.header(epoch, generation),
-      rule: { voters, acknowledgements: Math.floor(voters.length / 2), generation },
+      rule: { voters, acknowledgements: Math.floor(voters.length / 2), generation, lease: undefined },
       peers: (options.peers ?? options.voters).filter((peer) => peer !== this).map(({ peer }) => peer),
       admin: options.admin,
     };

@@ -72,7 +72,11 @@ export class RoundTrips {
       const isFailing = this.#tracks.some(({ failures }) => failures > 0 && failures < FAILURES_UNTIL_UNREACHABLE);
       const isGone = this.#tracks.some(({ failures }) => failures >= FAILURES_UNTIL_UNREACHABLE);
       const retryMs = isFailing ? RETRY_MS : isGone ? RETRY_UNREACHABLE_MS : this.#world.everyMs;
-      await pause(this.#world.clock, Math.min(retryMs, this.#world.everyMs), AbortSignal.any([signal, this.#wake.signal]));
+      await pause(
+        this.#world.clock,
+        Math.min(retryMs, this.#world.everyMs),
+        AbortSignal.any([signal, this.#wake.signal]),
+      );
       if (this.#wake.signal.aborted) this.#wake = new AbortController();
     }
   }

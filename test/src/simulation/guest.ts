@@ -109,6 +109,7 @@ export class Guest implements DatabaseHost {
       ...{ config, member, observations, log: silentLog, onCertificate: async () => undefined },
       certificates: { request: Buffer.alloc(0), install: async () => false },
       rehearsal: { take: () => Promise.reject(new Error('The model knows no drills.')) },
+      share: async () => ({ text: '' }),
     });
     this.serving = { process: agent, methods: service };
     observations.start();
