@@ -194,7 +194,13 @@ export interface ProbeResult {
   /** Why it is not up, in a sentence. */
   readonly detail: string;
   /** The agent's: for how long answers go out yet, and the age of what too few have confirmed. */
-  readonly lease?: { readonly leftMs: number; readonly unconfirmedMs?: number; readonly isGranted: boolean };
+  readonly lease?: {
+    readonly leftMs: number;
+    readonly unconfirmedMs?: number;
+    readonly isGranted: boolean;
+    /** The database is well, and only the bound keeps it from acknowledging. */
+    readonly isWaiting: boolean;
+  };
   /** A primary that will not be started again by itself, for others have more than it: one of them is to lead. */
   readonly isGivenUp?: boolean;
 }

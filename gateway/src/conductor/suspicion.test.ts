@@ -110,6 +110,16 @@ test('a database that its agent does not bring up again is given up', (t) => {
   t.is(verdict(down(8_000), hearing, alone).kind, 'suspected');
 });
 
+test('a primary that only the bound keeps from acknowledging is left to wait for its voters', (t) => {
+  const shut = (isWaiting: boolean): Witness => ({
+    ...primary,
+    report: { ...report(), role: 'primary', isUp: false, downForMs: 60_000, isGranted: isWaiting, isWaiting },
+  });
+
+  t.is(verdict(shut(true), alone, alone).kind, 'trusted');
+  t.is(verdict(shut(false), alone, alone).kind, 'gone', 'its grantors have left it');
+});
+
 test('nothing is thought of a primary that a new leader has not had time to hear of, nor of none', (t) => {
   t.is(verdict({ ...unheard, agentForMs: 1_000 }, alone, alone).kind, 'trusted');
   t.is(verdict(undefined, alone, alone).kind, 'trusted');

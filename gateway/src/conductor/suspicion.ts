@@ -44,6 +44,8 @@ export interface Witness {
     readonly streaming?: readonly number[];
     /** Of an asynchronous cluster's primary: a majority of the grantors lets it acknowledge. */
     readonly isGranted?: boolean;
+    /** It is well, and only the bound on what may be lost keeps it from acknowledging. */
+    readonly isWaiting?: boolean;
     /** Of a replica: its connection to the primary. */
     readonly upstream?: { readonly isStreaming: boolean; readonly silentMs: number };
   };
@@ -139,7 +141,8 @@ function absenceOf(witness: Witness | undefined, leastMs: number): string | unde
   }
   if (report === undefined || report.ageMs >= FRESH_MS) return 'The agent of the primary has stopped to report.';
   if (report.isGivenUp === true) return 'The database of the primary has ended, and others have more than it.';
-  if (report.isUp || report.downForMs < DOWN_MS) return undefined;
+  // Whoever has not confirmed what it wrote would lose that, and would have nobody to confirm either.
+  if (report.isUp || report.isWaiting === true || report.downForMs < DOWN_MS) return undefined;
   return 'The database of the primary is not brought up again.';
 }
 

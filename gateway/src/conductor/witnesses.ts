@@ -79,7 +79,7 @@ export class WitnessBook {
         ...(value.position === undefined ? {} : { hasBegun: value.position.epoch >= value.epoch }),
         ...(value.streams.length === 0 ? {} : { level: levelOf(value), streaming: streamingOf(value) }),
         downForMs: downSinceMs === undefined ? 0 : nowMs - downSinceMs,
-        ...(value.lease === undefined ? {} : { isGranted: value.lease.granted }),
+        ...(value.lease === undefined ? {} : { isGranted: value.lease.granted, isWaiting: value.lease.waiting }),
         ...(value.givenUp === true ? { isGivenUp: true } : {}),
         ...(value.upstream === undefined
           ? {}

@@ -1,6 +1,6 @@
 // What happened, for those who watch: made while an entry is applied, so every peer numbers the same events the same and
 // a watcher can go on at any of them. Old ones are forgotten.
-import type { Cluster, Tail } from './clusters.ts';
+import { type Cluster, isAsync, type Tail } from './clusters.ts';
 import type { Drill } from './drills.ts';
 import type { Entry, EntryOf } from './entries.ts';
 import type { Operation } from './operations.ts';
@@ -64,7 +64,7 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
       return ofCluster(entry.isUp ? 'member.up' : 'member.down', entry.clusterId, message, scene);
     }
     case 'cluster.failover':
-      return ofOperation(entry.kind, entry.operationId, failoverMessage(entry), scene);
+      return ofOperation(entry.kind, entry.operationId, failoverMessage(entry, scene.cluster(entry.clusterId)), scene);
     case 'members.seen':
       return ofCluster(entry.kind, entry.clusterId, awayText(entry), scene);
     case 'member.diverged':
@@ -178,8 +178,18 @@ export function tailText({ bytes, transactions, folder }: Omit<Tail, 'epoch' | '
   return `What its log held too much, ${count} in ${bytes} bytes, is ${where}.`;
 }
 
-function failoverMessage({ deposed, acceptsDataLoss, reason, away }: EntryOf<'cluster.failover'>): string {
+function failoverMessage(
+  { deposed, acceptsDataLoss, reason, away }: EntryOf<'cluster.failover'>,
+  cluster: Cluster | undefined,
+): string {
   const whom = deposed === null ? 'The election goes on without who is away.' : `Member ${deposed} is primary no more.`;
   const loss = acceptsDataLoss ? ` Losing what only member ${away.join(', ') || 'none'} may hold was accepted.` : '';
-  return `${whom} ${reason}${loss}`;
+  return `${whom} ${reason}${loss}${acceptsDataLoss ? '' : boundText(cluster, deposed)}`;
+}
+
+/** What is lost at most until the old primary is back and it is counted. */
+function boundText(cluster: Cluster | undefined, deposed: number | null): string {
+  if (cluster === undefined || deposed === null || !isAsync(cluster)) return '';
+  const { rpo_seconds: seconds } = cluster.spec.durability;
+  return ` Acknowledged writes of the last ${seconds} s may be lost: how many is told when member ${deposed} is back.`;
 }

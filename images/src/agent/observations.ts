@@ -97,8 +97,8 @@ export class Observations {
   }
 }
 
-function leaseOf({ leftMs, unconfirmedMs, isGranted }: NonNullable<ProbeResult['lease']>): LeaseReport {
-  return { leftMs, unconfirmedMs, granted: isGranted };
+function leaseOf({ leftMs, unconfirmedMs, isGranted, isWaiting }: NonNullable<ProbeResult['lease']>): LeaseReport {
+  return { leftMs, unconfirmedMs, granted: isGranted, waiting: isWaiting };
 }
 
 function roleOf(kind: 'primary' | 'replica' | undefined): MemberRole {

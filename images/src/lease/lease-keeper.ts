@@ -146,6 +146,7 @@ export class LeaseKeeper {
     const isGranted = now < leaseEndMs(this.#lease, this.#ruleOf(role), LEASE);
     const lease = {
       isGranted,
+      isWaiting: probe.isUp && isGranted && !this.isHeld,
       leftMs: Math.max(-MAX_REPORTED_MS, Math.min(MAX_REPORTED_MS, Math.round(this.#deadlineMs - now))),
       ...(oldest === undefined || !Number.isFinite(oldest) ? {} : { unconfirmedMs: Math.round(now - oldest) }),
     };
