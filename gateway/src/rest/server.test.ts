@@ -66,7 +66,11 @@ test('what is wrong with a body is named', async (t) => {
     [{ cluster: { ...cluster, colour: 'red' } }, 400, /Unknown field "cluster\.colour"/],
     [{ cluster: { ...cluster, topology: { voters: 'three' } } }, 400, /cluster\.topology\.voters/],
     [{ cluster: { ...cluster, topology: { voters: 3, arbiters: 1 } } }, 400, /an arbiter holds no data/],
-    [{ cluster: { ...cluster, durability: { mode: 'async', on_loss: 'degrade' } } }, 400, /on_loss: is of no use where/],
+    [
+      { cluster: { ...cluster, durability: { mode: 'async', on_loss: 'degrade' } } },
+      400,
+      /on_loss: is of no use where/,
+    ],
     [{ cluster: { ...cluster, durability: { mode: 'quorum', rpo_seconds: 3 } } }, 400, /rpo_seconds: is of no use/],
     [{ cluster: { ...cluster, durability: { rpo_seconds: 0 } } }, 400, /cluster\.durability\.rpo_seconds/],
     [

@@ -21,6 +21,7 @@ import { waitInTheDark } from './blackout.ts';
 import { MemberCertificates } from './certificates.ts';
 import { type AgentConfig, ConfigError } from './config.ts';
 import { Gate } from './gate.ts';
+import { Granting } from './granting.ts';
 import { Listener } from './listener.ts';
 import { Member } from './member.ts';
 import { Observations } from './observations.ts';
@@ -63,7 +64,9 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   const root = config.userData.root_certificate;
   const certificates = await MemberCertificates.open({ volume: config.volume, identity: config.member, root, clock });
   let changed: () => void = () => undefined;
-  const { file, member, observations, driver, keeper } = await openMember(parts, certificates, () => changed());
+  const { file, member, granting, observations, driver, keeper } = await openMember(parts, certificates, () =>
+    changed(),
+  );
   const own = { address: config.address, port: config.userData.datastore_port, isOpen: () => member.isOpen };
   const watch: PrimaryWatch = new PrimaryWatch({
     ...{ state: () => file.state, own, credentials: () => certificates.current, clock },
@@ -86,7 +89,17 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   };
   const rehearsal = rehearsalOf(parts, driver, certificates);
   const share = async () => ({ text: (await driver.share?.()) ?? '' });
-  const service = agentService({ config, member, certificates, observations, rehearsal, log, share, onCertificate });
+  const service = agentService({
+    config,
+    member,
+    granting,
+    certificates,
+    observations,
+    rehearsal,
+    log,
+    share,
+    onCertificate,
+  });
   await relisten();
   observations.start();
   // A gate that cannot be is no reason to leave the database without its agent.
@@ -127,6 +140,7 @@ export async function openMember(
 ): Promise<{
   readonly file: StateFile;
   readonly member: Member;
+  readonly granting: Granting;
   readonly observations: Observations;
   readonly driver: Driver;
   readonly keeper: LeaseKeeper | undefined;
@@ -148,7 +162,7 @@ export async function openMember(
   // What runs is taken over, and what does not is seen to be at rest, before anybody can ask for anything.
   await member.resume();
   if (certificates.isEnrolled) await driver.installCertificate(certificates.current);
-  return { file, member, observations, driver, keeper };
+  return { file, member, granting: new Granting(file, grantor), observations, driver, keeper };
 }
 
 interface MemberDriver {

@@ -7,7 +7,6 @@ import {
   type CommandHeader,
   type FollowRequest,
   type FollowResponse,
-  type GrantLeaseRequest,
   type InitialiseRequest,
   type OpenRequest,
   type Position,
@@ -18,7 +17,6 @@ import {
   type RejoinResponse,
   type RestRequest,
   type RestResponse,
-  type ReturnLeaseRequest,
   type SeedRequest,
   type SetAccountsRequest,
   type SetAccountsResponse,
@@ -29,11 +27,19 @@ import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Grantor } from '../lease/grantor.ts';
 import { admit, CommandError, refused } from './admission.ts';
-import { CommandQueue } from './command-queue.ts';
+import { CommandQueue, commandKey } from './command-queue.ts';
 import { setParameters } from './parameters.ts';
-import { rejoin } from './rejoin.ts';
+import { brokenOff, hasDiverged, rejoin, unlessDiverged } from './rejoin.ts';
 import { Resumption } from './resumption.ts';
-import { accountsOf, primaryRoleOf, replicaRoleOf, requireCompleteData, requireData, upstreamOf } from './roles.ts';
+import {
+  accountsOf,
+  primaryRoleOf,
+  replicaRoleOf,
+  requireCompleteData,
+  requireData,
+  requireLeaseAtDoor,
+  upstreamOf,
+} from './roles.ts';
 import type { StateFile } from './state.ts';
 
 const WATCH_MS = 100;
@@ -103,7 +109,7 @@ export class Member {
 
   async initialise(request: InitialiseRequest): Promise<void> {
     this.#admit(request.header);
-    await this.#queue.run(key('initialise', request.header), async () => {
+    await this.#queue.run(commandKey('initialise', request.header), async () => {
       const header = this.#admit(request.header);
       const { file, driver } = this.#parts;
       const { data } = file.state;
@@ -117,7 +123,7 @@ export class Member {
 
   async seed(request: SeedRequest): Promise<Position> {
     this.#admit(request.header);
-    return await this.#queue.run(key('seed', request.header), async () => {
+    return await this.#queue.run(commandKey('seed', request.header), async () => {
       const header = this.#admit(request.header);
       const { file, driver } = this.#parts;
       const source = upstreamOf(request.primary);
@@ -126,7 +132,7 @@ export class Member {
       if (data.status === 'copied' && data.idempotencyKey === idempotencyKey) return data.position;
       // What a member of this epoch holds may be the acknowledged copy of a write.
       const isOfEpoch = data.status !== 'incomplete' && role !== null && role.epoch >= header.epoch;
-      if (isOfEpoch && !(role.kind === 'replica' && (await this.#hasDiverged()))) {
+      if (isOfEpoch && !(role.kind === 'replica' && (await hasDiverged(this.#parts.driver)))) {
         throw refused(
           `This member is a ${role.kind} in epoch ${role.epoch}; a copy in epoch ${header.epoch} would wipe it.`,
         );
@@ -144,11 +150,11 @@ export class Member {
   /** Brings back a log that went another way; at rest afterwards. */
   async rejoin(request: RejoinRequest): Promise<RejoinResponse> {
     this.#admit(request.header);
-    return await this.#queue.run(key('rejoin', request.header), async () => {
+    return await this.#queue.run(commandKey('rejoin', request.header), async () => {
       const header = this.#admit(request.header);
       const { data, role } = this.#parts.file.state;
       const isOfEpoch = data.status !== 'incomplete' && role !== null && role.epoch >= header.epoch;
-      if (isOfEpoch && !(role.kind === 'replica' && (await this.#hasDiverged()))) {
+      if (isOfEpoch && !(role.kind === 'replica' && (await hasDiverged(this.#parts.driver)))) {
         throw refused(`This member is a ${role.kind} in epoch ${role.epoch}, and its log has not gone another way.`);
       }
       this.#isOpen = false;
@@ -159,15 +165,13 @@ export class Member {
 
   async promote(request: PromoteRequest): Promise<Position> {
     this.#admit(request.header);
-    return await this.#queue.run(key('promote', request.header), async () => {
+    return await this.#queue.run(commandKey('promote', request.header), async () => {
       const header = this.#admit(request.header);
       const { driver, file } = this.#parts;
       const role = primaryRoleOf(file.state, header, request);
       this.#requireCertificate();
       requireCompleteData(file.state);
-      if ((role.rule.lease === undefined) !== (this.#parts.grantor === undefined)) {
-        throw refused('A primary holds a lease where its clients come in through a door, and nowhere else.');
-      }
+      requireLeaseAtDoor(role, this.#parts.grantor !== undefined);
       if (file.state.role?.epoch !== role.epoch) this.#parts.begin?.(role.epoch);
       await this.#store(header, role);
       return await this.#resumption.orLater(driver.lead(role));
@@ -187,7 +191,7 @@ export class Member {
   }
 
   async #follow(request: FollowRequest, signal: AbortSignal): Promise<Position> {
-    const role = await this.#queue.run(key('follow', request.header), async () => {
+    const role = await this.#queue.run(commandKey('follow', request.header), async () => {
       const header = this.#admit(request.header);
       const { file, driver } = this.#parts;
       const replica = replicaRoleOf(file.state, header, request);
@@ -205,7 +209,7 @@ export class Member {
   /** The member's word that it serves no older epoch, and where its log ends; a repeat is answered the same. */
   async promise(request: PromiseRequest): Promise<Position> {
     this.#admitPromise(request.header);
-    const position = await this.#queue.run(key('promise', request.header), async () => {
+    const position = await this.#queue.run(commandKey('promise', request.header), async () => {
       const { epoch, specRevision } = this.#admitPromise(request.header);
       const { file, driver, onChange } = this.#parts;
       const { state } = file;
@@ -223,25 +227,13 @@ export class Member {
     return position;
   }
 
-  /** Lets no promise of a later epoch count for a while. @throws CommandError when a later one is promised */
-  grantLease({ header: requested, leaseMs }: GrantLeaseRequest): void {
-    const header = this.#admitGrant(requested);
-    const promisedEpoch = this.#parts.file.state.epoch;
-    if (this.#parts.grantor?.grant({ epoch: header.epoch, promisedEpoch, leaseMs }) === true) return;
-    throw refused(`No lease of ${leaseMs} ms in epoch ${header.epoch}: this member has promised ${promisedEpoch}.`);
-  }
-
-  returnLease({ header }: ReturnLeaseRequest): void {
-    this.#parts.grantor?.handedBack(this.#admitGrant(header).epoch);
-  }
-
   /**
    * Ends the database cleanly. Nothing of that is stored: an agent that starts anew takes its role up again, for either
    * its volume was not taken yet, or it is back.
    */
   async rest(request: RestRequest): Promise<RestResponse> {
     this.#admit(request.header);
-    return await this.#queue.run(key('rest', request.header), async () => {
+    return await this.#queue.run(commandKey('rest', request.header), async () => {
       const { specRevision } = this.#admit(request.header);
       const { driver, file, onChange } = this.#parts;
       await file.change({ specRevision });
@@ -277,7 +269,7 @@ export class Member {
   /** Answers when the member is in its role again. */
   async setParameters(request: SetParametersRequest, signal: AbortSignal): Promise<SetParametersResponse> {
     this.#admit(request.header);
-    const answer = await this.#queue.run(key('set parameters', request.header), async () => {
+    const answer = await this.#queue.run(commandKey('set parameters', request.header), async () => {
       const header = this.#admit(request.header);
       const hold = (): void => {
         this.#resumption.hold();
@@ -295,7 +287,7 @@ export class Member {
 
   async setAccounts(request: SetAccountsRequest): Promise<SetAccountsResponse> {
     this.#admit(request.header);
-    return await this.#queue.run(key('set accounts', request.header), async () => {
+    return await this.#queue.run(commandKey('set accounts', request.header), async () => {
       const { epoch, specRevision } = this.#admit(request.header);
       const { driver, file } = this.#parts;
       if (file.state.role?.epoch !== epoch) throw refused(`This member has no role in epoch ${epoch}.`);
@@ -329,12 +321,6 @@ export class Member {
     return admit(this.#parts.file.state, header);
   }
 
-  #admitGrant(header: CommandHeader | undefined): CommandHeader {
-    const { clusterId, memberId } = this.#parts.file.state;
-    if (header?.clusterId === clusterId && header.memberId === memberId && header.epoch > 0) return header;
-    throw new CommandError(status.INVALID_ARGUMENT, 'The request is not for this member, or names no epoch.');
-  }
-
   #admitPromise(requested: CommandHeader | undefined): CommandHeader {
     const header = this.#admit(requested);
     const { state } = this.#parts.file;
@@ -345,13 +331,6 @@ export class Member {
     }
     if (this.#parts.isArbiter !== true) requireCompleteData(state);
     return header;
-  }
-
-  async #hasDiverged(): Promise<boolean> {
-    return await this.#parts.driver.isFollowing().then(
-      () => false,
-      (error: unknown) => error instanceof DivergedError,
-    );
   }
 
   #requireCertificate(): void {
@@ -370,7 +349,7 @@ export class Member {
     const { clock, driver } = this.#parts;
     const deadline = clock.monotonicMs() + FOLLOW_WAIT_MS;
     while (!signal.aborted && clock.monotonicMs() < deadline && this.role === role) {
-      const position = await driver.isFollowing().catch(ignoreUnlessRefused);
+      const position = await driver.isFollowing().catch(unlessDiverged);
       if (position !== undefined && (await this.#isComplete().catch(() => false))) {
         this.#parts.onChange();
         return position;
@@ -415,18 +394,4 @@ export class Member {
     };
     void look();
   }
-}
-
-/** A repeat has the same key; the sender's term and the request's id are not part of what is asked. */
-function brokenOff(): DivergedError {
-  return new DivergedError('The copy on the volume was broken off.', { bytes: 0, transactions: 0 });
-}
-
-function key(kind: string, header: CommandHeader | undefined): string {
-  return JSON.stringify([kind, header?.epoch, header?.generation, header?.specRevision, header?.idempotencyKey]);
-}
-
-function ignoreUnlessRefused(error: unknown): undefined {
-  if (error instanceof DivergedError) throw error;
-  return undefined;
 }

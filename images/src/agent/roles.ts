@@ -39,6 +39,12 @@ function commitRuleOf({ voters, acknowledgements, generation, lease }: Rule): Co
   return { ...rule, lease: { grantors: lease.grantors.map(upstreamOf), rpoSeconds: lease.rpoSeconds } };
 }
 
+/** @throws CommandError when the lease would be counted by nobody, or nobody would grant it */
+export function requireLeaseAtDoor({ rule }: PrimaryRole, hasDoor: boolean): void {
+  if ((rule.lease !== undefined) === hasDoor) return;
+  throw refused('A primary holds a lease where its clients come in through a door, and nowhere else.');
+}
+
 /** @throws CommandError when the member is the primary of this epoch */
 export function replicaRoleOf({ role }: MemberState, header: CommandHeader, request: FollowRequest): ReplicaRole {
   const { epoch, generation } = header;

@@ -13,6 +13,7 @@ import type { Logger } from 'pino';
 import { CommandError, refused } from './admission.ts';
 import { InvalidCertificateError, type MemberCertificates } from './certificates.ts';
 import type { AgentConfig } from './config.ts';
+import type { Granting } from './granting.ts';
 import type { Member } from './member.ts';
 import type { Observations } from './observations.ts';
 import type { Rehearsal } from './rehearsal.ts';
@@ -24,6 +25,7 @@ export interface ServiceParts {
   readonly config: Pick<AgentConfig, 'member' | 'executor' | 'userData'>;
   readonly member: Member;
   readonly certificates: Pick<MemberCertificates, 'request' | 'install'>;
+  readonly granting: Granting;
   readonly observations: Observations;
   readonly rehearsal: Pick<Rehearsal, 'take'>;
   readonly log: Logger;
@@ -46,14 +48,13 @@ export function accessTable(config: Pick<AgentConfig, 'member' | 'executor'>): A
   };
   for (const method of Object.values(AgentServiceService)) table[method.path] = isExecutor;
   table[AgentServiceService.observe.path] = (caller) => isExecutor(caller) || isFellow(caller);
-  table[AgentServiceService.grantLease.path] = isFellow;
-  table[AgentServiceService.returnLease.path] = isFellow;
-  table[AgentServiceService.share.path] = isFellow;
+  const { grantLease, returnLease, share } = AgentServiceService;
+  for (const method of [grantLease, returnLease, share]) table[method.path] = isFellow;
   return table;
 }
 
 export function agentService(parts: ServiceParts): AgentServiceServer {
-  const { member, certificates, observations } = parts;
+  const { member, certificates, granting, observations } = parts;
   const unary = <Request, Response>(
     name: string,
     answer: (request: Request, signal: AbortSignal) => Promise<Response>,
@@ -95,14 +96,8 @@ export function agentService(parts: ServiceParts): AgentServiceServer {
     promise: unary('Promise', async (request) => ({ position: await member.promise(request) })),
     rest: unary('Rest', async (request) => await member.rest(request)),
     open: unary('Open', async (request, signal) => ({ position: await member.open(request, signal) })),
-    grantLease: unary('GrantLease', async (request) => {
-      member.grantLease(request);
-      return {};
-    }),
-    returnLease: unary('ReturnLease', async (request) => {
-      member.returnLease(request);
-      return {};
-    }),
+    grantLease: unary('GrantLease', async (request) => granting.grant(request)),
+    returnLease: unary('ReturnLease', async (request) => granting.handedBack(request)),
     setParameters: unary('SetParameters', async (request, signal) => await member.setParameters(request, signal)),
     setAccounts: unary('SetAccounts', async (request) => await member.setAccounts(request)),
     rehearse: unary('Rehearse', async (request) => {
@@ -110,23 +105,27 @@ export function agentService(parts: ServiceParts): AgentServiceServer {
       return await parts.rehearsal.take(request);
     }),
     share: unary('Share', parts.share),
-    observe: (call) => {
-      if (observations.observers >= MAX_OBSERVERS) {
-        call.destroy(new CommandError(status.RESOURCE_EXHAUSTED, `${MAX_OBSERVERS} observe already.`));
-        return;
-      }
-      let isFull = false;
-      call.on('drain', () => {
-        isFull = false;
-      });
-      // Who reads slowly misses reports: only the newest is of use.
-      const stop = observations.observe((report) => {
-        if (!isFull) isFull = !call.write({ report });
-      });
-      call.on('cancelled', stop);
-      call.on('error', stop);
-      call.on('close', stop);
-    },
+    observe: observing(observations),
+  };
+}
+
+function observing(observations: Observations): AgentServiceServer['observe'] {
+  return (call) => {
+    if (observations.observers >= MAX_OBSERVERS) {
+      call.destroy(new CommandError(status.RESOURCE_EXHAUSTED, `${MAX_OBSERVERS} observe already.`));
+      return;
+    }
+    let isFull = false;
+    call.on('drain', () => {
+      isFull = false;
+    });
+    // Who reads slowly misses reports: only the newest is of use.
+    const stop = observations.observe((report) => {
+      if (!isFull) isFull = !call.write({ report });
+    });
+    call.on('cancelled', stop);
+    call.on('error', stop);
+    call.on('close', stop);
   };
 }
 

@@ -103,10 +103,10 @@ export class Guest implements DatabaseHost {
       processes: this.#processes(agent),
     };
     const certificates = { isEnrolled: true, current: { certificate: '', key: '', root: '' } };
-    const { member, observations } = await openMember(parts, certificates);
+    const { member, granting, observations } = await openMember(parts, certificates);
     if (!agent.isAlive) return;
     const service = agentService({
-      ...{ config, member, observations, log: silentLog, onCertificate: async () => undefined },
+      ...{ config, member, granting, observations, log: silentLog, onCertificate: async () => undefined },
       certificates: { request: Buffer.alloc(0), install: async () => false },
       rehearsal: { take: () => Promise.reject(new Error('The model knows no drills.')) },
       share: async () => ({ text: '' }),
