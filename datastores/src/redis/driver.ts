@@ -54,6 +54,8 @@ class RedisDriver implements Driver {
   readonly #standby: Standby;
   readonly #probe: Probe;
   #role: Role | undefined;
+  /** The running server has not taken up the certificate's files yet. */
+  #hasNewCertificate = false;
   #isGivenUp = false;
 
   constructor(options: DriverOptions, layout: Layout) {
@@ -68,7 +70,10 @@ class RedisDriver implements Driver {
     this.#probe = new Probe({
       ...{ options, client: this.#client, role: () => this.#role, accounts: this.#accounts },
       position: (offset) => this.#positionHere(offset),
-      keepHouse: () => this.#standby.keepHouse(this.#role),
+      keepHouse: async () => {
+        await this.#showCertificate();
+        await this.#standby.keepHouse(this.#role);
+      },
     });
   }
 
@@ -94,10 +99,21 @@ class RedisDriver implements Driver {
     await files.writeDurably(this.#layout.rootFile, root, options);
     await files.writeDurably(this.#layout.keyFile, key, options);
     await files.writeDurably(this.#layout.certificateFile, certificate, options);
-    if (!this.isRunning()) return;
+    this.#hasNewCertificate = true;
+    await this.#showCertificate();
+  }
+
+  /** The running server takes up the certificate's files; one that does not answer is asked again by the next probe. */
+  async #showCertificate(): Promise<void> {
+    if (!this.#hasNewCertificate || !this.isRunning()) return;
     const { certificateFile, keyFile, rootFile } = this.#layout;
     const settings = ['tls-cert-file', certificateFile, 'tls-key-file', keyFile, 'tls-ca-cert-file', rootFile];
-    await this.#client.call('CONFIG', 'SET', ...settings);
+    try {
+      await this.#client.call('CONFIG', 'SET', ...settings);
+      this.#hasNewCertificate = false;
+    } catch (error) {
+      if (!(error instanceof DriverError && error.code === 'unavailable')) throw error;
+    }
   }
 
   async initialise(): Promise<void> {

@@ -16,7 +16,7 @@ import type {
 import { behindDoor } from '@argosy/proto';
 import type { LeaseKeeper } from './lease-keeper.ts';
 
-export class LeasedDriver implements Driver {
+export class LeasedDriver implements Required<Driver> {
   readonly #inner: Driver;
   readonly #keeper: LeaseKeeper;
 
@@ -111,6 +111,10 @@ export class LeasedDriver implements Driver {
 
   hasCaughtUp(): Promise<boolean> {
     return this.#inner.hasCaughtUp();
+  }
+
+  share(): Promise<string> {
+    return this.#inner.share?.() ?? Promise.resolve('');
   }
 
   cutPower(): Promise<void> {

@@ -1,0 +1,139 @@
+// A Redis cluster of three regions as real processes: it is made by the same way as any, hands over, loses the region of
+// its primary, goes on with every write that is older than the bound, and is deleted without a trace.
+import { readFileSync } from 'node:fs';
+import { fixtures, type TenantClient } from '@argosy/datastores/contract';
+import test from 'ava';
+import { FederationUnderTest } from '../crash-matrix/local-federation.ts';
+import { type ClusterView, type Credentials, type MemberView, Tenant } from '../crash-matrix/tenant.ts';
+import { findGuests, readFederation } from '../crash-matrix/victims.ts';
+import { waitUntil } from '../crash-matrix/waiting.ts';
+import { Guests } from './guests.ts';
+
+const TEST_LIMIT_MS = 240_000;
+/** The engine may have to be fetched first. */
+const MADE_LIMIT_MS = 120_000;
+const LIMIT_MS = 60_000;
+const WRITES = 50;
+const MS_PER_SECOND = 1_000;
+const RPO_SECONDS = 2;
+
+test('redis: three regions, a switchover, a lost region: what was acknowledged before the bound is there', async (t) => {
+  t.timeout(TEST_LIMIT_MS);
+  const federation = await FederationUnderTest.start();
+  t.teardown(() => federation.stop(!t.passed));
+  const { home } = federation;
+  const [tenant, guests] = [new Tenant(home), new Guests(home)];
+  const cluster = {
+    ...{ name: 'cache', datastore: { type: 'redis' }, placement: { survive: 'region' } },
+    durability: { rpo_seconds: RPO_SECONDS },
+  };
+  const accepted = await tenant.change('POST', '/v2/clusters', { cluster });
+  await whole(tenant, 1, MADE_LIMIT_MS);
+  const writer = new NumberWriter(home, tenant, accepted?.credentials as Credentials);
+  await writer.write(WRITES);
+
+  const before = await cache(tenant);
+  const target = before.members.find(({ role }) => role !== 'primary');
+  await tenant.change('POST', '/v2/clusters/cache/switchover', { to: target?.id });
+  const switched = await whole(tenant, 2, LIMIT_MS);
+  t.is(primaryOf(switched).id, target?.id ?? '');
+  await writer.write(WRITES);
+  t.deepEqual(await writer.missing(), [], 'a switchover loses nothing');
+
+  const beforeMs = performance.now();
+  const giveBack = guests.cutRegion(primaryOf(switched).region);
+  await writer.write(1);
+  t.log(`region killed: RTO ${Math.round(performance.now() - beforeMs)} ms as the writer saw it`);
+  giveBack();
+  const after = await whole(tenant, 3, LIMIT_MS);
+  t.not(primaryOf(after).id, target?.id ?? '');
+  await writer.write(WRITES);
+  const lost = await writer.missing();
+  t.deepEqual(
+    lost.filter(({ atMs }) => atMs < beforeMs - RPO_SECONDS * MS_PER_SECOND),
+    [],
+  );
+  t.log(`${writer.acknowledged.length} acknowledged writes, ${lost.length} lost`);
+  writer.close();
+
+  await tenant.change('DELETE', '/v2/clusters/cache');
+  await waitUntil('the cluster is gone', LIMIT_MS, async () => (await tenant.cluster('cache')) === undefined);
+  t.deepEqual(
+    findGuests(home).filter(({ memberId }) => memberId?.startsWith(after.id) === true),
+    [],
+  );
+});
+
+/** Writes numbers to whoever takes them, each until it is acknowledged. */
+class NumberWriter {
+  readonly acknowledged: { readonly number: number; readonly atMs: number }[] = [];
+  readonly #tenant: Tenant;
+  readonly #login: { readonly user: string; readonly password: string; readonly root: string };
+  #client: TenantClient | undefined;
+  #next = 1;
+
+  constructor(home: string, tenant: Tenant, { username: user, password }: Credentials) {
+    this.#tenant = tenant;
+    this.#login = { user, password, root: readFileSync(readFederation(home).ca, 'utf8') };
+  }
+
+  async write(count: number): Promise<void> {
+    const goal = this.acknowledged.length + count;
+    await waitUntil(`${count} writes are acknowledged`, LIMIT_MS, async () => {
+      await this.#writeUpTo(goal).catch(() => this.close());
+      return this.acknowledged.length >= goal;
+    });
+  }
+
+  async missing(): Promise<{ readonly number: number; readonly atMs: number }[]> {
+    const there = new Set(await (await this.#connected()).numbers());
+    return this.acknowledged.filter(({ number }) => !there.has(number));
+  }
+
+  close(): void {
+    this.#client?.close();
+    this.#client = undefined;
+  }
+
+  async #writeUpTo(goal: number): Promise<void> {
+    const client = await this.#connected();
+    while (this.acknowledged.length < goal) {
+      const number = this.#next++;
+      await client.write(number);
+      this.acknowledged.push({ number, atMs: performance.now() });
+    }
+  }
+
+  /** Of all members the one that the cluster calls its primary. */
+  async #connected(): Promise<TenantClient> {
+    if (this.#client !== undefined) return this.#client;
+    const { address } = primaryOf(await cache(this.#tenant));
+    const fixture = fixtures.redis;
+    if (fixture === undefined) throw new Error('There is no fixture of Redis.');
+    this.#client = await fixture.connect({ ...this.#login, address: address ?? '', port: fixture.port });
+    return this.#client;
+  }
+}
+
+function primaryOf({ members }: ClusterView): MemberView {
+  const primary = members.find(({ role }) => role === 'primary');
+  if (primary === undefined) throw new Error('The cluster has no primary.');
+  return primary;
+}
+
+/** All members are up, follow the primary, and nothing is under way. */
+async function whole(tenant: Tenant, epoch: number, limitMs: number): Promise<ClusterView> {
+  let last: ClusterView | undefined;
+  const isWhole = async (): Promise<boolean> => {
+    last = await cache(tenant);
+    return last.status === 'ACTIVE' && last.epoch >= epoch && last.members.every(({ status }) => status === 'UP');
+  };
+  await waitUntil('the cluster is whole', limitMs, isWhole, () => JSON.stringify(last));
+  return await cache(tenant);
+}
+
+async function cache(tenant: Tenant): Promise<ClusterView> {
+  const cluster = await tenant.cluster('cache');
+  if (cluster === undefined) throw new Error('The cluster cache is not there.');
+  return cluster;
+}
