@@ -98,7 +98,6 @@ async function accountsAreMade(scene: Scene): Promise<void> {
   };
 
   await asApp('create table items (name text)');
-  await beside(scene, 'switchover', 'cluster', 'switchover', 'demo', '--wait');
   t.deepEqual(await asApp('select count(*)::int as n from items'), [{ n: 0 }]);
   await beside(scene, 'user gone', 'user', 'delete', 'demo', 'app', '--wait');
   await t.throwsAsync(asApp('select 1'), { message: /password authentication failed/ });
