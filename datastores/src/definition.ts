@@ -47,6 +47,8 @@ export interface DatastoreDefinition {
   readonly versions: readonly string[];
   readonly defaultVersion: string;
   readonly port: number;
+  /** Where every member tells clients who leads, as the engine's own service of discovery does; absent: nowhere. */
+  readonly discoveryPort?: number;
   readonly commitModes: readonly CommitMode[];
   /** How many members with data a cluster may have. */
   readonly members: { readonly min: number; readonly max: number };

@@ -3,12 +3,14 @@ import type { DatastoreDefinition } from '../definition.ts';
 import { completeUri, endpoints, localEndpoint } from './endpoints.ts';
 import { comparePositions } from './lineage.ts';
 import { PARAMETERS, RESERVED } from './parameters.ts';
+import { SENTINEL_PORT } from './sentinel.ts';
 
 export const redis: DatastoreDefinition = {
   name: 'redis',
   versions: ['7.0'],
   defaultVersion: '7.0',
   port: 6379,
+  discoveryPort: SENTINEL_PORT,
   commitModes: ['async'],
   members: { min: 1, max: 5 },
   admin: { user: 'admin', database: '0' },

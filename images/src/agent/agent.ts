@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { chmod, stat } from 'node:fs/promises';
 import { datastores, type ParameterValues } from '@argosy/datastores';
 import {
+  type Discovery,
   type Driver,
   type DriverOptions,
   drivers,
@@ -20,6 +21,7 @@ import { noDatabase } from '../lease/no-database.ts';
 import { waitInTheDark } from './blackout.ts';
 import { MemberCertificates } from './certificates.ts';
 import { type AgentConfig, ConfigError } from './config.ts';
+import { openDiscovery } from './finding.ts';
 import { Gate } from './gate.ts';
 import { Granting } from './granting.ts';
 import { Listener } from './listener.ts';
@@ -70,12 +72,17 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   const own = { address: config.address, port: config.userData.datastore_port, isOpen: () => member.isOpen };
   const watch: PrimaryWatch = new PrimaryWatch({
     ...{ state: () => file.state, own, credentials: () => certificates.current, clock },
-    changed: () => gate.look(),
+    changed: () => {
+      gate.look();
+      discovery?.look();
+    },
   });
   const gate = new Gate({
     ...{ address: config.address, port: GATE_PORT, clock, log },
     ...{ lead: () => watch.lead(), epoch: () => watch.epoch() },
   });
+
+  let discovery: Discovery | undefined;
 
   const listener = new Listener({ address: config.address, port: AGENT_PORT, access: accessTable(config), clock });
   const relisten = async (): Promise<void> => {
@@ -84,6 +91,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   };
   const onCertificate = async (): Promise<void> => {
     await member.certificateChanged(() => driver.installCertificate(certificates.current));
+    discovery?.renew(certificates.current);
     // Not awaited: the answer to this very call goes out by the server that is about to close.
     relisten().catch((error: unknown) => log.error({ error }, 'The agent does not listen any more.'));
   };
@@ -104,12 +112,14 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   observations.start();
   // A gate that cannot be is no reason to leave the database without its agent.
   await gate.listen().catch((error: unknown) => log.error({ error }, 'The gate does not listen.'));
+  discovery = await openDiscovery({ config, certificates, state: () => file.state, lead: () => watch.lead(), log });
   changed = () => watch.look();
   watch.look();
   return {
     end: async () => {
       changed = () => undefined;
       gate.close();
+      discovery.close();
       watch.end();
       observations.stop();
       await member.end();

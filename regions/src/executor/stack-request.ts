@@ -140,7 +140,7 @@ export function stackRequest(
       user_data: userData(spec, region),
       agent_port: AGENT_PORT,
       datastore_port: port,
-      rules: admissionRules(config, port, spec.door),
+      rules: admissionRules(config, port, spec),
     },
     timeoutMinutes: STACK_TIMEOUT_MINUTES,
   };
@@ -156,8 +156,12 @@ export function sizeParameters(name: string, { flavors }: ExecutorSettings): Siz
   return { flavor: found?.openstackFlavor ?? name, vcpus: found?.vcpus ?? 0, memory_mib: found?.memoryMib ?? 0 };
 }
 
-/** Members and executors reach agent and database, clients the database and the gate that leads to its primary. */
-function admissionRules({ peerCidrs, clientCidrs }: ExecutorSettings, port: number, hasDoor: boolean): object[] {
+/** Members and executors reach agent and database, clients the database and what leads to its primary. */
+function admissionRules(
+  { peerCidrs, clientCidrs }: ExecutorSettings,
+  port: number,
+  { datastore, door }: MemberSpec,
+): object[] {
   const rule = (cidr: string, to: number): object => ({
     protocol: 'tcp',
     ethertype: cidr.includes(':') ? 'IPv6' : 'IPv4',
@@ -165,12 +169,13 @@ function admissionRules({ peerCidrs, clientCidrs }: ExecutorSettings, port: numb
     port_range_max: to,
     remote_ip_prefix: cidr,
   });
+  const open = [port, GATE_PORT, datastores.find(datastore)?.discoveryPort ?? []].flat();
   return [
     ...peerCidrs.map((cidr) => rule(cidr, AGENT_PORT)),
     // Members copy each other beside the door.
-    ...(hasDoor ? peerCidrs.map((cidr) => rule(cidr, behindDoor(port))) : []),
+    ...(door ? peerCidrs.map((cidr) => rule(cidr, behindDoor(port))) : []),
     // Neutron refuses a rule that is there twice.
-    ...[...new Set([...peerCidrs, ...clientCidrs])].flatMap((cidr) => [rule(cidr, port), rule(cidr, GATE_PORT)]),
+    ...[...new Set([...peerCidrs, ...clientCidrs])].flatMap((cidr) => open.map((to) => rule(cidr, to))),
   ];
 }
 

@@ -2,18 +2,20 @@
 // its primary, goes on with every write that is older than the bound, and is deleted without a trace.
 import { readFileSync } from 'node:fs';
 import { fixtures, type TenantClient } from '@argosy/datastores/contract';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { FederationUnderTest } from '../crash-matrix/local-federation.ts';
 import { type ClusterView, type Credentials, type MemberView, Tenant } from '../crash-matrix/tenant.ts';
 import { findGuests, readFederation } from '../crash-matrix/victims.ts';
 import { waitUntil } from '../crash-matrix/waiting.ts';
 import { Guests } from './guests.ts';
+import { type StockClient, stockClients } from './stock-redis-clients.ts';
 
 const TEST_LIMIT_MS = 240_000;
 /** The engine may have to be fetched first. */
 const MADE_LIMIT_MS = 120_000;
 const LIMIT_MS = 60_000;
 const WRITES = 50;
+const ANSWERS = 10;
 const MS_PER_SECOND = 1_000;
 const RPO_SECONDS = 2;
 
@@ -28,9 +30,16 @@ test('redis: three regions, a switchover, a lost region: what was acknowledged b
     durability: { rpo_seconds: RPO_SECONDS },
   };
   const accepted = await tenant.change('POST', '/v2/clusters', { cluster });
-  await whole(tenant, 1, MADE_LIMIT_MS);
+  const made = await whole(tenant, 1, MADE_LIMIT_MS);
   const writer = new NumberWriter(home, tenant, accepted?.credentials as Credentials);
   await writer.write(WRITES);
+
+  const { username, password } = accepted?.credentials as Credentials;
+  const ca = readFileSync(readFederation(home).ca, 'utf8');
+  const addresses = made.members.flatMap(({ address }) => address ?? []);
+  const clients = await stockClients(addresses, { username, password, ca });
+  t.teardown(() => Promise.all(clients.map((client) => client.end())));
+  await goOn(t, clients, 'as Sentinels say');
 
   const before = await cache(tenant);
   const target = before.members.find(({ role }) => role !== 'primary');
@@ -39,11 +48,13 @@ test('redis: three regions, a switchover, a lost region: what was acknowledged b
   t.is(primaryOf(switched).id, target?.id ?? '');
   await writer.write(WRITES);
   t.deepEqual(await writer.missing(), [], 'a switchover loses nothing');
+  await goOn(t, clients, 'after the switchover');
 
   const beforeMs = performance.now();
   const giveBack = guests.cutRegion(primaryOf(switched).region);
   await writer.write(1);
   t.log(`region killed: RTO ${Math.round(performance.now() - beforeMs)} ms as the writer saw it`);
+  await goOn(t, clients, 'after the failover');
   giveBack();
   const after = await whole(tenant, 3, LIMIT_MS);
   t.not(primaryOf(after).id, target?.id ?? '');
@@ -55,6 +66,7 @@ test('redis: three regions, a switchover, a lost region: what was acknowledged b
   );
   t.log(`${writer.acknowledged.length} acknowledged writes, ${lost.length} lost`);
   writer.close();
+  await Promise.all(clients.map((client) => client.end()));
 
   await tenant.change('DELETE', '/v2/clusters/cache');
   await waitUntil('the cluster is gone', LIMIT_MS, async () => (await tenant.cluster('cache')) === undefined);
@@ -63,6 +75,21 @@ test('redis: three regions, a switchover, a lost region: what was acknowledged b
     [],
   );
 });
+
+/** Each stock client is answered by whoever leads now. */
+async function goOn(t: ExecutionContext, clients: readonly StockClient[], when: string): Promise<void> {
+  const beginMs = performance.now();
+  for (const client of clients) {
+    const goal = client.answers + ANSWERS;
+    await waitUntil(
+      `${client.name} goes on ${when}`,
+      LIMIT_MS,
+      () => client.answers >= goal,
+      () => client.lastError,
+    );
+    t.log(`${client.name} ${when}: ${Math.round(performance.now() - beginMs)} ms`);
+  }
+}
 
 /** Writes numbers to whoever takes them, each until it is acknowledged. */
 class NumberWriter {
