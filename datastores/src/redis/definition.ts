@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { DatastoreDefinition } from '../definition.ts';
-import { completeUri, endpoints, localEndpoint } from './endpoints.ts';
+import { completeUri, endpoints, localEndpoint, SENTINEL_PORT } from './endpoints.ts';
 import { comparePositions } from './lineage.ts';
 import { PARAMETERS, RESERVED } from './parameters.ts';
-import { SENTINEL_PORT } from './sentinel.ts';
 
 export const redis: DatastoreDefinition = {
   name: 'redis',

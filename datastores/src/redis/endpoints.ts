@@ -2,6 +2,9 @@
 // them, and the list names every member for whoever asks each of them for its ROLE.
 import type { DatabaseAddress, Endpoints, UriOptions } from '../definition.ts';
 
+/** Where Sentinel listens, and members answer as it does. */
+export const SENTINEL_PORT = 26_379;
+
 export function endpoints(members: readonly DatabaseAddress[]): Endpoints {
   const uri = `rediss://${members.map(({ address, port }) => host(address, port)).join(',')}/0`;
   return { readWrite: `${uri}?role=primary`, readOnly: `${uri}?role=replica` };

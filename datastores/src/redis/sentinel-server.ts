@@ -3,8 +3,9 @@ import { createServer, type Server, type TLSSocket } from 'node:tls';
 import Parser from 'redis-parser';
 import type { Discovery, DiscoveryMember, DiscoveryParts } from '../discovery.ts';
 import type { ServerCertificate } from '../driver.ts';
+import { SENTINEL_PORT } from './endpoints.ts';
 import { encode } from './resp.ts';
-import { SENTINEL_PORT, SentinelSession } from './sentinel.ts';
+import { SentinelSession } from './sentinel.ts';
 
 const MAX_CONNECTIONS = 1_000;
 /** A question is a few words; whoever sends more without an end is cut. */

@@ -3,10 +3,10 @@
 // what was asked before and of what the member knows.
 // https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/
 import type { DiscoveryMember, DiscoveryView } from '../discovery.ts';
+import { SENTINEL_PORT } from './endpoints.ts';
 import type { Protocol, Reply } from './resp.ts';
 
-/** Sentinel's port, and the name by which its own documents call what is watched. */
-export const SENTINEL_PORT = 26_379;
+/** The name by which Sentinel's own documents call what is watched. */
 export const MASTER_NAME = 'mymaster';
 
 const SWITCHED = '+switch-master';
@@ -83,8 +83,8 @@ const SENTINEL: Readonly<Record<string, Answer>> = {
     const { primary } = view();
     return name !== MASTER_NAME || primary === undefined ? null : [primary.address, String(primary.port)];
   },
-  MASTERS: (_args, { view }) => [master(view())],
-  MASTER: named(({ view }) => master(view())),
+  MASTERS: (_args, { view }) => [watched(view())],
+  MASTER: named(({ view }) => watched(view())),
   REPLICAS: named(({ view }) => replicas(view())),
   SLAVES: named(({ view }) => replicas(view())),
   SENTINELS: named(({ view }) => view().others.map(sentinel)),
@@ -132,7 +132,7 @@ function unsubscribe(kind: string, names: readonly string[], from: Set<string>, 
   });
 }
 
-function master({ primary, replicas: copies, others }: DiscoveryView): Reply {
+function watched({ primary, replicas: copies, others }: DiscoveryView): Reply {
   // Clients take no address from one that is down.
   const { memberId, address, port } = primary ?? { memberId: '', address: '0.0.0.0', port: 0 };
   return fields({

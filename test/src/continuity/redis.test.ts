@@ -34,7 +34,7 @@ test('redis: three regions, a switchover, a lost region: what was acknowledged b
   const writer = new NumberWriter(home, tenant, accepted?.credentials as Credentials);
   await writer.write(WRITES);
 
-  const { username, password } = accepted?.credentials as Credentials;
+  const { username, password } = writer.credentials;
   const ca = readFileSync(readFederation(home).ca, 'utf8');
   const addresses = made.members.flatMap(({ address }) => address ?? []);
   const clients = await stockClients(addresses, { username, password, ca });
@@ -94,12 +94,15 @@ async function goOn(t: ExecutionContext, clients: readonly StockClient[], when: 
 /** Writes numbers to whoever takes them, each until it is acknowledged. */
 class NumberWriter {
   readonly acknowledged: { readonly number: number; readonly atMs: number }[] = [];
+  readonly credentials: Credentials;
   readonly #tenant: Tenant;
   readonly #login: { readonly user: string; readonly password: string; readonly root: string };
   #client: TenantClient | undefined;
   #next = 1;
 
-  constructor(home: string, tenant: Tenant, { username: user, password }: Credentials) {
+  constructor(home: string, tenant: Tenant, credentials: Credentials) {
+    const { username: user, password } = credentials;
+    this.credentials = credentials;
     this.#tenant = tenant;
     this.#login = { user, password, root: readFileSync(readFederation(home).ca, 'utf8') };
   }
