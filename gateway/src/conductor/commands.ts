@@ -14,7 +14,16 @@ import { expectedFact } from '../planning/expected.ts';
 import { mayRestart } from '../planning/parameters.ts';
 import type { Step } from '../planning/steps.ts';
 import { accountsOf } from '../state/accounts.ts';
-import { type Cluster, isAsync, type Member, memberId, memberOf, peersOf, type Rule } from '../state/clusters.ts';
+import {
+  type Cluster,
+  isAsync,
+  type Member,
+  mayHaveAcknowledged,
+  memberId,
+  memberOf,
+  peersOf,
+  type Rule,
+} from '../state/clusters.ts';
 import type { Fact } from '../state/entries.ts';
 import type { Operation } from '../state/operations.ts';
 import type { CommandOptions, RegionCommands } from './region-link.ts';
@@ -146,9 +155,10 @@ async function promise({ header, cluster, ordinal, region, options }: AskContext
 }
 
 async function rejoin({ header, cluster, ordinal, region, options }: AskContext): Promise<Rejoined> {
+  const member = memberOf(cluster, ordinal);
   const value = {
     ...{ header, primary: primaryOf(cluster), version: cluster.spec.datastore.version },
-    mustKeepTail: memberOf(cluster, ordinal)?.facts.leftOutInEpoch !== undefined,
+    mustKeepTail: member !== undefined && mayHaveAcknowledged(cluster, member),
   };
   const { answer } = await region.commandMember({ command: { $case: 'rejoin', value } }, options);
   if (answer?.$case !== 'rejoin') throw new Error('The agent answered a rejoin with something else.');

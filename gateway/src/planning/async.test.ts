@@ -77,6 +77,13 @@ test('with no voter left to confirm, writes go on without a bound where the tena
   );
 });
 
+test('what an old primary holds too much may have been acknowledged, and is told and kept as that', (t) => {
+  const { end } = carryOut(failedOver(two, [1]), first);
+  const tail = { bytes: 100, transactions: 2, folder: 'tails/1' };
+  const back = applyFact(end, { kind: 'rejoined', ordinal: 1, epoch: 2, method: 'rewound', tail });
+  t.like(memberOf(back, 1)?.facts.tail, { ...tail, mayBeAcknowledged: true });
+});
+
 test('a new bound is a new rule', (t) => {
   const durability = { ...two.spec.durability, rpo_seconds: 30 };
   const start = { ...two, spec: { ...two.spec, durability } };

@@ -215,8 +215,8 @@ function viewMember(cluster: Cluster, member: Member, heard: Heard): z.infer<typ
 
 function tailOf({ facts: { tail } }: Member): Pick<z.infer<typeof memberSchema>, 'tail'> {
   if (tail === undefined) return {};
-  const { epoch, bytes, transactions = null, folder = null, wasAccepted } = tail;
-  return { tail: { epoch, bytes, transactions, folder, acknowledged: wasAccepted ? 'possibly' : 'none' } };
+  const { epoch, bytes, transactions = null, folder = null, mayBeAcknowledged } = tail;
+  return { tail: { epoch, bytes, transactions, folder, acknowledged: mayBeAcknowledged ? 'possibly' : 'none' } };
 }
 
 function detailOf({ facts }: Member): { detail?: string } {

@@ -1,6 +1,14 @@
 // How a fact changes what is known of a cluster.
 import { withoutGone } from './accounts.ts';
-import { type Cluster, degrades, type Member, type MemberFacts, memberOf, type Rule } from './clusters.ts';
+import {
+  type Cluster,
+  degrades,
+  type Member,
+  type MemberFacts,
+  mayHaveAcknowledged,
+  memberOf,
+  type Rule,
+} from './clusters.ts';
 import type { Fact } from './entries.ts';
 
 /** Nothing is known any more of a member that it rests. */
@@ -135,12 +143,12 @@ function rejoin(cluster: Cluster, { ordinal, epoch, method, tail }: FactOf<'rejo
   if (epoch !== cluster.epoch) return cluster;
   const members = cluster.members.map((member) => {
     if (member.ordinal !== ordinal) return member;
-    const { divergence: _gone, leftOutInEpoch, ...facts } = member.facts;
+    const { divergence: _gone, leftOutInEpoch: _over, ...facts } = member.facts;
     const seeded = method === 'copied' ? { seededInEpoch: epoch } : {};
     const kept =
       tail === undefined || tail.bytes === 0
         ? {}
-        : { tail: { ...tail, epoch, wasAccepted: leftOutInEpoch !== undefined } };
+        : { tail: { ...tail, epoch, mayBeAcknowledged: mayHaveAcknowledged(cluster, member) } };
     return { ...member, facts: { ...facts, ...seeded, ...kept } };
   });
   return { ...cluster, members };

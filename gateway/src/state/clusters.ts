@@ -86,8 +86,8 @@ export interface Tail {
   readonly transactions?: number;
   /** On the member's volume; absent where there was no room. */
   readonly folder?: string;
-  /** Its loss was accepted: there may be acknowledged writes in it. */
-  readonly wasAccepted: boolean;
+  /** There may be acknowledged writes in it. */
+  readonly mayBeAcknowledged: boolean;
 }
 
 export interface Member extends WantedMember {
@@ -185,6 +185,11 @@ export function degrades({ spec }: Pick<Cluster, 'spec'>): boolean {
 /** True when the primary acknowledges by itself, while it holds a lease. */
 export function isAsync({ spec }: Pick<Cluster, 'spec'>): boolean {
   return spec.durability.mode === 'async';
+}
+
+/** True when what its log holds too much may have been acknowledged: its loss was accepted, or nobody was waited for. */
+export function mayHaveAcknowledged(cluster: Pick<Cluster, 'spec'>, { facts }: Pick<Member, 'facts'>): boolean {
+  return facts.leftOutInEpoch !== undefined || isAsync(cluster);
 }
 
 /** True when writes are acknowledged that only one member has, though more voters are wished. */

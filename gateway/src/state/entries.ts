@@ -46,7 +46,7 @@ export type Fact =
       readonly ordinal: number;
       readonly epoch: number;
       readonly method: 'unchanged' | 'rewound' | 'copied';
-      readonly tail?: Omit<Tail, 'epoch' | 'wasAccepted'>;
+      readonly tail?: Omit<Tail, 'epoch' | 'mayBeAcknowledged'>;
     }
   | { readonly kind: 'following'; readonly ordinal: number; readonly epoch: number; readonly generation: number }
   | { readonly kind: 'opened'; readonly ordinal: number; readonly epoch: number; readonly generation: number }
