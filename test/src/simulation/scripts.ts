@@ -1,16 +1,8 @@
 // Traces that lose a write as soon as a rule is taken away, from the model of the election. On the real code each ends
 // well; random worlds reach most of them too seldom to rely on.
+import { forgottenGrants, frozenHolder, slowGrants } from './lease-scripts.ts';
+import { isElected, type Script } from './script.ts';
 import { Stage } from './stage.ts';
-
-export interface Script {
-  readonly voters: number;
-  readonly replicas?: number;
-  /** Of an asynchronous cluster. */
-  readonly rpoSeconds?: number;
-  /** Whether everything must come to rest afterwards. */
-  readonly isHealed?: boolean;
-  play(stage: Stage): Promise<void>;
-}
 
 /** Plays a script; answers what must not have happened and did. */
 export async function playScript(script: Script, listener?: (line: string) => void): Promise<string | undefined> {
@@ -21,9 +13,6 @@ export async function playScript(script: Script, listener?: (line: string) => vo
   const { violation } = stage.world;
   return violation === undefined || violation.name === 'Violation' ? violation?.message : violation.stack;
 }
-
-const isElected = (stage: Stage, epoch: number): boolean =>
-  stage.cluster.epoch >= epoch && stage.cluster.primary !== undefined;
 
 /** The agent of 3 promises, is killed and comes back: it must not stream from the old primary again. */
 const forgottenPromise: Script = {
@@ -343,56 +332,6 @@ const primaryOutside: Script = {
     stage.guest(first).losePower();
     await stage.live(15_000);
     for (const ordinal of [1, first]) stage.find(ordinal)?.boot();
-  },
-};
-
-const RPO_SECONDS = 30;
-
-/** An asynchronous primary whose agent stands still, and whose database and door do not. */
-async function standsStill(stage: Stage): Promise<void> {
-  stage.guest(1).agent?.pause();
-  await failsOverAgainst(stage);
-}
-
-/** It acknowledges as long as its door lets it; nobody may be elected before. */
-async function failsOverAgainst(stage: Stage): Promise<void> {
-  const asking = stage.world.timeline.nowMs;
-  const isAsked = (): boolean => stage.cluster.epoch > 1;
-  while (!isAsked() && stage.world.timeline.nowMs < asking + 3_000) {
-    stage.failOver();
-    await stage.writeOn(1, isAsked, 100);
-  }
-  await stage.writeOn(1, () => isElected(stage, 2), 8_000);
-  await stage.writeOn(1, () => false, 1_500);
-  stage.guest(1).agent?.resume();
-}
-
-const frozenHolder: Script = { voters: 2, rpoSeconds: RPO_SECONDS, play: standsStill };
-
-/** The grantors start anew, and do not know any more what they have granted. */
-const forgottenGrants: Script = {
-  voters: 2,
-  rpoSeconds: RPO_SECONDS,
-  async play(stage) {
-    stage.guest(1).agent?.pause();
-    for (const ordinal of [2, 3]) stage.guest(ordinal).killAgent();
-    await stage.live(100);
-    await stage.until(() => [2, 3].every((ordinal) => stage.guest(ordinal).serving !== undefined), 2_000);
-    await failsOverAgainst(stage);
-  },
-};
-
-/** What is granted is heard of long after. */
-const slowGrants: Script = {
-  voters: 2,
-  rpoSeconds: RPO_SECONDS,
-  async play(stage) {
-    stage.slowAnswers([2, 3], 1, 900);
-    await stage.live(4_000);
-    const deadlineMs = (): number => stage.guest(1).door?.deadlineMs ?? 0;
-    const before = deadlineMs();
-    await stage.until(() => deadlineMs() > before, 3_000, 1);
-    await standsStill(stage);
   },
 };
 
