@@ -1,5 +1,4 @@
 // What this member tells the clients of its engine about who leads, where the engine has a way of its own to ask.
-import { datastores } from '@argosy/datastores';
 import { type Discovery, type DiscoveryView, drivers } from '@argosy/datastores/drivers';
 import type { Logger } from 'pino';
 import type { MemberCertificates } from './certificates.ts';
@@ -27,8 +26,7 @@ export async function openDiscovery(parts: FindingParts): Promise<Discovery> {
   const { config, certificates, state, lead, log } = parts;
   const { datastore, kind, datastore_port: port } = config.userData;
   const make = drivers[datastore]?.discovery;
-  if (make === undefined || kind === 'arbiter' || datastores.find(datastore)?.discoveryPort === undefined)
-    return NOTHING;
+  if (make === undefined || kind === 'arbiter') return NOTHING;
   const { address } = config;
   const view = (): DiscoveryView => viewOf(state(), { address, port }, lead());
   const discovery = make({ address, view, certificate: certificates.current });

@@ -39,10 +39,6 @@ export class Door {
     this.#server.maxConnections = MAX_CONNECTIONS;
   }
 
-  get deadlineMs(): number {
-    return this.#deadlineMs;
-  }
-
   /** @throws Error when the port is taken */
   async listen(): Promise<void> {
     const { address, port } = this.#parts;

@@ -1,14 +1,7 @@
 // How a primary reaches its grantors: a connection to each one's agent, kept.
 import type { Upstream } from '@argosy/datastores/drivers';
-import {
-  AGENT_PORT,
-  AgentServiceClient,
-  type CommandHeader,
-  type Credentials,
-  callUnary,
-  channelCredentials,
-  channelOptions,
-} from '@argosy/proto';
+import { type AgentServiceClient, type CommandHeader, type Credentials, callUnary } from '@argosy/proto';
+import { dialAgent } from '../agent/dial-agent.ts';
 import { LEASE, RENEWAL_MS } from './terms.ts';
 
 export interface GrantorLinks {
@@ -42,15 +35,14 @@ export class AgentLinks implements GrantorLinks {
     this.#clients.clear();
   }
 
-  #client({ address, serverName }: Upstream): AgentServiceClient {
+  #client(grantor: Upstream): AgentServiceClient {
+    const { address, serverName } = grantor;
     const credentials = this.#credentials();
     const key = `${address} ${serverName}`;
     const known = this.#clients.get(key);
     if (known?.credentials.certificate === credentials.certificate) return known.client;
     known?.client.close();
-    const place = address.includes(':') ? `[${address}]` : address;
-    const options = channelOptions(serverName);
-    const client = new AgentServiceClient(`${place}:${AGENT_PORT}`, channelCredentials(credentials), options);
+    const client = dialAgent(grantor, credentials);
     this.#clients.set(key, { client, credentials });
     return client;
   }

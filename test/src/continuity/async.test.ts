@@ -3,11 +3,13 @@
 // bound; the dead member comes back, and tells what it had too much.
 import test from 'ava';
 import { FederationUnderTest } from '../crash-matrix/local-federation.ts';
-import { type ClusterView, type Credentials, type MemberView, Tenant } from '../crash-matrix/tenant.ts';
+import { type Credentials, Tenant } from '../crash-matrix/tenant.ts';
 import { waitUntil } from '../crash-matrix/waiting.ts';
+import { clusterOf, primaryOf, whole } from './clusters.ts';
 import { Guests } from './guests.ts';
 import { Writer } from './writer.ts';
 
+const NAME = 'ledger';
 const TEST_LIMIT_MS = 240_000;
 /** Generous: the machine of the test may do much else. */
 const MADE_LIMIT_MS = 90_000;
@@ -24,19 +26,19 @@ test('two regions and an arbiter: what a failover loses is no older than the bou
   const { home } = federation;
   const [tenant, guests] = [new Tenant(home), new Guests(home)];
   const cluster = {
-    ...{ name: 'ledger', datastore: { type: 'postgresql' } },
+    ...{ name: NAME, datastore: { type: 'postgresql' } },
     ...{ topology: { voters: 2, arbiters: 1 }, placement: { survive: 'region' } },
     durability: { mode: 'async', rpo_seconds: RPO_SECONDS },
   };
   const accepted = await tenant.change('POST', '/v2/clusters', { cluster });
-  const made = await whole(tenant, 1, MADE_LIMIT_MS);
+  const made = await whole(tenant, NAME, { epoch: 1, limitMs: MADE_LIMIT_MS });
   t.deepEqual(made.members.map(({ kind }) => kind).sort(), ['arbiter', 'voter', 'voter']);
   const writer = new Writer(home, made.endpoints.read_write ?? '', accepted?.credentials as Credentials);
   t.teardown(() => writer.end());
 
   for (const what of ['region killed', 'the other region killed']) {
-    const before = await ledger(tenant);
-    const primary = before.members.find(({ role }) => role === 'primary') as MemberView;
+    const before = await clusterOf(tenant, NAME);
+    const primary = primaryOf(before);
     const begin = writer.acknowledged.length;
     await waitUntil('writes come', FAILOVER_LIMIT_MS, () => writer.acknowledged.length > begin + WRITES_BEFORE);
     const giveBack = guests.cutRegion(primary.region);
@@ -45,8 +47,8 @@ test('two regions and an arbiter: what a failover loses is no older than the bou
     await waitUntil('the other takes writes', FAILOVER_LIMIT_MS, isWritten);
     t.log(`${what}: RTO ${writer.longestPauseMs(killedMs)} ms as the writer saw it`);
     giveBack();
-    const after = await whole(tenant, before.epoch + 1, FAILOVER_LIMIT_MS);
-    t.not(after.members.find(({ role }) => role === 'primary')?.id, primary.id);
+    const after = await whole(tenant, NAME, { epoch: before.epoch + 1, limitMs: FAILOVER_LIMIT_MS });
+    t.not(primaryOf(after).id, primary.id);
     const lost = await writer.lost();
     const oldest = lost.filter(({ atMs }) => atMs < killedMs - RPO_SECONDS * 1_000 - SEEN_MS);
     t.deepEqual(oldest, []);
@@ -61,20 +63,3 @@ test('two regions and an arbiter: what a failover loses is no older than the bou
   const bounds = told.filter(({ message }) => message.includes(`of the last ${RPO_SECONDS} s`));
   t.is(bounds.length, 2);
 });
-
-/** All members are up, follow the primary, and nothing is under way. */
-async function whole(tenant: Tenant, epoch: number, limitMs: number): Promise<ClusterView> {
-  let last: ClusterView | undefined;
-  const isWhole = async (): Promise<boolean> => {
-    last = await ledger(tenant);
-    return last.status === 'ACTIVE' && last.epoch >= epoch && last.members.every(({ status }) => status === 'UP');
-  };
-  await waitUntil('the cluster is whole', limitMs, isWhole, () => JSON.stringify(last));
-  return await ledger(tenant);
-}
-
-async function ledger(tenant: Tenant): Promise<ClusterView> {
-  const cluster = await tenant.cluster('ledger');
-  if (cluster === undefined) throw new Error('The cluster ledger is not there.');
-  return cluster;
-}

@@ -4,12 +4,14 @@ import { readFileSync } from 'node:fs';
 import { fixtures, type TenantClient } from '@argosy/datastores/contract';
 import test, { type ExecutionContext } from 'ava';
 import { FederationUnderTest } from '../crash-matrix/local-federation.ts';
-import { type ClusterView, type Credentials, type MemberView, Tenant } from '../crash-matrix/tenant.ts';
+import { type Credentials, Tenant } from '../crash-matrix/tenant.ts';
 import { findGuests, readFederation } from '../crash-matrix/victims.ts';
 import { waitUntil } from '../crash-matrix/waiting.ts';
+import { clusterOf, primaryOf, whole } from './clusters.ts';
 import { Guests } from './guests.ts';
 import { type StockClient, stockClients } from './stock-redis-clients.ts';
 
+const NAME = 'cache';
 const TEST_LIMIT_MS = 240_000;
 /** The engine may have to be fetched first. */
 const MADE_LIMIT_MS = 120_000;
@@ -26,11 +28,11 @@ test('redis: three regions, a switchover, a lost region: what was acknowledged b
   const { home } = federation;
   const [tenant, guests] = [new Tenant(home), new Guests(home)];
   const cluster = {
-    ...{ name: 'cache', datastore: { type: 'redis' }, placement: { survive: 'region' } },
+    ...{ name: NAME, datastore: { type: 'redis' }, placement: { survive: 'region' } },
     durability: { rpo_seconds: RPO_SECONDS },
   };
   const accepted = await tenant.change('POST', '/v2/clusters', { cluster });
-  const made = await whole(tenant, 1, MADE_LIMIT_MS);
+  const made = await whole(tenant, NAME, { epoch: 1, limitMs: MADE_LIMIT_MS });
   const writer = new NumberWriter(home, tenant, accepted?.credentials as Credentials);
   await writer.write(WRITES);
 
@@ -41,10 +43,10 @@ test('redis: three regions, a switchover, a lost region: what was acknowledged b
   t.teardown(() => Promise.all(clients.map((client) => client.end())));
   await goOn(t, clients, 'as Sentinels say');
 
-  const before = await cache(tenant);
+  const before = await clusterOf(tenant, NAME);
   const target = before.members.find(({ role }) => role !== 'primary');
-  await tenant.change('POST', '/v2/clusters/cache/switchover', { to: target?.id });
-  const switched = await whole(tenant, 2, LIMIT_MS);
+  await tenant.change('POST', `/v2/clusters/${NAME}/switchover`, { to: target?.id });
+  const switched = await whole(tenant, NAME, { epoch: 2, limitMs: LIMIT_MS });
   t.is(primaryOf(switched).id, target?.id ?? '');
   await writer.write(WRITES);
   t.deepEqual(await writer.missing(), [], 'a switchover loses nothing');
@@ -56,7 +58,7 @@ test('redis: three regions, a switchover, a lost region: what was acknowledged b
   t.log(`region killed: RTO ${Math.round(performance.now() - beforeMs)} ms as the writer saw it`);
   await goOn(t, clients, 'after the failover');
   giveBack();
-  const after = await whole(tenant, 3, LIMIT_MS);
+  const after = await whole(tenant, NAME, { epoch: 3, limitMs: LIMIT_MS });
   t.not(primaryOf(after).id, target?.id ?? '');
   await writer.write(WRITES);
   const lost = await writer.missing();
@@ -68,8 +70,8 @@ test('redis: three regions, a switchover, a lost region: what was acknowledged b
   writer.close();
   await Promise.all(clients.map((client) => client.end()));
 
-  await tenant.change('DELETE', '/v2/clusters/cache');
-  await waitUntil('the cluster is gone', LIMIT_MS, async () => (await tenant.cluster('cache')) === undefined);
+  await tenant.change('DELETE', `/v2/clusters/${NAME}`);
+  await waitUntil('the cluster is gone', LIMIT_MS, async () => (await tenant.cluster(NAME)) === undefined);
   t.deepEqual(
     findGuests(home).filter(({ memberId }) => memberId?.startsWith(after.id) === true),
     [],
@@ -137,33 +139,10 @@ class NumberWriter {
   /** Of all members the one that the cluster calls its primary. */
   async #connected(): Promise<TenantClient> {
     if (this.#client !== undefined) return this.#client;
-    const { address } = primaryOf(await cache(this.#tenant));
+    const { address } = primaryOf(await clusterOf(this.#tenant, NAME));
     const fixture = fixtures.redis;
     if (fixture === undefined) throw new Error('There is no fixture of Redis.');
     this.#client = await fixture.connect({ ...this.#login, address: address ?? '', port: fixture.port });
     return this.#client;
   }
-}
-
-function primaryOf({ members }: ClusterView): MemberView {
-  const primary = members.find(({ role }) => role === 'primary');
-  if (primary === undefined) throw new Error('The cluster has no primary.');
-  return primary;
-}
-
-/** All members are up, follow the primary, and nothing is under way. */
-async function whole(tenant: Tenant, epoch: number, limitMs: number): Promise<ClusterView> {
-  let last: ClusterView | undefined;
-  const isWhole = async (): Promise<boolean> => {
-    last = await cache(tenant);
-    return last.status === 'ACTIVE' && last.epoch >= epoch && last.members.every(({ status }) => status === 'UP');
-  };
-  await waitUntil('the cluster is whole', limitMs, isWhole, () => JSON.stringify(last));
-  return await cache(tenant);
-}
-
-async function cache(tenant: Tenant): Promise<ClusterView> {
-  const cluster = await tenant.cluster('cache');
-  if (cluster === undefined) throw new Error('The cluster cache is not there.');
-  return cluster;
 }

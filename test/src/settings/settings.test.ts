@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { Client } from 'pg';
+import { clusterOf, whole } from '../continuity/clusters.ts';
 import { Writer } from '../continuity/writer.ts';
 import { FederationUnderTest } from '../crash-matrix/local-federation.ts';
 import { type ClusterView, type Credentials, Tenant } from '../crash-matrix/tenant.ts';
@@ -32,7 +33,7 @@ test('a tenant changes parameters, users and databases, and no acknowledged writ
   const { home } = federation;
   const tenant = new Tenant(home);
   const accepted = await tenant.change('POST', '/v2/clusters/demo/credentials', {});
-  await whole(tenant);
+  await whole(tenant, 'demo');
   const uri = (await demo(tenant)).endpoints.read_write ?? '';
   const writer = new Writer(home, uri, accepted?.credentials as Credentials);
   t.teardown(() => writer.end());
@@ -72,7 +73,7 @@ async function whatDoesNotStartIsTakenBack(scene: Scene): Promise<void> {
 
   t.is(refused.code, 1);
   t.regex(refused.error, /does not start with these parameters/);
-  await whole(tenant);
+  await whole(tenant, 'demo');
   const after = await demo(tenant);
   t.deepEqual(after.parameters, before.parameters);
   t.is(after.epoch, before.epoch);
@@ -124,17 +125,6 @@ async function beside({ t, home, writer }: Scene, what: string, ...words: readon
   return said;
 }
 
-async function whole(tenant: Tenant): Promise<void> {
-  let last: ClusterView | undefined;
-  const isWhole = async (): Promise<boolean> => {
-    last = await demo(tenant);
-    return last.status === 'ACTIVE' && last.members.every(({ status }) => status === 'UP');
-  };
-  await waitUntil('the cluster is whole', WHOLE_LIMIT_MS, isWhole, () => JSON.stringify(last));
-}
-
 async function demo(tenant: Tenant): Promise<Shown> {
-  const cluster = await tenant.cluster('demo');
-  if (cluster === undefined) throw new Error('The cluster demo is not there.');
-  return cluster as Shown;
+  return (await clusterOf(tenant, 'demo')) as Shown;
 }
