@@ -29,7 +29,7 @@ import type { Grantor } from '../lease/grantor.ts';
 import { admit, CommandError, refused } from './admission.ts';
 import { CommandQueue, commandKey } from './command-queue.ts';
 import { setParameters } from './parameters.ts';
-import { brokenOff, hasDiverged, rejoin, unlessDiverged } from './rejoin.ts';
+import { alreadyBack, brokenOff, hasDiverged, rejoin, unlessDiverged } from './rejoin.ts';
 import { Resumption } from './resumption.ts';
 import {
   accountsOf,
@@ -153,9 +153,9 @@ export class Member {
     return await this.#queue.run(commandKey('rejoin', request.header), async () => {
       const header = this.#admit(request.header);
       const { data, role } = this.#parts.file.state;
-      const isOfEpoch = data.status !== 'incomplete' && role !== null && role.epoch >= header.epoch;
-      if (isOfEpoch && !(role.kind === 'replica' && (await hasDiverged(this.#parts.driver)))) {
-        throw refused(`This member is a ${role.kind} in epoch ${role.epoch}, and its log has not gone another way.`);
+      if (data.status !== 'incomplete' && role !== null && role.epoch >= header.epoch) {
+        if (role.kind !== 'replica') throw refused(`This member is the primary in epoch ${role.epoch}.`);
+        if (!(await hasDiverged(this.#parts.driver))) return await alreadyBack(this.#parts, header);
       }
       this.#isOpen = false;
       const { mustKeepTail } = request;

@@ -22,7 +22,10 @@ export interface Rejoin {
 export async function rejoin({ file, driver, log }: RejoinParts, request: Rejoin): Promise<RejoinResponse> {
   const { header, source, mustKeepTail } = request;
   const { epoch } = header;
-  const known = answerOf(file.state, header);
+  // Once it has a role again, it has gone another way since: then whoever asks with a new key means that.
+  const { data, role } = file.state;
+  const isRepeat = role === null || (data.status === 'copied' && data.idempotencyKey === header.idempotencyKey);
+  const known = isRepeat ? answerOf(file.state, header) : undefined;
   if (known !== undefined) return known;
 
   const isWhole = file.state.data.status === 'initialised' || file.state.data.status === 'copied';
@@ -32,8 +35,7 @@ export async function rejoin({ file, driver, log }: RejoinParts, request: Rejoin
     const tail = await driver.saveTail(source, { epoch, mustKeep: mustKeepTail });
     if (tail === undefined) {
       await file.change({ tail: null });
-      const position = (await driver.probe()).position;
-      return { position, method: RejoinMethod.UNCHANGED, reason: '', tail: undefined };
+      return await unchanged(driver);
     }
     log.info({ epoch, ...tail }, 'Kept what this log holds too much.');
     await file.change({ tail });
@@ -53,10 +55,19 @@ export async function rejoin({ file, driver, log }: RejoinParts, request: Rejoin
   return answerOf(file.state, header) as RejoinResponse;
 }
 
-/** What a repeat of a command that was done is answered; whoever asks again in this epoch may have another key. */
-function answerOf({ data, role, tail }: MemberState, header: CommandHeader): RejoinResponse | undefined {
+/** The answer of one that follows in this epoch: whoever asks may not have heard that it was brought back before. */
+export async function alreadyBack({ file, driver }: RejoinParts, header: CommandHeader): Promise<RejoinResponse> {
+  return answerOf(file.state, header) ?? (await unchanged(driver));
+}
+
+async function unchanged(driver: Driver): Promise<RejoinResponse> {
+  const { position } = await driver.probe();
+  return { position, method: RejoinMethod.UNCHANGED, reason: '', tail: undefined };
+}
+
+/** What a repeat of a command that was done is answered. */
+function answerOf({ data, tail }: MemberState, header: CommandHeader): RejoinResponse | undefined {
   if (data.status !== 'copied' || data.rejoin === undefined || data.position.epoch !== header.epoch) return undefined;
-  if (data.idempotencyKey !== header.idempotencyKey && role !== null) return undefined;
   const { method, reason } = data.rejoin;
   const position: Position = data.position;
   return {

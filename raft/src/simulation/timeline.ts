@@ -39,6 +39,8 @@ export class Timeline {
 
   /** Lives until that moment. `afterEach` is called when all that an event led to has happened. */
   async run(untilMs: number, afterEach: () => void): Promise<void> {
+    // Called by a callback of the event loop, the first event's promises would only go on after the next tick.
+    await undefined;
     while (!this.#isStopped) {
       const event = this.#heap[0];
       if (event === undefined || event.atMs > untilMs) break;
