@@ -57,6 +57,7 @@ export class Standby {
       await endReceiver(this.#parts);
     } else {
       await door.write('shut');
+      await this.#forgetUnbegun();
       await server.start('standby');
     }
     await replayToEnd(this.#parts);
@@ -167,19 +168,36 @@ export class Standby {
     await this.withoutUpstream();
   }
 
+  /**
+   * A server aims at the last timeline whose history it has, and does not start when its log cannot go on with that one.
+   * A member that tried to follow has fetched the history and got nothing more: then it is not needed to start.
+   */
+  async #forgetUnbegun(): Promise<void> {
+    const { options, layout } = this.#parts;
+    const names = await options.files.list(layout.walFolder);
+    const begun = names.filter((name) => /^[0-9A-F]{24}/.test(name)).map((name) => name.slice(0, 8));
+    for (const name of await this.#histories()) {
+      const timeline = name.slice(0, 8);
+      if (begun.some((own) => own >= timeline)) continue;
+      await options.files.removeDurably(join(layout.walFolder, name));
+    }
+  }
+
+  /** Without the empty ones, which fill the gaps of a promotion and lead nowhere. */
+  async #histories(): Promise<string[]> {
+    const { options, layout } = this.#parts;
+    const names = (await options.files.list(layout.walFolder)).filter((name) => /^[0-9A-F]{8}\.history$/.test(name));
+    const sizes = await Promise.all(names.map((name) => options.files.size(join(layout.walFolder, name))));
+    return names.filter((_, at) => (sizes[at] ?? 0) > 0);
+  }
+
   /** Histories of timelines that this epoch left out and of which this log holds nothing. */
   async #leftOut(epoch: number, end: Position, history: string): Promise<string[]> {
-    const { options, layout } = this.#parts;
     const ancestors = new Set(readHistory(history).map(({ timeline }) => timeline));
-    const names = (await options.files.list(layout.walFolder)).filter((name) => /^[0-9A-F]{8}\.history$/.test(name));
-    const left: string[] = [];
-    for (const name of names) {
+    return (await this.#histories()).filter((name) => {
       const timeline = Number.parseInt(name.slice(0, 8), 16);
-      if (timeline <= end.epoch || timeline === epoch || ancestors.has(timeline)) continue;
-      // Empty ones fill the gaps of a promotion, and lead nowhere.
-      if (((await options.files.size(join(layout.walFolder, name))) ?? 0) > 0) left.push(name);
-    }
-    return left;
+      return timeline > end.epoch && timeline !== epoch && !ancestors.has(timeline);
+    });
   }
 
   /** What `#leftOut` finds. @throws DivergedError when this log can never go on with that of the upstream */

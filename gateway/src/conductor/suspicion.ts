@@ -32,7 +32,7 @@ export interface Witness {
     readonly epoch: number;
     readonly role: 'primary' | 'replica' | 'none';
     readonly isUp: boolean;
-    /** How long it has not been up, while it is not. */
+    /** How long it has not been up, while it is not; of one that was just elected, since then. */
     readonly downForMs: number;
     /** Of a primary: its agent will not bring it up again, for others have more. */
     readonly isGivenUp?: boolean;
@@ -67,7 +67,7 @@ export function judge(cluster: Cluster, witnesses: Witnesses): Verdict {
   if (primary === undefined || cluster.wanted === 'absent' || cluster.opened.epoch === 0) return { kind: 'trusted' };
   const stall = stallOf(cluster, witnesses.get(primary.ordinal));
   const leastMs = cluster.opened.epoch === cluster.epoch ? 0 : UNSETTLED_MS;
-  const absence = stall ?? absenceOf(witnesses.get(primary.ordinal), leastMs);
+  const absence = stall ?? absenceOf(witnesses.get(primary.ordinal), leastMs, cluster.epoch);
   if (absence === undefined) return { kind: 'trusted' };
 
   const voters = electorate(cluster).filter(({ ordinal }) => ordinal !== primary.ordinal);
@@ -130,7 +130,7 @@ export function answers(witness: Witness | undefined): boolean {
 }
 
 /** Why nobody answers for the primary, in a sentence; undefined while somebody does. */
-function absenceOf(witness: Witness | undefined, leastMs: number): string | undefined {
+function absenceOf(witness: Witness | undefined, leastMs: number, epoch: number): string | undefined {
   if (witness === undefined) return undefined;
   const { agent, agentForMs, report } = witness;
   if (agent === 'unreachable') {
@@ -140,7 +140,8 @@ function absenceOf(witness: Witness | undefined, leastMs: number): string | unde
     return agentForMs < Math.max(UNHEARD_MS, leastMs) ? undefined : 'Nothing is heard of the primary.';
   }
   if (report === undefined || report.ageMs >= FRESH_MS) return 'The agent of the primary has stopped to report.';
-  if (report.isGivenUp === true) return 'The database of the primary has ended, and others have more than it.';
+  if (report.isGivenUp === true && report.epoch === epoch)
+    return 'The database of the primary has ended, and others have more than it.';
   // Whoever has not confirmed what it wrote would lose that, and would have nobody to confirm either.
   if (report.isUp || report.isWaiting === true || report.downForMs < DOWN_MS) return undefined;
   return 'The database of the primary is not brought up again.';

@@ -16,6 +16,8 @@ export class WitnessBook {
   readonly #members = new Map<string, Heard>();
   /** Whose agent does not answer, or whose database is not up. */
   readonly #troubled = new Set<string>();
+  /** By cluster: the epoch in which it was last seen with a primary that has not opened, and since when. */
+  readonly #elected = new Map<string, { readonly epoch: number; readonly sinceMs: number }>();
 
   /** Times are of the monotonic clock. */
   constructor(startMs: number) {
@@ -60,12 +62,28 @@ export class WitnessBook {
   }
 
   of(cluster: Cluster, nowMs: number): Witnesses {
+    const electedMs = this.#electedMs(cluster, nowMs);
     return new Map(
-      cluster.members.map(({ ordinal }) => [ordinal, this.#witness(memberId(cluster.id, ordinal), nowMs)]),
+      cluster.members.map(({ ordinal }) => {
+        const sinceMs = ordinal === cluster.primary ? electedMs : 0;
+        return [ordinal, this.#witness(memberId(cluster.id, ordinal), nowMs, sinceMs)];
+      }),
     );
   }
 
-  #witness(id: string, nowMs: number): Witness {
+  /** Before it was elected it was not its business to be up. 0 for one that has opened. */
+  #electedMs({ id, epoch, opened, primary }: Cluster, nowMs: number): number {
+    if (primary === undefined || opened.epoch === epoch) {
+      this.#elected.delete(id);
+      return 0;
+    }
+    const known = this.#elected.get(id);
+    if (known?.epoch === epoch) return known.sinceMs;
+    this.#elected.set(id, { epoch, sinceMs: nowMs });
+    return nowMs;
+  }
+
+  #witness(id: string, nowMs: number, electedMs: number): Witness {
     const heard = this.#members.get(id);
     if (heard === undefined) return { agent: 'unheard', agentForMs: nowMs - this.#startMs };
     const { agent, sinceMs, report } = heard;
@@ -78,7 +96,7 @@ export class WitnessBook {
         ...{ ageMs: nowMs - atMs, epoch: value.epoch, role: roleOf(value.role), isUp: value.up },
         ...(value.position === undefined ? {} : { hasBegun: value.position.epoch >= value.epoch }),
         ...(value.streams.length === 0 ? {} : { level: levelOf(value), streaming: streamingOf(value) }),
-        downForMs: downSinceMs === undefined ? 0 : nowMs - downSinceMs,
+        downForMs: downSinceMs === undefined ? 0 : nowMs - Math.max(downSinceMs, electedMs),
         ...(value.lease === undefined ? {} : { isGranted: value.lease.granted, isWaiting: value.lease.waiting }),
         ...(value.givenUp === true ? { isGivenUp: true } : {}),
         ...(value.upstream === undefined

@@ -72,12 +72,18 @@ export function vouches({ facts }: Member): boolean {
   return facts.divergence === undefined && !isCopied;
 }
 
-/** Who is asked when the primary is deposed: itself only when the others cannot do without it. */
+/**
+ * Who is asked when the primary is deposed: itself only when the others cannot do without it. One that has not followed
+ * it is not relied upon: its data may be a copy that nobody was told of.
+ */
 export function askable(cluster: Cluster): Member[] {
   const voters = electorate(cluster);
-  const others = voters.filter(({ ordinal }) => ordinal !== cluster.lastElected?.ordinal);
+  const { lastElected } = cluster;
+  const others = voters.filter(({ ordinal }) => ordinal !== lastElected?.ordinal);
+  const hasFollowed = ({ kind, facts }: Member): boolean => kind === 'arbiter' || facts.epoch === lastElected?.epoch;
   const heard = others.filter(
-    (member) => member.facts.promise?.epoch === cluster.epoch || (isHere(member) && vouches(member)),
+    (member) =>
+      member.facts.promise?.epoch === cluster.epoch || (isHere(member) && vouches(member) && hasFollowed(member)),
   );
   const areEnough = isEnough(
     cluster,

@@ -1,7 +1,7 @@
 // A former primary comes back, with the real server: what it held too much is kept and counted, its data are rewound, and
 // whatever is broken off in between ends well. The tests are one story.
 import { existsSync, readFileSync } from 'node:fs';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { chown, copyFile, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { datastores } from '@argosy/datastores';
 import { RejoinMethod } from '@argosy/proto';
@@ -116,6 +116,21 @@ test.serial('a former primary is rewound, and what it held too much is kept and 
   const { position: _then, ...first } = answer;
   t.deepEqual(again, first, 'one that follows already is left as it is');
   await t.throwsAsync(primary.rejoin(epoch, 1, old), { message: /is the primary in epoch/ });
+});
+
+test.serial('the history of a timeline that its log cannot go on with does not keep it from starting', async (t) => {
+  t.timeout(TEST_LIMIT_MS);
+  await loseTheirPrimary();
+  // As a member that tries to follow fetches it, before it finds that it cannot.
+  const name = `${epoch.toString(16).padStart(8, '0').toUpperCase()}.history`;
+  await copyFile(join(primary.volume, 'data/pg_wal', name), join(old.volume, 'data/pg_wal', name));
+  const { uid, gid } = await stat(join(old.volume, 'data'));
+  await chown(join(old.volume, 'data/pg_wal', name), uid, gid);
+
+  const { divergence } = await old.askToFollow(epoch, 1, primary);
+  t.true((divergence?.tailTransactions ?? 0) > LOST_ROWS);
+  t.is((await old.rejoin(epoch, 1, primary)).method, RejoinMethod.REWOUND);
+  await isBack(t);
 });
 
 test.serial('an agent that is killed in the middle of it ends the same way, wherever it was', async (t) => {

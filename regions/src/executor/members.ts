@@ -24,6 +24,8 @@ const NAME_FREE_POLL_MS = 200;
 const MAX_UPDATE_ATTEMPTS = 2;
 /** A member's id without it is its cluster's. */
 const ORDINAL = /-\d+$/;
+/** Of so many removed members the ids are kept: enough for whatever still is on its way. */
+const MAX_REMOVED = 10_000;
 /** What Nova says of a port that a server has: one that Heat knows would have let go of it. */
 const PORT_IN_USE = /port .*in use/i;
 
@@ -61,6 +63,8 @@ export class Members {
   readonly #world: MembersWorld;
   readonly #progress: StackProgress;
   readonly #work = new Map<string, Work>();
+  /** The oldest first. */
+  readonly #removed = new Set<string>();
   readonly #ending = new AbortController();
 
   constructor(world: MembersWorld) {
@@ -73,12 +77,19 @@ export class Members {
     return this.#work.get(memberId)?.kind === 'ensure';
   }
 
-  /** Answers when the member's stack is there and as wished, and its agent is enrolled. */
+  /**
+   * Answers when the member's stack is there and as wished, and its agent is enrolled. A command that comes after the
+   * member was removed is refused: no member has an id for the second time.
+   */
   ensure(spec: MemberSpec): Promise<MemberPlace> {
     const current = this.#work.get(spec.memberId);
     if (current?.kind === 'ensure' && isDeepStrictEqual(current.spec, spec)) return current.done;
     if (current?.kind === 'remove') {
       return Promise.reject(new CommandError(status.ABORTED, `Member ${spec.memberId} is being removed.`));
+    }
+    if (this.#removed.has(spec.memberId)) {
+      const message = `Member ${spec.memberId} was removed, and is not made again.`;
+      return Promise.reject(new CommandError(status.FAILED_PRECONDITION, message));
     }
     // The later wish counts. It waits until the earlier one is let go of, and then for what Heat still does.
     current?.controller.abort(new CommandError(status.ABORTED, `Member ${spec.memberId} is wished otherwise.`));
@@ -93,6 +104,9 @@ export class Members {
   remove(memberId: string): Promise<boolean> {
     const current = this.#work.get(memberId);
     if (current?.kind === 'remove') return current.done;
+    this.#removed.add(memberId);
+    const [oldest] = this.#removed;
+    if (this.#removed.size > MAX_REMOVED && oldest !== undefined) this.#removed.delete(oldest);
     current?.controller.abort(new CommandError(status.ABORTED, `Member ${memberId} is removed.`));
     // The create under way is let go first: it could otherwise make the stack again.
     const before = current === undefined ? Promise.resolve() : current.done.then(noop, noop);

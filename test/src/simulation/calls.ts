@@ -135,7 +135,8 @@ export function unary(world: CallWorld, call: UnaryCall, answer: Answer): { canc
       const lateMs = random.next() * habits.repeatWithinMs;
       network.timeline.after(lateMs, () => {
         const late = call.to();
-        if (late === undefined) return;
+        // What an executor was sent ends with it; an agent hears from executors that outlive it.
+        if (late === undefined || (late !== server && late.process.name.startsWith('executor:'))) return;
         world.trace(`late ${method} at ${late.process.name}`);
         invokeLate(late, method, request, network.timeline);
       });

@@ -145,10 +145,11 @@ export class DatabaseServer {
 
   /** Whether the timeline that recovery aims at goes on from where this log is. */
   #isInHistory(): boolean {
-    const { data } = this;
-    if (this.timeline === data.timeline) return true;
-    const left = this.historyOf(this.timeline).find(({ timeline }) => timeline === data.timeline);
-    return left !== undefined && left.end >= data.endOf(data.records.length);
+    const { records, timeline: own } = this.data;
+    const history = this.historyOf(this.timeline);
+    const goesOn = (timeline: number, end: number): boolean =>
+      timeline === this.timeline || history.some((left) => left.timeline === timeline && left.end >= end);
+    return goesOn(own, 0) && records.every(({ timeline, end }) => goesOn(timeline, end));
   }
 
   historyOf(timeline: number): { readonly timeline: number; readonly end: number }[] {
