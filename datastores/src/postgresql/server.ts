@@ -246,8 +246,11 @@ export function sleep(options: Pick<DriverOptions, 'clock'>, delayMs: number): P
   });
 }
 
+/** Not that it turned a client away, which says nothing of the reason. */
 function lastComplaint(log: string): string {
-  const lines = log.split('\n').filter((line) => /FATAL|PANIC|ERROR|could not/.test(line));
+  const lines = log
+    .split('\n')
+    .filter((line) => /FATAL|PANIC|ERROR|could not/.test(line) && !/FATAL: {2}the database system is/.test(line));
   return lines.at(-1) ?? 'its log says nothing.';
 }
 

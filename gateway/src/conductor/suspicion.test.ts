@@ -1,6 +1,8 @@
+import { AgentState, type MemberObservation, MemberRole } from '@argosy/proto';
 import test from 'ava';
 import { after, failedOver, made } from '../planning/cluster-for-tests.ts';
 import { judge, starvation, type Witness } from './suspicion.ts';
+import { WitnessBook } from './witnesses.ts';
 
 const three = made(3);
 
@@ -187,4 +189,17 @@ test('a primary that cannot commit for want of voters goes on without them, wher
   const seen = { epoch: 1, generation: 1, without: [2], reason: '' };
   const degraded = after(two, { kind: 'cluster.degraded', clusterId: 'c', ...seen });
   t.is(of(degraded as typeof two, starved(9_000, []), unheard), undefined, 'it is decided already');
+});
+
+test('how long the database of one just elected was down before that is not held against it', (t) => {
+  const book = new WitnessBook(0);
+  const report = { epoch: 2, role: MemberRole.UNSPECIFIED, up: false, streams: [] };
+  const observation = { memberId: 'c-2', agent: AgentState.REACHABLE, report } as unknown as MemberObservation;
+  const elected = { ...three, epoch: 2, primary: 2 };
+
+  book.hear('south', observation, 1_000);
+  t.is(book.of(three, 20_000).get(2)?.report?.downForMs, 19_000);
+  t.is(book.of(elected, 20_000).get(2)?.report?.downForMs, 0);
+  t.is(book.of(elected, 29_000).get(2)?.report?.downForMs, 9_000, 'but it has to come up');
+  t.is(book.of({ ...elected, epoch: 3 }, 30_000).get(2)?.report?.downForMs, 0);
 });

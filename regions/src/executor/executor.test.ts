@@ -33,8 +33,11 @@ test('a removed member leaves no process, no folder and no address', async (t) =
   for (const left of ['run', 'volumes', 'cloud/servers', 'cloud/ports', 'cloud/volumes', 'cloud/consoles']) {
     t.deepEqual(readdirSync(join(directory, left)), [], left);
   }
+  const late = await refusal(ensure(gateway, spec('c1-1')));
+  t.is(late.code, status.FAILED_PRECONDITION, late.details);
   const next = await ensure(gateway, spec('c1-2'));
   t.is(next.peer?.address, made.peer?.address);
+  t.is(guests(directory).length, 1);
 });
 
 test('a member that is being made can be removed', async (t) => {
