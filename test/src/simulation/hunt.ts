@@ -2,7 +2,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { HuntOrder } from './mutant-worker.ts';
-import { type Mutant, mutants, NOT_THERE } from './mutants.ts';
+import { type Mutant, mutants } from './mutants.ts';
 
 export interface HuntOptions {
   readonly from: number;
@@ -70,7 +70,6 @@ export async function huntMutants(options: HuntOptions): Promise<number> {
     await next();
   };
   await Promise.all(Array.from({ length: options.workers }, next));
-  if (only === '') for (const [bug, why] of NOT_THERE) print(row(bug, 'not there yet', '', why));
   print(`${found} of ${total} mutants found`);
   return total - found;
 }

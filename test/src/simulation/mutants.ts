@@ -91,6 +91,20 @@ export const mutants: readonly Mutant[] = [
     script: 'vacuous',
   },
   {
+    bug: '7',
+    name: 'following raises no promise',
+    // One that follows a later primary is not taken back by itself, and one that was copied does not promise.
+    edits: [
+      inMember(
+        'await this.#store(header, replica);',
+        'await this.#parts.file.change({ role: replica, promise: null }); this.#parts.onChange();',
+      ),
+      inMember('if (!(await hasDiverged(this.#parts.driver))) return await alreadyBack(this.#parts, header);', ''),
+      inMember('requireCompleteData(state); return header;', 'return header;'),
+    ],
+    script: 'takenBack',
+  },
+  {
     bug: '8',
     name: 'who is elected begins its epoch without a record of it',
     edits: [
@@ -263,9 +277,4 @@ export const mutants: readonly Mutant[] = [
     edits: [inStandby('await this.#leaveTimelines(await this.#checkFit(role));', 'await this.#checkFit(role);')],
     script: 'leftTimeline',
   },
-];
-
-/** Rows whose rule is not in the code yet, or which others keep from losing anything. */
-export const NOT_THERE: readonly (readonly [string, string])[] = [
-  ['7', 'following raises no promise: only pg_rewind would take anything away, and the model has none'],
 ];

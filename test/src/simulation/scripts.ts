@@ -335,10 +335,50 @@ const primaryOutside: Script = {
   },
 };
 
+/** 1 has what the third primary acknowledged; then a command of the second's time would take it back to that one's log. */
+const takenBack: Script = {
+  voters: 5,
+  async play(stage) {
+    const mend = stage.part([1], [2, 3, 4, 5]);
+    const find = stage.hideAgent(1);
+    void stage.write(1, 10);
+    await stage.until(() => isElected(stage, 2) && stage.cluster.opened.epoch === 2);
+    const { primary: second = 0 } = stage.cluster;
+    mend();
+    find();
+    await stage.until(() => stage.calls('rejoin', 1).length > 0 && isStreaming(stage, 1));
+    await stage.live(2_000);
+
+    const finds = [stage.hideAgent(1), stage.hideAgent(second)];
+    stage.failOver();
+    await stage.until(() => isElected(stage, 3));
+    const { primary: third = 0 } = stage.cluster;
+    const [fourth = 0, fifth = 0] = [2, 3, 4, 5].filter((ordinal) => ordinal !== second && ordinal !== third);
+    finds[0]?.();
+    await stage.until(() => stage.find(1)?.server?.timeline === 3 && isStreaming(stage, 1));
+    await stage.live(2_000);
+    const hide = stage.hideAgent(1);
+    stage.part([third], [fifth]);
+    await stage.live(500);
+    await stage.write(third);
+    stage.atLast(stage.calls('rejoin', 1).at(-1), 1);
+    await stage.live(5_000);
+
+    stage.guest(fourth).agent?.pause();
+    stage.guest(third).losePower();
+    hide();
+    finds[1]?.();
+    await stage.until(() => isElected(stage, 4), 20_000);
+    stage.guest(fourth).agent?.resume();
+    stage.guest(third).boot();
+  },
+};
+
 export const scripts = {
   ...{ frozenHolder, forgottenGrants, slowGrants },
   ...{ forgottenPromise, aloneIsNotEnough, longTail, followedNothing, lateReceiver, vacuous, lostVolume, halfCopied },
   ...{ skippedEpoch, leftTimeline, openAtOnce, newestRule, noBarrier, olderRule, otherMember, anyName, primaryOutside },
+  takenBack,
 } satisfies Readonly<Record<string, Script>>;
 
 export type ScriptName = keyof typeof scripts;

@@ -167,4 +167,11 @@ export class Stage {
     if (call === undefined) throw new Error('There was no such call.');
     this.world.repeat(call, this.guest(ordinal));
   }
+
+  /** What another operation asked of the member at that time, and nothing was heard of since, comes now. */
+  atLast(call: RecordedCall | undefined, ordinal: number): void {
+    const { header, ...request } = (call?.request ?? {}) as { header?: object };
+    const late = { ...request, header: { ...header, idempotencyKey: 'of another operation' } };
+    this.again(call === undefined ? undefined : { ...call, request: late }, ordinal);
+  }
 }
