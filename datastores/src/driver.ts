@@ -235,6 +235,8 @@ export interface Tail {
 
 /** A tail, and the folder in which it is kept, from the volume on; without one there was nothing to keep, or no room. */
 export interface KeptTail extends Tail {
+  /** From its first commit to its last; absent where the engine does not tell when it committed. */
+  readonly seconds?: number;
   readonly folder: string | null;
 }
 

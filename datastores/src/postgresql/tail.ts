@@ -9,8 +9,11 @@ import { readLsn, segmentOf, writeLsn } from './positions.ts';
 import type { Promotion } from './promotion.ts';
 
 const DUMP_MS = 60_000;
+/** So much of the log's end is read for its last commit. */
+const LAST_BYTES = 1024n * 1024n;
 /** Kept tails that hold nothing acknowledged; the oldest go. */
 const MAX_TAILS = 8;
+const MS_PER_SECOND = 1_000;
 /** What a database needs to come back is not spent on a tail. */
 const LEAST_FREE_BYTES = 128 * 1024 * 1024;
 
@@ -25,17 +28,39 @@ export interface TailToKeep {
 }
 
 /** `end` is where the log ends; what cannot be read is not counted. */
-export async function measureTail(
-  end: Position,
-  leftAt: bigint,
-  { options, layout, program }: Promotion,
-): Promise<Tail> {
+export async function measureTail(end: Position, leftAt: bigint, promotion: Promotion): Promise<Tail> {
   const last = readLsn(end.value);
   const bytes = last > leftAt ? Number(last - leftAt) : 0;
-  const range = ['--start', writeLsn(leftAt), '--end', end.value, '--timeline', String(end.epoch)];
-  const dump = program('pg_waldump', '--stats=record', '--rmgr=Transaction', '--path', layout.walFolder, ...range);
-  const { code, stdout } = await options.processes.run(dump, DUMP_MS);
-  return { bytes, transactions: code === 0 ? countCommits(stdout) : undefined };
+  const table = await dump(end, leftAt, ['--stats=record'], promotion);
+  return { bytes, transactions: table === undefined ? undefined : countCommits(table) };
+}
+
+/** From the first commit of a tail to its last, in seconds; undefined where that is not to be read. */
+async function spanOf(end: Position, leftAt: bigint, promotion: Promotion): Promise<number | undefined> {
+  const nearEnd = readLsn(end.value) - LAST_BYTES;
+  const first = await dump(end, leftAt, ['--limit=1'], promotion);
+  const last = await dump(end, nearEnd > leftAt ? nearEnd : leftAt, [], promotion);
+  const [begin, over] = [commitTimes(first ?? '').at(0), commitTimes(last ?? '').at(-1)];
+  return begin === undefined || over === undefined ? undefined : (over - begin) / MS_PER_SECOND;
+}
+
+/** What `pg_waldump` says of the transactions that ended there. */
+async function dump(
+  end: Position,
+  from: bigint,
+  options: readonly string[],
+  { options: { processes }, layout, program }: Promotion,
+): Promise<string | undefined> {
+  const range = ['--start', writeLsn(from), '--end', end.value, '--timeline', String(end.epoch)];
+  const command = program('pg_waldump', ...options, '--rmgr=Transaction', '--path', layout.walFolder, ...range);
+  const { code, stdout } = await processes.run(command, DUMP_MS);
+  return code === 0 ? stdout : undefined;
+}
+
+/** When transactions were committed, in milliseconds; for differences only, for the zone is the server's. */
+export function commitTimes(lines: string): number[] {
+  const times = [...lines.matchAll(/ desc: COMMIT(?:_PREPARED)? (\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d\.\d{3})/g)];
+  return times.map(([, day, time]) => Date.parse(`${day}T${time}Z`));
 }
 
 /** Keeps it in a folder of its own, whole or not at all; a repeat answers what is kept. @throws DriverError */
@@ -48,7 +73,9 @@ export async function keepTail(tail: TailToKeep, promotion: Promotion): Promise<
   const known = await files.readIfThere(join(kept, 'tail.json'));
   if (known !== undefined) return { ...readTail(known), folder };
 
-  const measured = await measureTail(tail.end, tail.leftAt, promotion);
+  const seconds = await spanOf(tail.end, tail.leftAt, promotion);
+  const counted = await measureTail(tail.end, tail.leftAt, promotion);
+  const measured = { ...counted, ...(seconds === undefined ? {} : { seconds }) };
   const segments = (await files.list(walFolder)).filter((file) => isOfTail(file, tail));
   await files.ensureFolder(tailsFolder, { mode: 0o700 });
   if (!(await hasRoom(promotion, segments))) {
@@ -76,9 +103,13 @@ export function countCommits(table: string): number {
   return lines.reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
-function readTail(text: string): Tail {
-  const { bytes, transactions } = JSON.parse(text) as { bytes: number; transactions?: number };
-  return { bytes, transactions };
+function readTail(text: string): Omit<KeptTail, 'folder'> {
+  const { bytes, transactions, seconds } = JSON.parse(text) as {
+    bytes: number;
+    transactions?: number;
+    seconds?: number;
+  };
+  return { bytes, transactions, ...(seconds === undefined ? {} : { seconds }) };
 }
 
 /** The segments from where the logs parted to the end, of every timeline, and what says how these follow each other. */

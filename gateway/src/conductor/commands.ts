@@ -176,8 +176,9 @@ const METHODS: Readonly<Partial<Record<RejoinMethod, 'unchanged' | 'rewound' | '
   [RejoinMethod.COPIED]: 'copied',
 };
 
-function tailOf({ bytes, transactions, folder }: Tail) {
-  return { bytes, ...(transactions === undefined ? {} : { transactions }), ...(folder === '' ? {} : { folder }) };
+function tailOf({ bytes, transactions, seconds, folder }: Tail) {
+  const counted = transactions === undefined ? {} : { transactions };
+  return { bytes, ...counted, ...(seconds === undefined ? {} : { seconds }), ...(folder === '' ? {} : { folder }) };
 }
 
 type AgentStep = 'initialise' | 'promote' | 'configure' | 'seed' | 'follow' | 'rest' | 'open';

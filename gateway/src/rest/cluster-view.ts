@@ -42,6 +42,10 @@ const memberSchema = z
         epoch: z.int().meta({ description: 'The epoch that it rejoined.' }),
         bytes: z.int(),
         transactions: z.int().nullable().meta({ description: 'Committed there; null when they could not be counted.' }),
+        seconds: z
+          .number()
+          .nullable()
+          .meta({ description: 'From its first commit to its last; null where the engine does not tell when.' }),
         folder: z.string().nullable().meta({ description: 'On its volume; null when there was no room.' }),
         acknowledged: z
           .enum(['none', 'possibly'])
@@ -215,8 +219,9 @@ function viewMember(cluster: Cluster, member: Member, heard: Heard): z.infer<typ
 
 function tailOf({ facts: { tail } }: Member): Pick<z.infer<typeof memberSchema>, 'tail'> {
   if (tail === undefined) return {};
-  const { epoch, bytes, transactions = null, folder = null, mayBeAcknowledged } = tail;
-  return { tail: { epoch, bytes, transactions, folder, acknowledged: mayBeAcknowledged ? 'possibly' : 'none' } };
+  const { epoch, bytes, transactions = null, seconds = null, folder = null, mayBeAcknowledged } = tail;
+  const acknowledged = mayBeAcknowledged ? ('possibly' as const) : ('none' as const);
+  return { tail: { epoch, bytes, transactions, seconds, folder, acknowledged } };
 }
 
 function detailOf({ facts }: Member): { detail?: string } {

@@ -84,6 +84,8 @@ export interface Tail {
   readonly bytes: number;
   /** Absent: they could not be counted. */
   readonly transactions?: number;
+  /** From its first commit to its last. Absent: the engine does not tell. */
+  readonly seconds?: number;
   /** On the member's volume; absent where there was no room. */
   readonly folder?: string;
   /** There may be acknowledged writes in it. */

@@ -172,10 +172,11 @@ function rejoinMessage({ fact: { ordinal, method, tail }, reason }: EntryOf<'mem
 }
 
 /** What is told of a tail, in a sentence. */
-export function tailText({ bytes, transactions, folder }: Omit<Tail, 'epoch' | 'mayBeAcknowledged'>): string {
+export function tailText({ bytes, transactions, seconds, folder }: Omit<Tail, 'epoch' | 'mayBeAcknowledged'>): string {
   const count = transactions === undefined ? 'an unknown number of transactions' : `${transactions} transactions`;
   const where = folder === undefined ? 'not kept, for there was no room' : `kept in ${folder} on its volume`;
-  return `What its log held too much, ${count} in ${bytes} bytes, is ${where}.`;
+  const span = seconds === undefined ? '' : `, committed within ${seconds.toFixed(1)} s,`;
+  return `What its log held too much, ${count} in ${bytes} bytes${span === '' ? ',' : span} is ${where}.`;
 }
 
 function failoverMessage(

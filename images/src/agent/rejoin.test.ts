@@ -103,6 +103,7 @@ test.serial('a former primary is rewound, and what it held too much is kept and 
   t.log(`${Math.round(performance.now() - begin)} ms`);
   t.is(answer.method, RejoinMethod.REWOUND, answer.reason);
   t.is(answer.tail?.transactions, divergence?.tailTransactions);
+  t.true((answer.tail?.seconds ?? 0) > 0 && (answer.tail?.seconds ?? 0) < 10, String(answer.tail?.seconds));
   const folder = join(old.volume, answer.tail?.folder ?? 'none');
   const kept = JSON.parse(await readFile(join(folder, 'tail.json'), 'utf8'));
   t.like(kept, { bytes: divergence?.tailBytes, timeline: 1, epoch, mustKeep: false });

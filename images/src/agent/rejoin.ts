@@ -79,9 +79,10 @@ function answerOf({ data, tail }: MemberState, header: CommandHeader): RejoinRes
 function tailOf({
   bytes,
   transactions,
+  seconds,
   folder,
 }: NonNullable<MemberState['tail']>): NonNullable<RejoinResponse['tail']> {
-  return { bytes, transactions, folder: folder ?? '' };
+  return { bytes, transactions, seconds, folder: folder ?? '' };
 }
 
 /** Whatever it was before, it is at rest until it is told to follow. */

@@ -36,6 +36,7 @@ const roleSchema = z.discriminatedUnion('kind', [
 const tailSchema = z.object({
   bytes: z.number().int().nonnegative(),
   transactions: z.number().int().nonnegative().optional(),
+  seconds: z.number().optional(),
   folder: z.string().nullable(),
 });
 
