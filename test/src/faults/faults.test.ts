@@ -25,5 +25,7 @@ test('a count, a time, and kinds of faults can be chosen', (t) => {
     isNetworked: false,
   });
   t.is(readOptions(['--help'], false), undefined);
+  t.true(readOptions(['--delays'], true)?.isOnlySlow);
+  t.throws(() => readOptions(['--delays'], false), { message: /needs root/ });
   t.is(new Set(faultKinds.map(({ name }) => name)).size, faultKinds.length);
 });

@@ -28,6 +28,8 @@ export interface FaultKind {
 }
 
 const SLOW_MS = [50, 400] as const;
+/** Half of the 600 ms after which an agent that does not answer is missed: the shortest of the detection's times. */
+const DELAYS_MS = [10, 300] as const;
 const FAULT_NAME = 'faults';
 
 const nothing = (): void => undefined;
@@ -68,9 +70,14 @@ export const faultKinds: readonly FaultKind[] = [
   ...(['gateways', 'regions', 'everything'] as const).flatMap((from) =>
     (['both', 'incoming', 'outgoing'] as const).map((direction) => networkFault(from, direction)),
   ),
-  networkFault('everything', 'both', true),
-  networkFault('regions', 'both', true),
+  networkFault('everything', 'both', SLOW_MS),
+  networkFault('regions', 'both', SLOW_MS),
 ];
+
+/** Links that are slow by less than what makes a primary missed. */
+export const delayKinds: readonly FaultKind[] = (['gateways', 'regions', 'everything'] as const).flatMap((from) =>
+  (['both', 'incoming', 'outgoing'] as const).map((direction) => networkFault(from, direction, DELAYS_MS)),
+);
 
 function memberFault(
   name: string,
@@ -105,18 +112,19 @@ function processFault(
 function networkFault(
   from: 'gateways' | 'regions' | 'everything',
   direction: 'both' | 'incoming' | 'outgoing',
-  isSlow = false,
+  slowMs?: readonly [number, number],
 ): FaultKind {
   return {
-    name: `${isSlow ? 'slow' : 'cut'}-from-${from}${direction === 'both' ? '' : `-${direction}`}`,
+    name: `${slowMs === undefined ? 'cut' : 'slow'}-from-${from}${direction === 'both' ? '' : `-${direction}`}`,
     needsNetwork: true,
     make: async ({ home, network, chance }) => {
       const { name: region } = regionOf(home, chance);
-      const [least, most] = SLOW_MS;
+      const [least, most] = slowMs ?? [0, 0];
       const delayMs = Math.round(least + (most - least) * chance());
-      await network?.put(FAULT_NAME, { isolate: [{ region, from, direction, ...(isSlow ? { delayMs } : {}) }] });
+      const how = slowMs === undefined ? {} : { delayMs };
+      await network?.put(FAULT_NAME, { isolate: [{ region, from, direction, ...how }] });
       const heal = async (): Promise<void> => await network?.heal(FAULT_NAME);
-      return { what: `${region}${isSlow ? ` by ${delayMs} ms` : ''}`, heal };
+      return { what: `${region}${slowMs === undefined ? '' : ` by ${delayMs} ms`}`, heal };
     },
   };
 }

@@ -12,6 +12,7 @@ creates, and two at once. After each, every acknowledged write is looked for.
   --seed S      which faults, in which order (default: drawn, and printed)
   --no-netns    without networks for the regions, also as root
   --only A,B    only these kinds
+  --delays      nothing but slow links, by less than half the time in which a primary is missed: a failover is a fault
   --keep        keep the state of the federation`;
 
 const SEEDS = 1_000_000;
@@ -24,6 +25,8 @@ export interface FaultOptions {
   readonly seed: number;
   readonly isNetworked: boolean;
   readonly only: readonly string[] | undefined;
+  /** Links are slow, and nothing else happens: no primary may be deposed. */
+  readonly isOnlySlow: boolean;
   readonly keeps: boolean;
 }
 
@@ -37,18 +40,22 @@ export function readOptions(args: readonly string[], isRoot: boolean): FaultOpti
       seed: { type: 'string' },
       'no-netns': { type: 'boolean', default: false },
       only: { type: 'string' },
+      delays: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return undefined;
   const { hours, count } = values;
+  if (values.delays && (!isRoot || values['no-netns']))
+    throw new TypeError('--delays needs root, for networks of its own.');
   return {
     count: hours === undefined || count !== undefined ? Number(count ?? DEFAULT_COUNT) : Number.POSITIVE_INFINITY,
     limitMs: hours === undefined ? Number.POSITIVE_INFINITY : Number(hours) * 3_600_000,
     seed: values.seed === undefined ? Math.floor(Math.random() * SEEDS) : Number(values.seed),
     isNetworked: isRoot && !values['no-netns'],
     only: values.only?.split(','),
+    isOnlySlow: values.delays,
     keeps: values.keep,
   };
 }

@@ -9,7 +9,7 @@ import { type ClusterView, Tenant } from '../crash-matrix/tenant.ts';
 import { readFederation } from '../crash-matrix/victims.ts';
 import { waitUntil } from '../crash-matrix/waiting.ts';
 import { seeded } from '../seeded.ts';
-import { type FaultKind, type FaultScene, faultKinds, pick } from './kinds.ts';
+import { delayKinds, type FaultKind, type FaultScene, faultKinds, pick } from './kinds.ts';
 import type { FaultOptions } from './options.ts';
 
 const HELD_MS = [500, 8_000] as const;
@@ -110,8 +110,10 @@ class Run {
   async #round(number: number): Promise<number> {
     const cluster = await this.#whole();
     const begin = performance.now();
-    const change = this.#chance() < AMID_CHANGE ? await this.#beginChange(cluster) : undefined;
-    const kinds = [this.#kind(), ...(this.#chance() < IN_PAIRS ? [this.#kind()] : [])];
+    const isAmid = this.#chance() < AMID_CHANGE && !this.#options.isOnlySlow;
+    const change = isAmid ? await this.#beginChange(cluster) : undefined;
+    const isPair = this.#chance() < IN_PAIRS && !this.#options.isOnlySlow;
+    const kinds = [this.#kind(), ...(isPair ? [this.#kind()] : [])];
     const heldMs = HELD_MS[0] + (HELD_MS[1] - HELD_MS[0]) * this.#chance();
     const struck: string[] = [];
     const heals: (() => Promise<void> | void)[] = [];
@@ -128,6 +130,9 @@ class Run {
     const pauseMs = this.#client.longestPauseMs(begin);
     this.#longestPauseMs = Math.max(this.#longestPauseMs, pauseMs);
     await this.#check();
+    if (this.#options.isOnlySlow && after.epoch !== cluster.epoch) {
+      this.#violations.push(`A primary was deposed for slow links: epoch ${cluster.epoch} to ${after.epoch}.`);
+    }
     const amid = change === undefined ? '' : ` amid a ${change.name}`;
     this.#say(
       `${number} ${struck.join(' and ')}${amid}, for ${Math.round(heldMs)} ms: pause ${pauseMs} ms, whole after ` +
@@ -137,8 +142,8 @@ class Run {
   }
 
   #kind(): FaultKind {
-    const { only } = this.#options;
-    const possible = faultKinds.filter(
+    const { only, isOnlySlow } = this.#options;
+    const possible = (isOnlySlow ? delayKinds : faultKinds).filter(
       ({ name, needsNetwork }) =>
         (needsNetwork !== true || this.#network !== undefined) && (only === undefined || only.includes(name)),
     );
