@@ -52,9 +52,10 @@ export function networkControl(socket: string): NetworkControl {
 
 function call(socketPath: string, method: string, path: string, body: unknown): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const fail = (cause: unknown): void =>
-      reject(new NetworkControlError('The supervisor of the network does not answer.', { cause }));
-    const asked = request({ socketPath, method, path, timeout: LIMIT_MS }, (answer) => {
+    const fail = (cause: Error): void =>
+      reject(new NetworkControlError(`The supervisor of the network does not answer: ${cause.message}`, { cause }));
+    // A connection of its own: one that is kept may be closed by the other side just when it is used again.
+    const asked = request({ socketPath, method, path, timeout: LIMIT_MS, agent: false }, (answer) => {
       const chunks: Buffer[] = [];
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));
       answer.on('error', fail);
