@@ -17,6 +17,8 @@ export interface SimulateOptions {
 }
 
 const PROGRESS_EVERY_SEEDS = 100;
+/** What a world leaves unended is kept by its process, some megabytes each: then another process goes on. */
+const SEEDS_OF_A_WORKER = 50;
 
 class Report {
   readonly #options: SimulateOptions;
@@ -62,7 +64,7 @@ export async function simulate(options: SimulateOptions): Promise<number> {
   const { from, seeds, workers, signal } = options;
   const report = new Report(options);
   let next = from;
-  if (workers > 1) next = await inWorkers(options, report);
+  if (workers > 1 || seeds > SEEDS_OF_A_WORKER) next = await inWorkers(options, report);
   else {
     for (; next < from + seeds && !signal.aborted; next += 1) {
       report.add(await runSeed(next));
@@ -81,13 +83,15 @@ async function inWorkers({ from, seeds, workers, signal }: SimulateOptions, repo
   const one = () =>
     new Promise<void>((resolve, reject) => {
       const child = fork(fileURLToPath(new URL('./worker.js', import.meta.url)), { serialization: 'advanced' });
+      let lived = 0;
       const feed = (): void => {
-        if (signal.aborted || next >= end) {
+        if (signal.aborted || next >= end || lived === SEEDS_OF_A_WORKER) {
           child.disconnect();
           return;
         }
         child.send(next);
         next += 1;
+        lived += 1;
       };
       child.on('message', (result) => {
         report.add(result as SeedResult);
@@ -97,6 +101,9 @@ async function inWorkers({ from, seeds, workers, signal }: SimulateOptions, repo
       child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`A worker ended with ${code}.`))));
       feed();
     });
-  await Promise.all(Array.from({ length: workers }, one));
+  const oneAfterAnother = async (): Promise<void> => {
+    while (next < end && !signal.aborted) await one();
+  };
+  await Promise.all(Array.from({ length: workers }, oneAfterAnother));
   return next;
 }
