@@ -36,8 +36,13 @@ export function addCinder(router: Router, faces: Faces): void {
     const volume: Belonging = {
       ...{ id, kind: 'volume', projectId: projectOf(context), createdAt: now() },
       name: String(wanted.name ?? ''),
-      told: { description: wanted.description ?? null, metadata: wanted.metadata ?? {} },
+      told: {
+        description: wanted.description ?? null,
+        metadata: wanted.metadata ?? {},
+        availability_zone: wanted.availability_zone ?? cloud.config.zones[0]?.name,
+      },
     };
+    faces.quotas.demand(faces, volume.projectId, 'volume', { volumes: 1, gigabytes: size });
     belongings.put(volume);
     cloud.createVolume(id, size);
     context.status = 202;
@@ -62,12 +67,14 @@ export function addCinder(router: Router, faces: Faces): void {
     context.status = 202;
   });
   router.post('/volume/v3/:project/volumes/:id/action', (context: Context) => {
-    const { id } = find(context);
+    const { id, projectId } = find(context);
     const extend = bodyOf(context)['os-extend'] as { new_size?: number } | undefined;
     if (extend === undefined) throw fault(400, 'There is no such action.');
     if (cloud.volume(id)?.serverId !== null) {
       throw fault(400, `Invalid volume: Volume ${id} status must be available to extend.`);
     }
+    const more = Number(extend.new_size) - (cloud.volume(id)?.sizeGib ?? 0);
+    faces.quotas.demand(faces, projectId, 'volume', { gigabytes: more });
     try {
       cloud.extendVolume(id, Number(extend.new_size));
     } catch (error) {
@@ -82,15 +89,10 @@ function volumeBody({ cloud }: Faces, { id, name, projectId, createdAt, told }: 
   const { sizeGib = 0, serverId = null } = cloud.volume(id) ?? {};
   const attachment = { server_id: serverId, id, attachment_id: id, volume_id: id, device: DEVICE, host_name: null };
   return {
-    ...{ id, name, size: sizeGib, status: serverId === null ? 'available' : 'in-use', ...told },
+    ...{ id, name, size: sizeGib, status: serverId === null ? 'available' : 'in-use' },
+    ...{ availability_zone: cloud.config.zones[0]?.name, ...told },
     attachments: serverId === null ? [] : [{ ...attachment, attached_at: createdAt }],
-    ...{
-      availability_zone: 'nova',
-      volume_type: VOLUME_TYPE,
-      snapshot_id: null,
-      source_volid: null,
-      bootable: 'false',
-    },
+    ...{ volume_type: VOLUME_TYPE, snapshot_id: null, source_volid: null, bootable: 'false' },
     ...{ encrypted: false, multiattach: false, created_at: createdAt, updated_at: createdAt },
     'os-vol-tenant-attr:tenant_id': projectId,
   };

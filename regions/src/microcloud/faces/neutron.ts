@@ -64,6 +64,7 @@ function addPorts(router: Router, faces: Faces): void {
     const groups = (wanted.security_groups ?? []) as readonly string[];
     const missing = groups.find((group) => belongings.find(projectId, 'security-group', group) === undefined);
     if (missing !== undefined) throw notFound('security_group', missing);
+    faces.quotas.demand(faces, projectId, 'network', { port: 1 });
     const told = { ...wanted, device_id: '', device_owner: '' };
     const port: Belonging = { ...{ id, kind: 'port', projectId, createdAt: now() }, name: nameOf(wanted), told };
     try {
@@ -94,7 +95,8 @@ function addPorts(router: Router, faces: Faces): void {
   });
 }
 
-function addSecurityGroups(router: Router, { belongings }: Faces): void {
+function addSecurityGroups(router: Router, faces: Faces): void {
+  const { belongings } = faces;
   const group = (context: Context, id: unknown): Belonging => {
     const found = belongings.find(projectOf(context), 'security-group', String(id));
     if (found === undefined) throw notFound('security_group', id);
@@ -103,6 +105,7 @@ function addSecurityGroups(router: Router, { belongings }: Faces): void {
   router.post('/network/v2.0/security-groups', (context) => {
     const wanted = bodyOf(context).security_group as Body;
     const [id, projectId] = [randomUUID(), projectOf(context)];
+    faces.quotas.demand(faces, projectId, 'network', { security_group: 1 });
     // Neutron lets everything out, and what is made keeps that unless it is taken away.
     const rules = ['IPv4', 'IPv6'].map((ethertype) => ruleBody(id, { direction: 'egress', ethertype }));
     const told = { description: wanted.description ?? '', rules };

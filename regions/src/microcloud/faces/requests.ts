@@ -5,10 +5,12 @@ import type { Logger } from 'pino';
 import type { Cloud } from '../cloud.ts';
 import { HttpError } from '../web.ts';
 import type { Belongings } from './belongings.ts';
+import type { Quotas } from './quotas.ts';
 
 export interface Faces {
   readonly cloud: Cloud;
   readonly belongings: Belongings;
+  readonly quotas: Quotas;
   readonly log: Logger;
   /** Servers whose delete is under way. */
   readonly deleting: Set<string>;
@@ -17,6 +19,11 @@ export interface Faces {
 /** The project whose token came with a request. */
 export function projectOf(context: Context): string {
   return String(context.state.projectId);
+}
+
+/** True when that token is an administrator's. */
+export function mayAdminister(context: Context): boolean {
+  return (context.state.roles as readonly string[]).includes('admin');
 }
 
 /** An id in OpenStack's form for something that the configuration knows by its name only. */
@@ -39,7 +46,14 @@ export function isAskedFor(
 
 /** Nova's and Cinder's way to say no. */
 export function fault(status: number, message: string): HttpError {
-  const name = { 400: 'badRequest', 403: 'forbidden', 404: 'itemNotFound', 409: 'conflictingRequest' }[status];
+  const names = {
+    400: 'badRequest',
+    403: 'forbidden',
+    404: 'itemNotFound',
+    409: 'conflictingRequest',
+    413: 'overLimit',
+  };
+  const name = names[status as keyof typeof names];
   return new HttpError(status, message, { [name ?? 'computeFault']: { code: status, message } });
 }
 
