@@ -14,6 +14,7 @@ import type { MicrocloudSettings, OwnServices, UnderHeat } from './config.ts';
 import { EventPush } from './event-push.ts';
 import { Belongings } from './faces/belongings.ts';
 import { createFaces } from './faces/faces.ts';
+import { usedBy } from './faces/quota-routes.ts';
 import { Quotas } from './faces/quotas.ts';
 import { scopeOfTokenAt } from './faces/scope-of-token.ts';
 import { Faults } from './faults.ts';
@@ -103,7 +104,9 @@ export async function startUnderHeat(
   const { cloud } = await openCloud(config, faults, world);
   cloud.giveUpUnfinished();
   const belongings = new Belongings(new Collection(join(config.directory, 'belongings')));
-  const quotas = new Quotas(new Collection(join(config.directory, 'quotas')));
+  const quotas = new Quotas(new Collection(join(config.directory, 'quotas')), (projectId) =>
+    usedBy({ cloud, belongings }, projectId),
+  );
   const identity = scopeOfTokenAt(keystoneUrl, config.region, world.clock);
   const faces = createFaces({ cloud, belongings, quotas, log, deleting: new Set() }, faults, identity.scopeOf);
   const server = await serveHttp(faces.callback(), { address, port: facesPort });

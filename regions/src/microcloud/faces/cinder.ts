@@ -6,7 +6,8 @@ import { ResourceError } from '../cloud.ts';
 import { VOLUME_TYPE } from '../resource-types.ts';
 import { bodyOf } from '../web.ts';
 import type { Belonging } from './belongings.ts';
-import { type Faces, fault, idOf, now, projectOf } from './requests.ts';
+import { fault } from './refusals.ts';
+import { type Faces, idOf, now, projectOf } from './requests.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -29,25 +30,7 @@ export function addCinder(router: Router, faces: Faces): void {
     if (context.params.id !== type.id) throw fault(404, `Volume type ${context.params.id} could not be found.`);
     context.body = { volume_type: type };
   });
-  router.post('/volume/v3/:project/volumes', (context) => {
-    const wanted = bodyOf(context).volume as Body;
-    const [id, size] = [randomUUID(), Number(wanted.size)];
-    if (!Number.isInteger(size) || size < 1) throw fault(400, `Invalid input for field/attribute size: ${wanted.size}`);
-    const volume: Belonging = {
-      ...{ id, kind: 'volume', projectId: projectOf(context), createdAt: now() },
-      name: String(wanted.name ?? ''),
-      told: {
-        description: wanted.description ?? null,
-        metadata: wanted.metadata ?? {},
-        availability_zone: wanted.availability_zone ?? cloud.config.zones[0]?.name,
-      },
-    };
-    faces.quotas.demand(faces, volume.projectId, 'volume', { volumes: 1, gigabytes: size });
-    belongings.put(volume);
-    cloud.createVolume(id, size);
-    context.status = 202;
-    context.body = { volume: { ...volumeBody(faces, volume), status: 'creating' } };
-  });
+  router.post('/volume/v3/:project/volumes', (context) => createVolume(faces, context));
   for (const listing of ['volumes', 'volumes/detail']) {
     router.get(`/volume/v3/:project/${listing}`, (context) => {
       const volumes = belongings.of(projectOf(context), 'volume').filter(({ id }) => cloud.volume(id) !== undefined);
@@ -74,7 +57,7 @@ export function addCinder(router: Router, faces: Faces): void {
       throw fault(400, `Invalid volume: Volume ${id} status must be available to extend.`);
     }
     const more = Number(extend.new_size) - (cloud.volume(id)?.sizeGib ?? 0);
-    faces.quotas.demand(faces, projectId, 'volume', { gigabytes: more });
+    faces.quotas.demand(projectId, 'volume', { gigabytes: more });
     try {
       cloud.extendVolume(id, Number(extend.new_size));
     } catch (error) {
@@ -83,6 +66,27 @@ export function addCinder(router: Router, faces: Faces): void {
     }
     context.status = 202;
   });
+}
+
+function createVolume(faces: Faces, context: Context): void {
+  const { cloud, belongings } = faces;
+  const wanted = bodyOf(context).volume as Body;
+  const [id, size] = [randomUUID(), Number(wanted.size)];
+  if (!Number.isInteger(size) || size < 1) throw fault(400, `Invalid input for field/attribute size: ${wanted.size}`);
+  const volume: Belonging = {
+    ...{ id, kind: 'volume', projectId: projectOf(context), createdAt: now() },
+    name: String(wanted.name ?? ''),
+    told: {
+      description: wanted.description ?? null,
+      metadata: wanted.metadata ?? {},
+      availability_zone: wanted.availability_zone ?? cloud.config.zones[0]?.name,
+    },
+  };
+  faces.quotas.demand(volume.projectId, 'volume', { volumes: 1, gigabytes: size });
+  belongings.put(volume);
+  cloud.createVolume(id, size);
+  context.status = 202;
+  context.body = { volume: { ...volumeBody(faces, volume), status: 'creating' } };
 }
 
 function volumeBody({ cloud }: Faces, { id, name, projectId, createdAt, told }: Belonging): Body {

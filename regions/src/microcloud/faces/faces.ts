@@ -8,7 +8,7 @@ import { addCinder } from './cinder.ts';
 import { addGlance, tellVersions } from './glance.ts';
 import { addNeutron } from './neutron.ts';
 import { addNova } from './nova.ts';
-import { addQuotas } from './quotas.ts';
+import { addQuotas } from './quota-routes.ts';
 import type { Faces } from './requests.ts';
 import { addZones } from './zones.ts';
 

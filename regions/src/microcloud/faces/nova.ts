@@ -9,7 +9,8 @@ import type { Belonging } from './belongings.ts';
 import { DEVICE } from './cinder.ts';
 import { imageName } from './glance.ts';
 import { portBody } from './neutron.ts';
-import { type Faces, fault, goOn, idOf, now, projectOf } from './requests.ts';
+import { fault } from './refusals.ts';
+import { type Faces, goOn, idOf, now, projectOf } from './requests.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -109,7 +110,7 @@ async function createServer(faces: Faces, projectId: string, body: Body): Promis
   const refusal = cloud.quotaRefusal();
   if (refusal !== undefined) throw fault(403, refusal);
   const { vcpus: cores = 0, ram = 0 } = cloud.config.flavors.find(({ name }) => name === flavor) ?? {};
-  faces.quotas.demand(faces, projectId, 'compute', { instances: 1, cores, ram });
+  faces.quotas.demand(projectId, 'compute', { instances: 1, cores, ram });
 
   const [id, name] = [randomUUID(), String(wanted.name)];
   belongings.put({
@@ -170,7 +171,7 @@ function addServerGroups(router: Router, faces: Faces): void {
   };
   router.post(groups, (context) => {
     const { name, policy } = bodyOf(context).server_group as { readonly name: string; readonly policy: string };
-    faces.quotas.demand(faces, projectOf(context), 'compute', { server_groups: 1 });
+    faces.quotas.demand(projectOf(context), 'compute', { server_groups: 1 });
     const made: Belonging = {
       ...{ id: randomUUID(), kind: 'server-group', projectId: projectOf(context), name, createdAt: now() },
       told: {},

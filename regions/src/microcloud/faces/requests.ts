@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import type { Context } from 'koa';
 import type { Logger } from 'pino';
 import type { Cloud } from '../cloud.ts';
-import { HttpError } from '../web.ts';
 import type { Belongings } from './belongings.ts';
 import type { Quotas } from './quotas.ts';
 
@@ -42,24 +41,6 @@ export function isAskedFor(
     const asked = context.query[field];
     return asked === undefined || [asked].flat().includes(String(item[field]));
   });
-}
-
-/** Nova's and Cinder's way to say no. */
-export function fault(status: number, message: string): HttpError {
-  const names = {
-    400: 'badRequest',
-    403: 'forbidden',
-    404: 'itemNotFound',
-    409: 'conflictingRequest',
-    413: 'overLimit',
-  };
-  const name = names[status as keyof typeof names];
-  return new HttpError(status, message, { [name ?? 'computeFault']: { code: status, message } });
-}
-
-/** Neutron's. */
-export function neutronError(status: number, type: string, message: string): HttpError {
-  return new HttpError(status, message, { NeutronError: { type, message, detail: '' } });
 }
 
 /** Goes on with what takes longer than the answer; what becomes of it is seen in the model. */

@@ -1,6 +1,7 @@
 // The availability zones, as Nova and Cinder list them. All are up.
 import type { Router } from '@koa/router';
-import { type Faces, fault } from './requests.ts';
+import { fault } from './refusals.ts';
+import type { Faces } from './requests.ts';
 
 export function addZones(router: Router, { cloud }: Faces): void {
   const zones = cloud.config.zones.map(({ name }) => ({ zoneName: name, zoneState: { available: true } }));
