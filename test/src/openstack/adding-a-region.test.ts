@@ -14,7 +14,7 @@ import { Guide } from './guide.ts';
 import { type SeparateRegion, startSeparateRegion } from './separate-region.ts';
 
 const DOCUMENT = 'docs/guides/adding-a-region.md';
-const LIMIT_MS = 280_000;
+const LIMIT_MS = 420_000;
 const HEARD_LIMIT_MS = 60_000;
 const ZONES = ['az1', 'az2'];
 const root = fileURLToPath(new URL('../../..', import.meta.url));
