@@ -101,8 +101,33 @@ export interface ExecutorSecrets {
   readonly openstack: ReadAccount;
 }
 
+/** @throws ConfigError */
+export function readConfig(file: string): ExecutorSettings {
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw new ConfigError(`The configuration ${file} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  const read = executorConfig.safeParse(content);
+  if (!read.success) throw new ConfigError(`The configuration ${file} is wrong:\n${z.prettifyError(read.error)}`);
+  return read.data;
+}
+
+/** Says what is wrong with the configuration, in a sentence for the operator. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** @throws ConfigError when a file that the configuration names cannot be read. */
 export function readSecrets(config: ExecutorSettings): ExecutorSecrets {
-  const read = (path: string): string => readFileSync(path, 'utf8');
+  const read = (path: string): string => {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch (cause) {
+      throw new ConfigError(`The configuration names ${path}: ${(cause as Error).message}`, { cause });
+    }
+  };
   return {
     own: { certificate: read(config.certificateFile), key: read(config.keyFile), root: read(config.rootFile) },
     intermediate: {

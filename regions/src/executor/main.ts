@@ -1,10 +1,9 @@
 // The executor of one region: `main.ts --config FILE`. Before its first start:
 // `main.ts init --federation F --region R --directory DIR` and `main.ts install-certificate FILE --directory DIR`.
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { systemClock, TrustError, watchLifeline } from '@argosy/proto';
 import { pino } from 'pino';
-import { DEFAULT_CERTIFICATE_DAYS, executorConfig, readSecrets } from './config.ts';
+import { ConfigError, DEFAULT_CERTIFICATE_DAYS, readConfig, readSecrets } from './config.ts';
 import { startExecutor } from './executor.ts';
 import { initialise, installCertificate, SetUpError } from './set-up.ts';
 
@@ -40,7 +39,7 @@ function say(lines: readonly string[]): void {
 
 async function serve(file: string): Promise<void> {
   const log = pino({ base: { process: 'executor' } });
-  const config = executorConfig.parse(JSON.parse(readFileSync(file, 'utf8')));
+  const config = readConfig(file);
   const executor = await startExecutor(config, readSecrets(config), { clock: systemClock, log });
   log.info({ region: config.region, grpc: executor.grpcPort, admin: executor.adminPort }, 'serving');
 
@@ -57,6 +56,7 @@ async function serve(file: string): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  console.error(error instanceof SetUpError || error instanceof TrustError ? error.message : error);
+  const isPlain = [SetUpError, TrustError, ConfigError].some((kind) => error instanceof kind);
+  console.error(isPlain ? (error as Error).message : error);
   process.exit(EXIT_FAILED);
 });

@@ -14,7 +14,9 @@ import type { MicrocloudSettings, OwnServices, UnderHeat } from './config.ts';
 import { EventPush } from './event-push.ts';
 import { Belongings } from './faces/belongings.ts';
 import { createFaces } from './faces/faces.ts';
-import { projectOfTokenAt } from './faces/project-of-token.ts';
+import { usedBy } from './faces/quota-routes.ts';
+import { Quotas } from './faces/quotas.ts';
+import { scopeOfTokenAt } from './faces/scope-of-token.ts';
 import { Faults } from './faults.ts';
 import { createHeat } from './heat-api.ts';
 import { Directory } from './identity.ts';
@@ -102,8 +104,11 @@ export async function startUnderHeat(
   const { cloud } = await openCloud(config, faults, world);
   cloud.giveUpUnfinished();
   const belongings = new Belongings(new Collection(join(config.directory, 'belongings')));
-  const identity = projectOfTokenAt(keystoneUrl, config.region, world.clock);
-  const faces = createFaces({ cloud, belongings, log, deleting: new Set() }, faults, identity.projectOf);
+  const quotas = new Quotas(new Collection(join(config.directory, 'quotas')), (projectId) =>
+    usedBy({ cloud, belongings }, projectId),
+  );
+  const identity = scopeOfTokenAt(keystoneUrl, config.region, world.clock);
+  const faces = createFaces({ cloud, belongings, quotas, log, deleting: new Set() }, faults, identity.scopeOf);
   const server = await serveHttp(faces.callback(), { address, port: facesPort });
   return {
     facesUrl: server.url,

@@ -47,8 +47,8 @@ for (const name of TARGETS.filter((target) => asked.includes(target))) {
       await run(t, given);
     });
   }
-  // What microcloud's Heat does not do.
-  if (name === 'openstack' && part === parts) {
+  // What microcloud's Heat does not do; in the part whose cases are the shortest.
+  if (name === 'openstack' && part === Math.min(2, parts)) {
     test.serial('a server that a killed Heat has lost is found by its port, and removed on request', async (t) => {
       t.timeout(LIMIT_MS);
       if (given === undefined) throw new Error(`${name} is not up.`);

@@ -152,8 +152,8 @@ function openDeployment(directory: string, { keystone, heat, faces, catalog }: P
 }
 
 /** What the catalog names of the cloud whose faces are at this port. */
-export function cloudCatalog(facesPort: number): NonNullable<OpenStackConfig['catalog']> {
-  const cloud = `http://${ADDRESS}:${facesPort}`;
+export function cloudCatalog(facesPort: number, address = ADDRESS): NonNullable<OpenStackConfig['catalog']> {
+  const cloud = `http://${address}:${facesPort}`;
   return [
     { type: 'compute', name: 'nova', url: `${cloud}/compute/v2.1` },
     { type: 'network', name: 'neutron', url: `${cloud}/network` },

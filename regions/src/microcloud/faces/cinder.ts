@@ -6,7 +6,8 @@ import { ResourceError } from '../cloud.ts';
 import { VOLUME_TYPE } from '../resource-types.ts';
 import { bodyOf } from '../web.ts';
 import type { Belonging } from './belongings.ts';
-import { type Faces, fault, idOf, now, projectOf } from './requests.ts';
+import { fault } from './refusals.ts';
+import { type Faces, idOf, now, projectOf } from './requests.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -29,20 +30,7 @@ export function addCinder(router: Router, faces: Faces): void {
     if (context.params.id !== type.id) throw fault(404, `Volume type ${context.params.id} could not be found.`);
     context.body = { volume_type: type };
   });
-  router.post('/volume/v3/:project/volumes', (context) => {
-    const wanted = bodyOf(context).volume as Body;
-    const [id, size] = [randomUUID(), Number(wanted.size)];
-    if (!Number.isInteger(size) || size < 1) throw fault(400, `Invalid input for field/attribute size: ${wanted.size}`);
-    const volume: Belonging = {
-      ...{ id, kind: 'volume', projectId: projectOf(context), createdAt: now() },
-      name: String(wanted.name ?? ''),
-      told: { description: wanted.description ?? null, metadata: wanted.metadata ?? {} },
-    };
-    belongings.put(volume);
-    cloud.createVolume(id, size);
-    context.status = 202;
-    context.body = { volume: { ...volumeBody(faces, volume), status: 'creating' } };
-  });
+  router.post('/volume/v3/:project/volumes', (context) => createVolume(faces, context));
   for (const listing of ['volumes', 'volumes/detail']) {
     router.get(`/volume/v3/:project/${listing}`, (context) => {
       const volumes = belongings.of(projectOf(context), 'volume').filter(({ id }) => cloud.volume(id) !== undefined);
@@ -62,12 +50,14 @@ export function addCinder(router: Router, faces: Faces): void {
     context.status = 202;
   });
   router.post('/volume/v3/:project/volumes/:id/action', (context: Context) => {
-    const { id } = find(context);
+    const { id, projectId } = find(context);
     const extend = bodyOf(context)['os-extend'] as { new_size?: number } | undefined;
     if (extend === undefined) throw fault(400, 'There is no such action.');
     if (cloud.volume(id)?.serverId !== null) {
       throw fault(400, `Invalid volume: Volume ${id} status must be available to extend.`);
     }
+    const more = Number(extend.new_size) - (cloud.volume(id)?.sizeGib ?? 0);
+    faces.quotas.demand(projectId, 'volume', { gigabytes: more });
     try {
       cloud.extendVolume(id, Number(extend.new_size));
     } catch (error) {
@@ -78,19 +68,35 @@ export function addCinder(router: Router, faces: Faces): void {
   });
 }
 
+function createVolume(faces: Faces, context: Context): void {
+  const { cloud, belongings } = faces;
+  const wanted = bodyOf(context).volume as Body;
+  const [id, size] = [randomUUID(), Number(wanted.size)];
+  if (!Number.isInteger(size) || size < 1) throw fault(400, `Invalid input for field/attribute size: ${wanted.size}`);
+  const volume: Belonging = {
+    ...{ id, kind: 'volume', projectId: projectOf(context), createdAt: now() },
+    name: String(wanted.name ?? ''),
+    told: {
+      description: wanted.description ?? null,
+      metadata: wanted.metadata ?? {},
+      availability_zone: wanted.availability_zone ?? cloud.config.zones[0]?.name,
+    },
+  };
+  faces.quotas.demand(volume.projectId, 'volume', { volumes: 1, gigabytes: size });
+  belongings.put(volume);
+  cloud.createVolume(id, size);
+  context.status = 202;
+  context.body = { volume: { ...volumeBody(faces, volume), status: 'creating' } };
+}
+
 function volumeBody({ cloud }: Faces, { id, name, projectId, createdAt, told }: Belonging): Body {
   const { sizeGib = 0, serverId = null } = cloud.volume(id) ?? {};
   const attachment = { server_id: serverId, id, attachment_id: id, volume_id: id, device: DEVICE, host_name: null };
   return {
-    ...{ id, name, size: sizeGib, status: serverId === null ? 'available' : 'in-use', ...told },
+    ...{ id, name, size: sizeGib, status: serverId === null ? 'available' : 'in-use' },
+    ...{ availability_zone: cloud.config.zones[0]?.name, ...told },
     attachments: serverId === null ? [] : [{ ...attachment, attached_at: createdAt }],
-    ...{
-      availability_zone: 'nova',
-      volume_type: VOLUME_TYPE,
-      snapshot_id: null,
-      source_volid: null,
-      bootable: 'false',
-    },
+    ...{ volume_type: VOLUME_TYPE, snapshot_id: null, source_volid: null, bootable: 'false' },
     ...{ encrypted: false, multiattach: false, created_at: createdAt, updated_at: createdAt },
     'os-vol-tenant-attr:tenant_id': projectId,
   };

@@ -5,26 +5,34 @@ import type Koa from 'koa';
 import type { Faults } from '../faults.ts';
 import { createApp, HttpError } from '../web.ts';
 import { addCinder } from './cinder.ts';
-import { addGlance } from './glance.ts';
+import { addGlance, tellVersions } from './glance.ts';
 import { addNeutron } from './neutron.ts';
 import { addNova } from './nova.ts';
+import { addQuotas } from './quota-routes.ts';
 import type { Faces } from './requests.ts';
+import { addZones } from './zones.ts';
 
-/** The project that a token is scoped to; undefined when it is none, or scoped to nothing. */
-export type ProjectOfToken = (token: string) => Promise<string | undefined>;
+/** What a token is scoped to; undefined when it is none, or scoped to nothing. */
+export type ScopeOfToken = (token: string) => Promise<Scope | undefined>;
 
-export function createFaces(faces: Faces, faults: Faults, projectOfToken: ProjectOfToken): Koa {
+export interface Scope {
+  readonly projectId: string;
+  readonly roles: readonly string[];
+}
+
+export function createFaces(faces: Faces, faults: Faults, scopeOfToken: ScopeOfToken): Koa {
   const app = createApp(faces.log, describe);
   app.use(faults.door());
+  app.use(tellVersions);
   app.use(async (context, next) => {
     // One sees whether we serve without a token.
     if (context.path === '/') {
       context.body = {};
       return;
     }
-    const projectId = await projectOfToken(context.get('x-auth-token'));
-    if (projectId === undefined) throw new HttpError(401, 'The token is not good.', { error: { code: 401 } });
-    context.state.projectId = projectId;
+    const scope = await scopeOfToken(context.get('x-auth-token'));
+    if (scope === undefined) throw new HttpError(401, 'The token is not good.', { error: { code: 401 } });
+    Object.assign(context.state, scope);
     await next();
   });
   const router = new Router();
@@ -32,6 +40,8 @@ export function createFaces(faces: Faces, faults: Faults, projectOfToken: Projec
   addNeutron(router, faces);
   addGlance(router, faces);
   addCinder(router, faces);
+  addQuotas(router, faces);
+  addZones(router, faces);
   app.use(router.routes());
   app.use((context) => {
     const message = `${context.method} ${context.path} is not there.`;

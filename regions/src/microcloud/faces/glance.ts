@@ -7,6 +7,21 @@ import { type Faces, idOf, isAskedFor } from './requests.ts';
 const TOLD_AT = '2026-01-01T00:00:00Z';
 const PROPERTIES = ['id', 'name', 'status', 'visibility', 'container_format', 'disk_format'];
 
+/** What Glance of the Zed release is able to do, newest first; it has no microversions. */
+const VERSIONS = ['2.15', '2.9', '2.7', '2.6', '2.5', '2.4', '2.3', '2.2', '2.1', '2.0'];
+
+/** Which versions there are: asked without a token, and answered 300 as Glance does. */
+export async function tellVersions(context: Context, next: () => Promise<unknown>): Promise<void> {
+  if (!/^\/image\/?$/.test(context.path)) {
+    await next();
+    return;
+  }
+  const links = [{ rel: 'self', href: `${context.protocol}://${context.host}/image/v2/` }];
+  const status = (index: number): string => (index === 0 ? 'CURRENT' : 'SUPPORTED');
+  context.status = 300;
+  context.body = { versions: VERSIONS.map((version, index) => ({ id: `v${version}`, status: status(index), links })) };
+}
+
 export function addGlance(router: Router, { cloud }: Faces): void {
   const images = cloud.config.images.map(image);
   router.get('/image/v2/images', (context) => {

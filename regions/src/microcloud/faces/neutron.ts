@@ -6,7 +6,8 @@ import type { Context } from 'koa';
 import { ResourceError } from '../cloud.ts';
 import { bodyOf } from '../web.ts';
 import type { Belonging } from './belongings.ts';
-import { type Faces, idOf, isAskedFor, neutronError, now, projectOf } from './requests.ts';
+import { neutronError } from './refusals.ts';
+import { type Faces, idOf, isAskedFor, now, projectOf } from './requests.ts';
 
 const EXTENSIONS = ['security-group', 'port-security', 'binding', 'external-net'];
 const MAC_PREFIX = 'fa:16:3e';
@@ -64,6 +65,7 @@ function addPorts(router: Router, faces: Faces): void {
     const groups = (wanted.security_groups ?? []) as readonly string[];
     const missing = groups.find((group) => belongings.find(projectId, 'security-group', group) === undefined);
     if (missing !== undefined) throw notFound('security_group', missing);
+    faces.quotas.demand(projectId, 'network', { port: 1 });
     const told = { ...wanted, device_id: '', device_owner: '' };
     const port: Belonging = { ...{ id, kind: 'port', projectId, createdAt: now() }, name: nameOf(wanted), told };
     try {
@@ -94,7 +96,8 @@ function addPorts(router: Router, faces: Faces): void {
   });
 }
 
-function addSecurityGroups(router: Router, { belongings }: Faces): void {
+function addSecurityGroups(router: Router, faces: Faces): void {
+  const { belongings } = faces;
   const group = (context: Context, id: unknown): Belonging => {
     const found = belongings.find(projectOf(context), 'security-group', String(id));
     if (found === undefined) throw notFound('security_group', id);
@@ -103,6 +106,7 @@ function addSecurityGroups(router: Router, { belongings }: Faces): void {
   router.post('/network/v2.0/security-groups', (context) => {
     const wanted = bodyOf(context).security_group as Body;
     const [id, projectId] = [randomUUID(), projectOf(context)];
+    faces.quotas.demand(projectId, 'network', { security_group: 1 });
     // Neutron lets everything out, and what is made keeps that unless it is taken away.
     const rules = ['IPv4', 'IPv6'].map((ethertype) => ruleBody(id, { direction: 'egress', ethertype }));
     const told = { description: wanted.description ?? '', rules };

@@ -9,7 +9,8 @@ import type { Belonging } from './belongings.ts';
 import { DEVICE } from './cinder.ts';
 import { imageName } from './glance.ts';
 import { portBody } from './neutron.ts';
-import { type Faces, fault, goOn, idOf, now, projectOf } from './requests.ts';
+import { fault } from './refusals.ts';
+import { type Faces, goOn, idOf, now, projectOf } from './requests.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -34,7 +35,9 @@ export function addNova(router: Router, faces: Faces): void {
     return next();
   });
   router.get(ROOT, (context) => {
-    context.body = { version: { ...VERSION, links: [{ rel: 'self', href: `${context.origin}${ROOT}/` }] } };
+    context.body = {
+      version: { ...VERSION, links: [{ rel: 'self', href: `${context.protocol}://${context.host}${ROOT}/` }] },
+    };
   });
   router.get(`${ROOT}/limits`, (context) => {
     context.body = { limits: { rate: [], absolute: LIMITS } };
@@ -49,6 +52,9 @@ export function addNova(router: Router, faces: Faces): void {
     const flavor = flavors.find(({ id }) => id === context.params.id);
     if (flavor === undefined) throw fault(404, `Flavor ${context.params.id} could not be found.`);
     context.body = { flavor };
+  });
+  router.get(`${ROOT}/flavors/:id/os-extra_specs`, (context) => {
+    context.body = { extra_specs: {} };
   });
   addServers(router, faces);
   addServerGroups(router, faces);
@@ -103,6 +109,8 @@ async function createServer(faces: Faces, projectId: string, body: Body): Promis
     throw fault(400, `Server group ${group} could not be found.`);
   const refusal = cloud.quotaRefusal();
   if (refusal !== undefined) throw fault(403, refusal);
+  const { vcpus: cores = 0, ram = 0 } = cloud.config.flavors.find(({ name }) => name === flavor) ?? {};
+  faces.quotas.demand(projectId, 'compute', { instances: 1, cores, ram });
 
   const [id, name] = [randomUUID(), String(wanted.name)];
   belongings.put({
@@ -140,7 +148,8 @@ async function deleteServer({ cloud, belongings, deleting }: Faces, owned: Belon
   belongings.remove(owned.id);
 }
 
-function addServerGroups(router: Router, { cloud, belongings }: Faces): void {
+function addServerGroups(router: Router, faces: Faces): void {
+  const { cloud, belongings } = faces;
   const groups = `${ROOT}/os-server-groups`;
   const view = ({ id, name, projectId }: Belonging): Body => {
     const members = cloud.servers().filter(({ group }) => group === id);
@@ -162,6 +171,7 @@ function addServerGroups(router: Router, { cloud, belongings }: Faces): void {
   };
   router.post(groups, (context) => {
     const { name, policy } = bodyOf(context).server_group as { readonly name: string; readonly policy: string };
+    faces.quotas.demand(projectOf(context), 'compute', { server_groups: 1 });
     const made: Belonging = {
       ...{ id: randomUUID(), kind: 'server-group', projectId: projectOf(context), name, createdAt: now() },
       told: {},

@@ -3,12 +3,13 @@ import { createHash } from 'node:crypto';
 import type { Context } from 'koa';
 import type { Logger } from 'pino';
 import type { Cloud } from '../cloud.ts';
-import { HttpError } from '../web.ts';
 import type { Belongings } from './belongings.ts';
+import type { Quotas } from './quotas.ts';
 
 export interface Faces {
   readonly cloud: Cloud;
   readonly belongings: Belongings;
+  readonly quotas: Quotas;
   readonly log: Logger;
   /** Servers whose delete is under way. */
   readonly deleting: Set<string>;
@@ -17,6 +18,11 @@ export interface Faces {
 /** The project whose token came with a request. */
 export function projectOf(context: Context): string {
   return String(context.state.projectId);
+}
+
+/** True when that token is an administrator's. */
+export function mayAdminister(context: Context): boolean {
+  return (context.state.roles as readonly string[]).includes('admin');
 }
 
 /** An id in OpenStack's form for something that the configuration knows by its name only. */
@@ -35,17 +41,6 @@ export function isAskedFor(
     const asked = context.query[field];
     return asked === undefined || [asked].flat().includes(String(item[field]));
   });
-}
-
-/** Nova's and Cinder's way to say no. */
-export function fault(status: number, message: string): HttpError {
-  const name = { 400: 'badRequest', 403: 'forbidden', 404: 'itemNotFound', 409: 'conflictingRequest' }[status];
-  return new HttpError(status, message, { [name ?? 'computeFault']: { code: status, message } });
-}
-
-/** Neutron's. */
-export function neutronError(status: number, type: string, message: string): HttpError {
-  return new HttpError(status, message, { NeutronError: { type, message, detail: '' } });
 }
 
 /** Goes on with what takes longer than the answer; what becomes of it is seen in the model. */
