@@ -1,0 +1,22 @@
+import type { DatastoreDefinition } from '../definition.ts';
+import { completeUri, endpoints, localEndpoint } from './endpoints.ts';
+import { comparePositions } from './gtid.ts';
+import { nativeVerifier } from './password.ts';
+
+export const mariadb: DatastoreDefinition = {
+  name: 'mariadb',
+  versions: ['10.11'],
+  defaultVersion: '10.11',
+  port: 3306,
+  commitModes: ['quorum'],
+  members: { min: 1, max: 7 },
+  admin: { user: 'admin', database: 'admin' },
+  parameters: {},
+  // As for every engine; with more than three voters that is more than this server can wait for.
+  acknowledgements: (voters) => Math.floor(voters / 2),
+  comparePositions,
+  passwordVerifier: (password) => nativeVerifier(password),
+  endpoints,
+  localEndpoint,
+  completeUri,
+};
