@@ -80,7 +80,7 @@ export default {
         pathNot: [
           '^$1/',
           '/src/index\\.ts$',
-          '^datastores/src/drivers\\.ts$',
+          '^datastores/src/(drivers|contract)\\.ts$',
           '^proto/src/introspection\\.ts$',
           '^raft/src/simulation/index\\.ts$',
         ],
@@ -90,7 +90,7 @@ export default {
       name: 'only-images-uses-drivers',
       severity: 'error',
       from: { path: `^${anyOf(packages)}/`, pathNot: '^(datastores|images|test)/' },
-      to: { path: '^datastores/src/drivers\\.ts$' },
+      to: { path: '^datastores/src/(drivers|contract)\\.ts$' },
     },
     {
       name: 'definitions-reach-no-driver',

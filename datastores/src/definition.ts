@@ -7,7 +7,10 @@ export interface Position {
   readonly value: string;
 }
 
-/** Who has a commit before it is acknowledged: a quorum of members, the primary alone, or what the engine decides. */
+/**
+ * Who has a commit before it is acknowledged: a quorum of members, the primary alone while it holds a lease (its clients
+ * come in through the door then), or what the engine decides.
+ */
 export type CommitMode = 'quorum' | 'async' | 'engine';
 
 /** A setting of the engine that a tenant may change. */

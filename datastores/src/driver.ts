@@ -82,7 +82,13 @@ export interface DriverOptions {
   /** A short folder for Unix sockets. */
   readonly runFolder: string;
   readonly address: string;
+  /** Where clients dial. */
   readonly port: number;
+  /**
+   * Where the server itself listens, for the other members: `port`, or beside it in an asynchronous cluster, whose
+   * clients come in through the door. They come from `address` then, and nobody else but the members may come in here.
+   */
+  readonly serverPort: number;
   /** Of the guest; null when it is not known. */
   readonly memoryMib: number | null;
   readonly owner: DatabaseOwner;
@@ -100,12 +106,16 @@ export interface DriverOptions {
 export interface Upstream {
   readonly memberId: string;
   readonly address: string;
+  /** Of its server, where it is copied or followed; of its clients, where a drill writes. */
   readonly port: number;
   /** The DNS name in its certificate. */
   readonly serverName: string;
 }
 
-/** Who has a commit before it is acknowledged: the primary and any `acknowledgements` of the other voters. */
+/**
+ * Who has a commit before it is acknowledged: the primary and any `acknowledgements` of the other voters. In an
+ * asynchronous cluster a driver is told of 0: it leads and opens without anybody, and the agent sees to the rest.
+ */
 export interface CommitRule {
   readonly voters: readonly string[];
   readonly acknowledgements: number;
@@ -144,6 +154,16 @@ export interface Stream {
   readonly isStreaming: boolean;
   readonly lagBytes: number;
   readonly countsForCommit: boolean;
+}
+
+/**
+ * How far a primary's log has come at one moment, and how far each member that copies it has confirmed it by then. All
+ * that was acknowledged before the question is at or before `position`; of what a member has confirmed it never goes
+ * back, unless it is copied anew. What confirmed means is the engine's: flushed, or only received.
+ */
+export interface Progress {
+  readonly position: Position;
+  readonly confirmed: readonly { readonly memberId: string; readonly position: Position }[];
 }
 
 /** What a replica hears of the primary that it follows. */
@@ -230,8 +250,8 @@ export interface DrillClient {
 }
 
 /**
- * One member's server. Calls that change something are made one at a time; `probe`, `tryOpen` and `isFollowing` may
- * run beside them. Everything may be repeated.
+ * One member's server. Calls that change something are made one at a time; `probe`, `tryOpen`, `progress`
+ * and `isFollowing` may run beside them. Everything may be repeated.
  */
 export interface Driver {
   /** Keeps a server that already runs, or sees that what lies on disk is at rest. True when one runs. */
@@ -253,6 +273,11 @@ export interface Driver {
   lead(role: PrimaryRole): Promise<Position>;
   /** Opens the client door when the rule's voters have flushed what this primary began with. True when it is open. */
   tryOpen(): Promise<boolean>;
+  /**
+   * How far this primary's log has been confirmed, asked several times a second: asynchronous clusters only. Undefined
+   * while it does not lead.
+   */
+  progress(): Promise<Progress | undefined>;
   /** True once the voters of exactly this rule have flushed what was written after it came into force. */
   hasQuorum(rule: { readonly epoch: number; readonly generation: number }): Promise<boolean>;
   /**

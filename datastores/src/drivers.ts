@@ -24,6 +24,7 @@ export {
   type Processes,
   type Program,
   type ProgramResult,
+  type Progress,
   type ReplicaRole,
   type Role,
   type ServerCertificate,

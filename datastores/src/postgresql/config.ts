@@ -17,6 +17,7 @@ export interface MemberSettings {
   readonly clusterId: string;
   readonly memberId: string;
   readonly address: string;
+  /** Of the server itself. */
   readonly port: number;
   readonly layout: Layout;
   /** The operating system's user that the agent runs as. */
@@ -109,8 +110,12 @@ export function renderConfig(member: MemberSettings, replication: ReplicationSet
   return `# Written by the agent; what is changed here is lost.\n${lines.join('\n')}\n`;
 }
 
-/** Who may come in. A shut door admits the agent and the other members; an open one also clients, by TLS only. */
-export function renderHba(door: 'open' | 'shut'): string {
+/**
+ * Who may come in. A shut door admits the agent and the other members; an open one also clients, by TLS only, and in an
+ * asynchronous cluster only those that come through the process that counts the lease.
+ */
+export function renderHba(door: 'open' | 'shut', clientsFrom?: string): string {
+  const from = clientsFrom === undefined ? 'all' : `${clientsFrom}/${clientsFrom.includes(':') ? 128 : 32}`;
   const rules = [
     `local all ${AGENT_ROLE} peer map=agent`,
     `hostssl replication ${REPLICATION_ROLE} all cert map=members`,
@@ -119,10 +124,10 @@ export function renderHba(door: 'open' | 'shut'): string {
     ...(door === 'shut'
       ? []
       : [
-          `hostssl postgres ${DRILL_ROLE} all cert map=members`,
+          `hostssl postgres ${DRILL_ROLE} ${from} cert map=members`,
           `hostssl all ${AGENT_ROLE},${REPLICATION_ROLE},${DRILL_ROLE} all reject`,
           'hostssl replication all all reject',
-          'hostssl all all all scram-sha-256',
+          `hostssl all all ${from} scram-sha-256`,
         ]),
   ];
   return `# Written by the agent. The client door is ${door}.\n${rules.join('\n')}\n`;

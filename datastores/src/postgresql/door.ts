@@ -27,20 +27,26 @@ export class Door {
 
   /** A server that was not restarted keeps its door as the file says. */
   async recover(): Promise<void> {
-    this.#isOpen = (await this.#options.files.readIfThere(this.#layout.hbaFile)) === renderHba('open');
+    this.#isOpen = (await this.#options.files.readIfThere(this.#layout.hbaFile)) === this.#rules('open');
+  }
+
+  /** Where the lease is counted, clients come from the member itself: through the process that counts it. */
+  #rules(door: 'open' | 'shut'): string {
+    const { port, serverPort, address } = this.#options;
+    return renderHba(door, port === serverPort ? undefined : address);
   }
 
   /** Before a start. */
   async write(door: 'open' | 'shut'): Promise<void> {
     this.#isOpen = door === 'open';
-    await this.#options.files.writeDurably(this.#layout.hbaFile, renderHba(door), {
+    await this.#options.files.writeDurably(this.#layout.hbaFile, this.#rules(door), {
       mode: 0o600,
       owner: this.#options.owner,
     });
   }
 
   async open(control: Connection): Promise<void> {
-    await this.#options.files.writeDurably(this.#layout.hbaFile, renderHba('open'), {
+    await this.#options.files.writeDurably(this.#layout.hbaFile, this.#rules('open'), {
       mode: 0o600,
       owner: this.#options.owner,
     });
@@ -63,7 +69,7 @@ export class Door {
   async reload(control: Connection): Promise<void> {
     const [before] = await control.query('select extract(epoch from clock_timestamp())::text as time');
     this.#server.reload();
-    const { clock, port, session } = this.#options;
+    const { clock, serverPort: port, session } = this.#options;
     const deadline = clock.monotonicMs() + RELOAD_TIMEOUT_MS;
     while (clock.monotonicMs() < deadline) {
       const fresh = new Connection({

@@ -9,6 +9,7 @@ import {
   type KeptTail,
   type PrimaryRole,
   type ProbeResult,
+  type Progress,
   type ReplicaRole,
   type Role,
   type ServerCertificate,
@@ -24,6 +25,7 @@ import { type Layout, layoutOf, SOCKET_PATH_BYTES } from './layout.ts';
 import { isReplica, ownTimeline } from './log-position.ts';
 import { MemberFiles } from './member-files.ts';
 import { Probe } from './probe.ts';
+import { ProgressReader } from './progress.ts';
 import { endReceiver, promoteOnto, replayToEnd } from './promotion.ts';
 import { rewindData } from './rewind.ts';
 import { Rule, replicationOf } from './rule.ts';
@@ -39,7 +41,7 @@ const GUARD_MS = 500;
 /** @throws DriverError `refused` when names or paths are longer than the server takes. */
 export function postgresqlDriver(options: DriverOptions): Driver {
   const layout = layoutOf(options.volume, options.runFolder);
-  const socket = `${layout.socketFolder}/.s.PGSQL.${options.port}.lock`;
+  const socket = `${layout.socketFolder}/.s.PGSQL.${options.serverPort}.lock`;
   if (Buffer.byteLength(socket) > SOCKET_PATH_BYTES) {
     throw new DriverError('refused', `"${socket}" is longer than a Unix socket's path may be.`);
   }
@@ -59,6 +61,7 @@ class PostgresDriver implements Driver {
   readonly #control: Connection;
   readonly #background: Connection;
   readonly #probe: Probe;
+  readonly #progress: ProgressReader;
   readonly #rule: Rule;
   readonly #standby: Standby;
   readonly #parts: StandbyParts;
@@ -72,7 +75,7 @@ class PostgresDriver implements Driver {
     this.#server = new PostgresServer(options, layout);
     this.#door = new Door(options, layout, this.#server);
     this.#files = new MemberFiles(options, layout);
-    const { port, clock, session } = options;
+    const { serverPort: port, clock, session } = options;
     const connection = { socketFolder: layout.socketFolder, port, clock, session };
     this.#control = new Connection({ ...connection, synchronousCommit: 'local' });
     this.#background = new Connection({ ...connection, synchronousCommit: 'local' });
@@ -80,6 +83,7 @@ class PostgresDriver implements Driver {
       ...{ options, layout, files: this.#files, server: this.#server, door: this.#door, control: this.#control },
       program: (...program) => this.#server.program(...program),
     };
+    this.#progress = new ProgressReader(connection, options.memberId);
     this.#standby = new Standby(this.#parts);
     this.#rule = new Rule({ ...this.#parts, background: this.#background });
     this.#probe = new Probe({
@@ -179,6 +183,11 @@ class PostgresDriver implements Driver {
     await this.#door.open(this.#control);
     this.#options.log.info({ epoch: role.epoch, voters }, 'The client door is open.');
     return true;
+  }
+
+  async progress(): Promise<Progress | undefined> {
+    const role = this.#role;
+    return role?.kind === 'primary' && this.isRunning() ? await this.#progress.read(role.epoch) : undefined;
   }
 
   async hasQuorum({ epoch, generation }: { epoch: number; generation: number }): Promise<boolean> {
@@ -315,5 +324,6 @@ class PostgresDriver implements Driver {
     this.#control.close();
     this.#background.close();
     this.#probe.close();
+    this.#progress.close();
   }
 }

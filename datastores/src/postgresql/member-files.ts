@@ -32,7 +32,7 @@ export class MemberFiles {
   }
 
   #settings(): MemberSettings {
-    const { clusterId, memberId, address, port, owner, memoryMib } = this.#options;
+    const { clusterId, memberId, address, serverPort: port, owner, memoryMib } = this.#options;
     const timezone = existsSync('/usr/share/zoneinfo/UTC') ? 'UTC' : 'GMT';
     const own = { clusterId, memberId, address, port, layout: this.#layout, agentUser: owner.agentUser };
     return { ...own, timezone, sizes: sizesFor(memoryMib) };

@@ -124,7 +124,7 @@ export class PostgresServer {
       await sleep(this.#options, STOP_POLL_MS);
     }
     // The locks name a process id that may live on as a zombie, or be somebody else's by now.
-    await files.remove(join(this.#layout.socketFolder, `.s.PGSQL.${this.#options.port}.lock`));
+    await files.remove(join(this.#layout.socketFolder, `.s.PGSQL.${this.#options.serverPort}.lock`));
     await files.removeDurably(join(this.#layout.data, 'postmaster.pid')).catch(ignoreMissingFolder);
   }
 
@@ -183,7 +183,7 @@ export class PostgresServer {
   }
 
   async #untilReady(pid: number, timeoutMs: number): Promise<void> {
-    const { clock, port, session } = this.#options;
+    const { clock, serverPort: port, session } = this.#options;
     const { socketFolder } = this.#layout;
     const deadline = clock.monotonicMs() + timeoutMs;
     const connection = new Connection({ socketFolder, port, clock, session, synchronousCommit: 'local' });

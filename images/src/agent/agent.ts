@@ -142,8 +142,8 @@ function makeDriver({ config, clock, processes, files, session, log }: Omit<Agen
   if (engine === undefined) throw new ConfigError(`This image has no driver for "${datastore}".`);
   const options: DriverOptions = {
     ...{ clusterId: config.member.clusterId, memberId: config.member.memberId, engine: config.engine },
-    ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port, owner: config.owner },
-    ...{ memoryMib, clock, processes, files, log: log.child({ part: 'driver' }) },
+    ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port, serverPort: port },
+    ...{ owner: config.owner, memoryMib, clock, processes, files, log: log.child({ part: 'driver' }) },
     session: session ?? engine.session ?? withoutSession,
   };
   return engine.create(options);

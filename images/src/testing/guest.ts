@@ -1,10 +1,12 @@
 // One guest of a test: the real agent as a process of its own, on a loopback address of its own, with a volume and
 // what the region's executor would do for it.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { systemProcesses } from '@argosy/datastores/drivers';
 import {
   type AdminUser,
   AGENT_PORT,
@@ -20,16 +22,20 @@ import {
   type MemberReport,
   type Peer,
   type Position,
+  RejoinMethod,
   serverName,
   signLeaf,
+  systemClock,
 } from '@argosy/proto';
 import { credentials } from '@grpc/grpc-js';
 import pg from 'pg';
 import type { Federation } from './federation.ts';
-import { engines, freeAddress, PORT } from './place.ts';
+import { engines, freeAddress, type GuestEngine, PORT, POSTGRESQL } from './place.ts';
 import { patiently, pause, soon, WAIT_MS } from './waiting.ts';
 
+const LOG_CHARACTERS = 4_000;
 const initFile = fileURLToPath(new URL('../../guest.sh', import.meta.url));
+const processes = systemProcesses({ uid: undefined, gid: undefined }, systemClock);
 const mainFile = fileURLToPath(new URL('../agent/main.js', import.meta.url));
 
 export class Guest {
@@ -38,6 +44,7 @@ export class Guest {
   readonly memberId: string;
   readonly address: string;
   readonly folder: string;
+  readonly engine: GuestEngine;
   readonly #enginesFile: string;
   #process: ChildProcess | undefined;
   #client: AgentServiceClient | undefined;
@@ -45,27 +52,29 @@ export class Guest {
 
   private constructor(
     federation: Federation,
-    place: { clusterId: string; memberId: string; address: string; folder: string; enginesFile: string },
+    place: Pick<Guest, 'clusterId' | 'memberId' | 'address' | 'folder' | 'engine'> & { enginesFile: string },
   ) {
     this.federation = federation;
     this.clusterId = place.clusterId;
     this.memberId = place.memberId;
     this.address = place.address;
     this.folder = place.folder;
+    this.engine = place.engine;
     this.#enginesFile = place.enginesFile;
   }
 
   /** Makes the volume and starts the agent. `atEnd` takes what must be done when the test has ended, also when it failed. */
   static async boot(
     federation: Federation,
-    member: { clusterId: string; ordinal: number },
+    member: { clusterId: string; ordinal: number; engine?: GuestEngine },
     atEnd: (call: () => Promise<void>) => void,
   ): Promise<Guest> {
     const folder = await mkdtemp(join(tmpdir(), 'ag-'));
+    const { engine = POSTGRESQL } = member;
     const memberId = `${member.clusterId}-${member.ordinal}`;
     const guest = new Guest(federation, {
-      ...{ clusterId: member.clusterId, memberId, folder, address: await freeAddress() },
-      enginesFile: await engines(),
+      ...{ clusterId: member.clusterId, memberId, folder, engine, address: await freeAddress(engine.port) },
+      enginesFile: await engines(engine),
     });
     atEnd(() => guest.destroy());
     await chmod(folder, 0o755);
@@ -87,8 +96,9 @@ export class Guest {
     const { federation, clusterId, memberId } = this;
     const userData = {
       ...{ federation: federation.federation, region: federation.region, cluster_id: clusterId, member_id: memberId },
-      ...{ kind: 'voter', datastore: 'postgresql', version: '15', executor: federation.executorUri },
-      ...{ root_certificate: federation.root, enrolment_token: federation.token(memberId), datastore_port: PORT },
+      ...{ kind: 'voter', datastore: this.engine.datastore, version: this.engine.version },
+      ...{ executor: federation.executorUri, datastore_port: this.engine.port },
+      ...{ root_certificate: federation.root, enrolment_token: federation.token(memberId) },
     };
     await writeFile(join(this.folder, 'user-data.json'), JSON.stringify({ ...userData, ...change }), { mode: 0o600 });
   }
@@ -135,16 +145,34 @@ export class Guest {
       await this.end('SIGTERM');
       clearTimeout(timer);
     }
-    const pid = await this.databasePid();
-    if (pid !== undefined) {
+    for (const pid of await this.#serverPids()) {
       try {
-        process.kill(pid, 'SIGQUIT');
-        await pause(500);
+        process.kill(pid, 'SIGKILL');
       } catch {
         // It was gone already.
       }
     }
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** The server's, whatever the engine: of the processes in its data directory the one that none of the others began. */
+  async serverPid(): Promise<number | undefined> {
+    const pids = await this.#serverPids();
+    const parents = await Promise.all(pids.map(parentOf));
+    return pids.find((_, index) => !pids.includes(parents[index] ?? 0));
+  }
+
+  async #serverPids(): Promise<number[]> {
+    const data = join(this.volume, 'data');
+    return existsSync(data) ? await processes.inFolder(data) : [];
+  }
+
+  async killAgent(): Promise<void> {
+    await this.end('SIGKILL');
+  }
+
+  async endAgent(): Promise<void> {
+    await this.end('SIGTERM');
   }
 
   async databasePid(): Promise<number | undefined> {
@@ -197,7 +225,8 @@ export class Guest {
 
   get peer(): Peer {
     const kind = MemberKind.VOTER;
-    return { memberId: this.memberId, kind, address: this.address, port: PORT, serverName: serverName(this.identity) };
+    const { memberId, address } = this;
+    return { memberId, kind, address, port: this.engine.port, serverName: serverName(this.identity) };
   }
 
   header(epoch: number, generation: number, key = 'test'): CommandHeader {
@@ -208,8 +237,8 @@ export class Guest {
     };
   }
 
-  async initialise(): Promise<void> {
-    const request = { header: this.header(0, 0), version: '15' };
+  async initialise(version = this.engine.version): Promise<void> {
+    const request = { header: this.header(0, 0), version };
     await patiently(() => callUnary(this.agent.initialise.bind(this.agent), request, { deadline: soon() }));
   }
 
@@ -229,19 +258,29 @@ export class Guest {
   }
 
   async seed(epoch: number, generation: number, primary: Guest): Promise<Position> {
-    const request = { header: this.header(epoch, generation), primary: primary.peer, version: '15' };
+    const header = this.header(epoch, generation, `seed-${epoch}`);
+    const request = { header, primary: primary.peer, version: this.engine.version };
     return await position(() => callUnary(this.agent.seed.bind(this.agent), request, { deadline: soon() }));
   }
 
   async rejoin(epoch: number, generation: number, primary: Guest, how: { key?: string; mustKeepTail?: boolean } = {}) {
     const { key, mustKeepTail = false } = how;
     const header = this.header(epoch, generation, key);
-    const request = { header, primary: primary.peer, version: '15', mustKeepTail };
+    const request = { header, primary: primary.peer, version: this.engine.version, mustKeepTail };
     return await patiently(() => callUnary(this.agent.rejoin.bind(this.agent), request, { deadline: soon() }));
   }
 
   async follow(epoch: number, generation: number, primary: Guest): Promise<Position> {
     return await position(() => this.askToFollow(epoch, generation, primary));
+  }
+
+  /** As the gateway brings back a former primary. */
+  async comeBack(epoch: number, generation: number, primary: Guest): Promise<'followed' | 'rewound' | 'copied'> {
+    const { divergence } = await patiently(() => this.askToFollow(epoch, generation, primary));
+    if (divergence === undefined) return 'followed';
+    const { method } = await this.rejoin(epoch, generation, primary);
+    await this.follow(epoch, generation, primary);
+    return method === RejoinMethod.REWOUND ? 'rewound' : 'copied';
   }
 
   askToFollow(epoch: number, generation: number, primary: Guest): Promise<FollowResponse> {
@@ -281,7 +320,9 @@ export class Guest {
         stream.cancel();
       }
     }
-    throw new Error(`No such report of ${this.memberId} in time; the last was ${JSON.stringify(last)}.\n${this.log}`);
+    throw new Error(
+      `No such report of ${this.memberId} in time; the last was ${JSON.stringify(last)}.\n${this.log.slice(-LOG_CHARACTERS)}`,
+    );
   }
 
   /** A tenant's connection: by TLS, with the server verified by its address. */
@@ -306,6 +347,11 @@ export class Guest {
     await client.connect();
     return client;
   }
+}
+
+async function parentOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
 }
 
 async function position(call: () => Promise<{ position: Position | undefined }>): Promise<Position> {

@@ -5,15 +5,24 @@ import { join } from 'node:path';
 import { AGENT_PORT } from '@argosy/proto';
 import { enginesFile, prepareEngine } from '../engines/prepare.ts';
 
-/** The database's. */
+/** PostgreSQL's. */
 export const PORT = 5432;
 
+/** What a guest runs. */
+export interface GuestEngine {
+  readonly datastore: string;
+  readonly version: string;
+  readonly port: number;
+}
+
+export const POSTGRESQL: GuestEngine = { datastore: 'postgresql', version: '15', port: PORT };
+
 /** The engine's folder, outside the repository and kept between runs. */
-export async function engines(): Promise<string> {
+export async function engines({ datastore, version }: GuestEngine = POSTGRESQL): Promise<string> {
   const mode = process.env.ARGOSY_ENGINES;
   const name = `argosy-engines-${userInfo().uid}`;
   const directory = process.env.ARGOSY_ENGINES_CACHE ?? join(tmpdir(), mode === undefined ? name : `${name}-${mode}`);
-  const request = { datastore: 'postgresql', version: '15', directory };
+  const request = { datastore, version, directory };
   const known = mode === 'system' || mode === 'unpacked' ? ({ ...request, mode } as const) : request;
   await prepareEngine(known, { isRoot: process.getuid?.() === 0, progress: () => {} });
   return enginesFile(directory);
@@ -23,13 +32,13 @@ export async function engines(): Promise<string> {
 const given = new Set<string>();
 
 /** A loopback address on which neither port is taken: tests run beside one another. */
-export async function freeAddress(): Promise<string> {
+export async function freeAddress(port = PORT): Promise<string> {
   for (let tries = 0; tries < 100; tries++) {
     const [third, fourth] = [0, 0].map(() => 1 + Math.floor(Math.random() * 250));
     const address = `127.200.${third}.${fourth}`;
     if (given.has(address)) continue;
     given.add(address);
-    if ((await isFree(address, AGENT_PORT)) && (await isFree(address, PORT))) return address;
+    if ((await isFree(address, AGENT_PORT)) && (await isFree(address, port))) return address;
   }
   throw new Error('No free loopback address in 127.200.0.0/16.');
 }

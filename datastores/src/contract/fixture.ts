@@ -1,0 +1,102 @@
+// What the contract must know of an engine, and of the members that it is tried on. The cases are the same for all: what
+// differs is here, and is little.
+
+/** Where and as whom a tenant connects. */
+export interface TenantPlace {
+  readonly address: string;
+  readonly port: number;
+  /** The authority that signed the server's certificate, PEM. */
+  readonly root: string;
+  readonly user: string;
+  readonly password: string;
+}
+
+/** A tenant's connection, which writes numbers into one place. */
+export interface TenantClient {
+  /** Acknowledged by the cluster when this answers. */
+  write(number: number): Promise<void>;
+  numbers(): Promise<number[]>;
+  close(): void;
+}
+
+/** One entry an engine, in `datastores/src/<engine>/contract-fixture.ts`. */
+export interface EngineFixture {
+  readonly datastore: string;
+  readonly version: string;
+  readonly port: number;
+  /** Whether a primary without its voters acknowledges nothing, or alone what it can. */
+  readonly commits: 'quorum' | 'alone';
+  /** Whether a primary whose server was killed leads on in its epoch, or waits for another to be elected. */
+  readonly afterCrash: 'restarts' | 'waits';
+  /** How a member comes back whose log went another way. */
+  readonly rejoins: 'rewound' | 'copied';
+  /** @throws Error when the server does not admit the client */
+  connect(place: TenantPlace): Promise<TenantClient>;
+  /** The same without TLS, which no server admits. */
+  connectInTheOpen(place: TenantPlace): Promise<TenantClient>;
+  /** Makes the data of a server that does not run unreadable. */
+  damage(dataFolder: string): Promise<void>;
+  /** Writes until the disk is full; answers when a write was refused. */
+  fill(place: TenantPlace): Promise<void>;
+}
+
+export interface ContractPosition {
+  readonly epoch: number;
+  readonly value: string;
+}
+
+export interface ContractReport {
+  readonly up: boolean;
+  readonly open: boolean;
+  readonly epoch: number;
+  readonly detail: string;
+  readonly position?: ContractPosition | undefined;
+  readonly streams: readonly { readonly memberId: string; readonly streaming: boolean }[];
+}
+
+/** A member with its real agent and its real server. */
+export interface ContractMember {
+  readonly memberId: string;
+  readonly address: string;
+  readonly volume: string;
+  initialise(version?: string): Promise<void>;
+  promote(
+    epoch: number,
+    generation: number,
+    options: {
+      voters: ContractMember[];
+      admin?: { readonly name: string; readonly verifier: string; readonly generation: number };
+    },
+  ): Promise<ContractPosition>;
+  seed(epoch: number, generation: number, primary: ContractMember): Promise<ContractPosition>;
+  follow(epoch: number, generation: number, primary: ContractMember): Promise<ContractPosition>;
+  promise(epoch: number): Promise<ContractPosition>;
+  open(epoch: number, generation: number): Promise<ContractPosition>;
+  /** Follows, and is brought back first when its log went another way. Answers how that was done. */
+  comeBack(epoch: number, generation: number, primary: ContractMember): Promise<'followed' | 'rewound' | 'copied'>;
+  report(isWanted: (report: ContractReport) => boolean): Promise<ContractReport>;
+  /** The agent alone; the server runs on. */
+  killAgent(): Promise<void>;
+  endAgent(): Promise<void>;
+  start(): void;
+  serverPid(): Promise<number | undefined>;
+}
+
+export interface SmallDisk {
+  /** Leaves hardly any room. */
+  fill(): Promise<void>;
+  free(): Promise<void>;
+}
+
+/** Who tries the contract: it has members, and says what came out. */
+export interface ContractWorld {
+  readonly fixture: EngineFixture;
+  readonly members: readonly [ContractMember, ContractMember, ContractMember];
+  readonly password: string;
+  readonly root: string;
+  /** Of the datastore's definition. */
+  comparePositions(left: ContractPosition, right: ContractPosition): number;
+  verifier(password: string): string;
+  /** Gives the first member a small disk of its own; undefined where that cannot be done here. */
+  giveDisk(): Promise<SmallDisk | undefined>;
+}
