@@ -1,5 +1,7 @@
 // The drivers by the name of their datastore. Only an agent imports this: a driver brings its database client along.
 import type { DrillClient, DrillClientOptions, Driver, DriverOptions } from './driver.ts';
+import { connectForDrill as connectToMariadbForDrill } from './mariadb/drill-client.ts';
+import { mariadbDriver } from './mariadb/driver.ts';
 import { connectForDrill } from './postgresql/drill-client.ts';
 import { postgresqlDriver } from './postgresql/driver.ts';
 import { postgresqlSession } from './postgresql/session.ts';
@@ -40,6 +42,7 @@ export {
   systemFiles,
   writeDurably,
 } from './durable-files.ts';
+export { installArguments } from './mariadb/copy.ts';
 export { initdbArguments } from './postgresql/template.ts';
 export { systemProcesses } from './processes.ts';
 export type { OpenSession, Row, Session, SessionSettings } from './session.ts';
@@ -54,5 +57,6 @@ export interface EngineDriver {
 }
 
 export const drivers: Readonly<Record<string, EngineDriver>> = {
+  mariadb: { create: mariadbDriver, connectForDrill: connectToMariadbForDrill },
   postgresql: { create: postgresqlDriver, session: postgresqlSession, connectForDrill },
 };

@@ -1,5 +1,6 @@
 // The datastores by name. A new engine is one line here, and one in drivers.ts.
 import type { DatastoreDefinition } from './definition.ts';
+import { mariadb } from './mariadb/definition.ts';
 import { postgresql } from './postgresql/definition.ts';
 
 /** How many letters a name may be off and still be taken for a slip of the pen. */
@@ -12,7 +13,7 @@ export interface Datastores {
   nearest(name: string): string | undefined;
 }
 
-export const datastores: Datastores = registryOf([postgresql]);
+export const datastores: Datastores = registryOf([postgresql, mariadb]);
 
 export function registryOf(all: readonly DatastoreDefinition[]): Datastores {
   return {

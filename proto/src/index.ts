@@ -16,6 +16,8 @@ export {
   type AgentServiceServer,
   AgentServiceService,
   type CommandHeader,
+  type CopyRequest,
+  type CopyResponse,
   type Divergence,
   type EnrolResponse,
   type FollowRequest,

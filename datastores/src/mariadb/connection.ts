@@ -69,9 +69,13 @@ export class Connection {
     const { layout, user } = this.#options;
     const made = await mysql.createConnection({ ...TEXTUAL, socketPath: layout.socket, user });
     const forget = (): void => {
-      void this.#open?.then((open) => {
-        if (open === made) this.#open = undefined;
-      });
+      const current = this.#open;
+      current?.then(
+        (open) => {
+          if (open === made && this.#open === current) this.#open = undefined;
+        },
+        () => undefined,
+      );
     };
     made.on('error', forget);
     made.on('end', forget);

@@ -160,6 +160,11 @@ class MariadbDriver implements Driver {
     return true;
   }
 
+  /** For asynchronous clusters, which this engine is not offered for. */
+  async progress(): Promise<undefined> {
+    return undefined;
+  }
+
   async hasQuorum({ epoch, generation }: { epoch: number; generation: number }): Promise<boolean> {
     const role = this.#role;
     if (role?.kind !== 'primary' || role.epoch !== epoch || role.rule.generation !== generation) return false;

@@ -32,7 +32,7 @@ export class MemberFiles {
   }
 
   async #settings(): Promise<MemberSettings> {
-    const { clusterId, memberId, address, port, owner, memoryMib, engine } = this.#options;
+    const { clusterId, memberId, address, serverPort: port, owner, memoryMib, engine } = this.#options;
     return {
       ...{ clusterId, address, port, layout: this.#layout, number: memberNumber(memberId), engine: engine.bin },
       ...{ agentUser: owner.agentUser, dataUser: await this.dataUser(), sizes: sizesFor(memoryMib) },

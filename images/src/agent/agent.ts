@@ -15,6 +15,7 @@ import type { Logger } from 'pino';
 import { waitInTheDark } from './blackout.ts';
 import { MemberCertificates } from './certificates.ts';
 import { type AgentConfig, ConfigError } from './config.ts';
+import { fetchCopy } from './copy.ts';
 import { Gate } from './gate.ts';
 import { Listener } from './listener.ts';
 import { Member } from './member.ts';
@@ -77,7 +78,10 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
     relisten().catch((error: unknown) => log.error({ error }, 'The agent does not listen any more.'));
   };
   const rehearsal = rehearsalOf(parts, driver, certificates);
-  const service = agentService({ config, member, certificates, observations, rehearsal, log, onCertificate });
+  const service = agentService({
+    ...{ config, member, certificates, observations, rehearsal, log, onCertificate },
+    copyOut: driver.copyOut?.bind(driver),
+  });
   await relisten();
   observations.start();
   // A gate that cannot be is no reason to leave the database without its agent.
@@ -122,7 +126,7 @@ export async function openMember(
 }> {
   const { config, clock, log, files } = parts;
   const file = await StateFile.open(config.volume, config.member, files);
-  const driver = makeDriver(parts);
+  const driver = makeDriver(parts, certificates);
   const observations = new Observations({ file, driver, clock });
   const onChange = (): void => {
     changed();
@@ -136,7 +140,10 @@ export async function openMember(
   return { file, member, observations, driver };
 }
 
-function makeDriver({ config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>): Driver {
+function makeDriver(
+  { config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>,
+  certificates: Pick<MemberCertificates, 'current'>,
+): Driver {
   const { datastore, datastore_port: port, memory_mib: memoryMib = null } = config.userData;
   const engine = drivers[datastore];
   if (engine === undefined) throw new ConfigError(`This image has no driver for "${datastore}".`);
@@ -145,6 +152,7 @@ function makeDriver({ config, clock, processes, files, session, log }: Omit<Agen
     ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port, serverPort: port },
     ...{ owner: config.owner, memoryMib, clock, processes, files, log: log.child({ part: 'driver' }) },
     session: session ?? engine.session ?? withoutSession,
+    fetchCopy: (source) => fetchCopy(source, certificates.current),
   };
   return engine.create(options);
 }

@@ -13,6 +13,7 @@ import type { Logger } from 'pino';
 import { CommandError, refused } from './admission.ts';
 import { InvalidCertificateError, type MemberCertificates } from './certificates.ts';
 import type { AgentConfig } from './config.ts';
+import { sendCopy } from './copy.ts';
 import type { Member } from './member.ts';
 import type { Observations } from './observations.ts';
 import type { Rehearsal } from './rehearsal.ts';
@@ -27,6 +28,8 @@ export interface ServiceParts {
   readonly observations: Observations;
   readonly rehearsal: Pick<Rehearsal, 'take'>;
   readonly log: Logger;
+  /** The data of this member's database; undefined where the engine is copied in another way. */
+  readonly copyOut: (() => AsyncIterable<Uint8Array>) | undefined;
   /** Puts a new certificate into use. */
   readonly onCertificate: () => Promise<void>;
 }
@@ -44,6 +47,7 @@ export function accessTable(config: Pick<AgentConfig, 'member' | 'executor'>): A
   };
   for (const method of Object.values(AgentServiceService)) table[method.path] = isExecutor;
   table[AgentServiceService.observe.path] = (caller) => isExecutor(caller) || isFellow(caller);
+  table[AgentServiceService.copy.path] = isFellow;
   return table;
 }
 
@@ -96,6 +100,12 @@ export function agentService(parts: ServiceParts): AgentServiceServer {
       if (memberId !== own) throw refused(`This is ${own}, not ${memberId}.`);
       return await parts.rehearsal.take(request);
     }),
+    copy: (call) => {
+      const { memberId } = parts.config.member;
+      sendCopy(call, call.request.memberId === memberId ? parts.copyOut : undefined).catch((error: unknown) => {
+        call.destroy(Object.assign(new Error('The copy failed.'), answerOf(error, parts.log, 'Copy')));
+      });
+    },
     observe: (call) => {
       if (observations.observers >= MAX_OBSERVERS) {
         call.destroy(new CommandError(status.RESOURCE_EXHAUSTED, `${MAX_OBSERVERS} observe already.`));

@@ -106,7 +106,7 @@ export class Guest implements DatabaseHost {
     const { member, observations } = await openMember(parts, certificates);
     if (!agent.isAlive) return;
     const service = agentService({
-      ...{ config, member, observations, log: silentLog, onCertificate: async () => undefined },
+      ...{ config, member, observations, log: silentLog, onCertificate: async () => undefined, copyOut: undefined },
       certificates: { request: Buffer.alloc(0), install: async () => false },
       rehearsal: { take: () => Promise.reject(new Error('The model knows no drills.')) },
     });
