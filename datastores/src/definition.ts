@@ -1,6 +1,9 @@
 // What is known of a database engine without asking a running one: data and pure functions. The gateway plans with it,
 // an executor renders with it, a test compares it. What talks to the server is the driver.
 
+import type { AccountsDefinition } from './accounts.ts';
+import type { ParameterDefinition } from './parameters.ts';
+
 /** How far a member's log reaches: compared by epoch first, then by the engine's own order of `value`. */
 export interface Position {
   readonly epoch: number;
@@ -12,11 +15,6 @@ export interface Position {
  * come in through the door then), or what the engine decides.
  */
 export type CommitMode = 'quorum' | 'async' | 'engine';
-
-/** A setting of the engine that a tenant may change. */
-export type ParameterDefinition =
-  | { readonly type: 'integer'; readonly min: number; readonly max: number; readonly restart: boolean }
-  | { readonly type: 'choice'; readonly choices: readonly string[]; readonly restart: boolean };
 
 /** Where a member's database is dialled. */
 export interface DatabaseAddress {
@@ -49,12 +47,18 @@ export interface DatastoreDefinition {
   readonly versions: readonly string[];
   readonly defaultVersion: string;
   readonly port: number;
+  /** Where every member tells clients who leads, as the engine's own service of discovery does; absent: nowhere. */
+  readonly discoveryPort?: number;
   readonly commitModes: readonly CommitMode[];
   /** How many members with data a cluster may have. */
   readonly members: { readonly min: number; readonly max: number };
   /** The tenant's first user and database. */
   readonly admin: { readonly user: string; readonly database: string };
   readonly parameters: Readonly<Record<string, ParameterDefinition>>;
+  /** Settings that a tenant may not touch, each with the reason in a sentence. */
+  readonly reserved?: Readonly<Record<string, string>>;
+  /** The users and databases that a tenant can make beside the first ones; absent: none. */
+  readonly accounts?: AccountsDefinition;
   /** How many other voters have a commit before it is acknowledged, in a cluster of so many voters. */
   acknowledgements(voters: number): number;
   /** Negative when `left` is behind `right`, 0 when they are equal, positive when it is ahead. */

@@ -1,7 +1,9 @@
 // What the agent asks of an engine. A driver talks to one member's server, and is the only one that starts it: what is
 // on disk while the server does not run is never a primary, nor has it an upstream.
+import type { Accounts } from './accounts.ts';
 import type { Position } from './definition.ts';
 import type { Files } from './durable-files.ts';
+import type { ParameterValues } from './parameters.ts';
 import type { OpenSession } from './session.ts';
 
 /** Time as an argument. */
@@ -99,7 +101,11 @@ export interface DriverOptions {
   readonly fetchCopy?: (source: Upstream) => AsyncIterable<Uint8Array>;
   /** Begins a connection to a server of the engine. */
   readonly session: OpenSession;
+  /** What the driver of another member of the cluster shares, asked over mutual TLS. */
+  readonly shareOf?: (member: Upstream) => Promise<string>;
   readonly log: DriverLog;
+  /** What the server begins with, until `configure` says another. */
+  readonly parameters?: ParameterValues;
 }
 
 /** Another member, as one dials it. */
@@ -120,6 +126,15 @@ export interface CommitRule {
   readonly voters: readonly string[];
   readonly acknowledgements: number;
   readonly generation: number;
+  /** The agent's, which counts it; a driver has no use for it. */
+  readonly lease?: LeaseRule | undefined;
+}
+
+/** Who lets a primary acknowledge by itself, and how old what too few have confirmed may become. */
+export interface LeaseRule {
+  /** The agents of these, the primary's own among them. */
+  readonly grantors: readonly Upstream[];
+  readonly rpoSeconds: number;
 }
 
 /** The tenant's first user; the verifier is what the engine keeps of a password. */
@@ -184,6 +199,16 @@ export interface ProbeResult {
   readonly serverVersion: string;
   /** Why it is not up, in a sentence. */
   readonly detail: string;
+  /** The agent's: for how long answers go out yet, and the age of what too few have confirmed. */
+  readonly lease?: {
+    readonly leftMs: number;
+    readonly unconfirmedMs?: number;
+    readonly isGranted: boolean;
+    /** The database is well, and only the bound keeps it from acknowledging. */
+    readonly isWaiting: boolean;
+  };
+  /** A primary that will not be started again by itself, for others have more than it: one of them is to lead. */
+  readonly isGivenUp?: boolean;
 }
 
 /** What a TLS server shows and trusts, PEM. */
@@ -309,7 +334,19 @@ export interface Driver {
    * without upstream.
    */
   withdraw(): Promise<Position>;
+  /**
+   * From now on a server begins with these. What needs no restart comes into force on one that runs; whoever asks sees to
+   * the rest. @throws DriverError `refused`, with those of before in force, when the engine does not take them
+   */
+  configure(parameters: ParameterValues): Promise<void>;
+  /**
+   * Makes users and databases with what is granted, and removes those that shall be gone; what is not named is left
+   * alone. @throws DriverError
+   */
+  setAccounts(accounts: Accounts): Promise<void>;
   probe(): Promise<ProbeResult>;
+  /** What the other members need to know that the engine does not copy by itself; absent: nothing. It may be secret. */
+  share?(): Promise<string>;
   /** Stops the server; afterwards it is at rest. */
   stop(): Promise<void>;
   /** Ends the server and all that belongs to it at once, as a power cut does. Nothing is written any more. */

@@ -1,12 +1,16 @@
 // The drivers by the name of their datastore. Only an agent imports this: a driver brings its database client along.
+import type { Discovery, DiscoveryParts } from './discovery.ts';
 import type { DrillClient, DrillClientOptions, Driver, DriverOptions } from './driver.ts';
 import { connectForDrill as connectToMariadbForDrill } from './mariadb/drill-client.ts';
 import { mariadbDriver } from './mariadb/driver.ts';
 import { connectForDrill } from './postgresql/drill-client.ts';
 import { postgresqlDriver } from './postgresql/driver.ts';
 import { postgresqlSession } from './postgresql/session.ts';
+import { redisDriver } from './redis/driver.ts';
+import { redisDiscovery } from './redis/sentinel-server.ts';
 import type { OpenSession } from './session.ts';
 
+export type { Discovery, DiscoveryMember, DiscoveryParts, DiscoveryView } from './discovery.ts';
 export {
   type Admin,
   type CommitRule,
@@ -21,6 +25,7 @@ export {
   type DriverOptions,
   type Engine,
   type KeptTail,
+  type LeaseRule,
   type PrimaryRole,
   type ProbeResult,
   type Processes,
@@ -52,11 +57,14 @@ export interface EngineDriver {
   create(options: DriverOptions): Driver;
   /** How it connects to a server on a real machine; absent where the driver brings a client of its own. */
   readonly session?: OpenSession;
-  /** How a drill comes to the member that takes writes; undefined when none does now. */
-  connectForDrill(options: DrillClientOptions): Promise<DrillClient | undefined>;
+  /** How a drill comes to the member that takes writes, undefined when none does now; absent: no drill can write there. */
+  readonly connectForDrill?: (options: DrillClientOptions) => Promise<DrillClient | undefined>;
+  /** How its clients find the primary in the engine's own way; on the definition's `discoveryPort`. */
+  readonly discovery?: (parts: DiscoveryParts) => Discovery;
 }
 
 export const drivers: Readonly<Record<string, EngineDriver>> = {
   mariadb: { create: mariadbDriver, connectForDrill: connectToMariadbForDrill },
   postgresql: { create: postgresqlDriver, session: postgresqlSession, connectForDrill },
+  redis: { create: redisDriver, discovery: redisDiscovery },
 };

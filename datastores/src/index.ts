@@ -1,10 +1,28 @@
+export {
+  type AccountKind,
+  type Accounts,
+  type AccountsDefinition,
+  type DatabaseAccount,
+  type Grant,
+  NO_ACCOUNTS,
+  type UserAccount,
+} from './accounts.ts';
 export type {
   CommitMode,
   DatabaseAddress,
   DatastoreDefinition,
   Endpoints,
-  ParameterDefinition,
   Position,
   UriOptions,
 } from './definition.ts';
+export { nearestOf } from './nearest.ts';
+export {
+  describeBounds,
+  isContradiction,
+  isLowered,
+  needsRestart,
+  type ParameterDefinition,
+  type ParameterValues,
+  readParameter,
+} from './parameters.ts';
 export { type Datastores, datastores } from './registry.ts';

@@ -30,8 +30,9 @@ import { auditRoute } from './rest/audit.ts';
 import { Callers, type LinkedProjects } from './rest/callers.ts';
 import { drillSwitchover } from './rest/cluster-changes.ts';
 import { type Heard, NOTHING_HEARD } from './rest/cluster-view.ts';
-import { clusterRoutes } from './rest/clusters.ts';
+import { type ClustersOptions, clusterRoutes } from './rest/clusters.ts';
 import { createConnections } from './rest/connections.ts';
+import { databaseRoutes } from './rest/databases.ts';
 import { datastoreRoutes } from './rest/datastores.ts';
 import { drillRoutes, scheduledRun } from './rest/drills.ts';
 import { ApiError } from './rest/errors.ts';
@@ -47,6 +48,7 @@ import { referencePages } from './rest/reference-page.ts';
 import { regionRoutes } from './rest/regions.ts';
 import type { Route, RouteRequest, RouteResponse } from './rest/route.ts';
 import { createServer } from './rest/server.ts';
+import { userRoutes } from './rest/users.ts';
 import type { Entry } from './state/entries.ts';
 
 const READ_TIMEOUT_MS = 5_000;
@@ -93,19 +95,22 @@ export class GatewayPeer {
     });
     const { projects, ...limits } = config.quotas;
     const quotas = new Quotas({ federation, limits, projects });
+    const changes: ClustersOptions = {
+      federation,
+      datastores,
+      quotas,
+      propose: (entry) => this.#replica.propose(entry),
+      sites: (flavor) => this.#replica.leadership?.sites(flavor) ?? [],
+      network: () => this.#replica.leadership?.network(),
+      witnesses: (cluster) => this.#replica.leadership?.witnesses(cluster) ?? new Map(),
+      hear: (clusterIds) => this.#hear(clusterIds),
+      newId: randomUUID,
+      randomBytes,
+    };
     this.#routes = [
-      ...clusterRoutes({
-        federation,
-        datastores,
-        quotas,
-        propose: (entry) => this.#replica.propose(entry),
-        sites: (flavor) => this.#replica.leadership?.sites(flavor) ?? [],
-        network: () => this.#replica.leadership?.network(),
-        witnesses: (cluster) => this.#replica.leadership?.witnesses(cluster) ?? new Map(),
-        hear: (clusterIds) => this.#hear(clusterIds),
-        newId: randomUUID,
-        randomBytes,
-      }),
+      ...clusterRoutes(changes),
+      ...userRoutes(changes),
+      ...databaseRoutes(changes),
       ...operationRoutes({ federation, propose: (entry) => this.#replica.propose(entry) }),
       ...regionRoutes({
         federation,

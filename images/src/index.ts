@@ -7,3 +7,5 @@ export { type MemberState, VolumeError } from './agent/state.ts';
 export { type EngineEntry, EngineError, type EngineMode, type EngineRequest, type Engines } from './engines/engines.ts';
 export { enginesFile, prepareEngine } from './engines/prepare.ts';
 export { type UnpackContext, unpackPackages } from './engines/unpack.ts';
+export type { LeaseMachine } from './lease/leasing.ts';
+export { LEASE, RENEWAL_MS } from './lease/terms.ts';

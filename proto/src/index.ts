@@ -11,26 +11,23 @@ export {
   PeerServiceService,
 } from './generated/argosy/gateway/v1/peer.ts';
 export {
-  type AdminUser,
   AgentServiceClient,
   type AgentServiceServer,
   AgentServiceService,
-  type CommandHeader,
   type CopyRequest,
   type CopyResponse,
   type Divergence,
   type EnrolResponse,
   type FollowRequest,
   type FollowResponse,
+  type GrantLeaseRequest,
+  type GrantLeaseResponse,
   type InitialiseRequest,
   type InitialiseResponse,
-  MemberKind,
+  type LeaseReport,
   type MemberReport,
-  MemberRole,
   type OpenRequest,
   type OpenResponse,
-  type Peer,
-  type Position,
   type PromiseRequest,
   type PromiseResponse,
   type PromoteRequest,
@@ -43,12 +40,26 @@ export {
   type ReplicaStream,
   type RestRequest,
   type RestResponse,
-  type Rule,
+  type ReturnLeaseRequest,
+  type ReturnLeaseResponse,
   type SeedRequest,
   type SeedResponse,
+  type SetAccountsRequest,
+  type SetAccountsResponse,
+  type SetParametersRequest,
+  type SetParametersResponse,
   type Tail,
   type WriterReport,
 } from './generated/argosy/member/v1/agent.ts';
+export {
+  type AdminUser,
+  type CommandHeader,
+  MemberKind,
+  MemberRole,
+  type Peer,
+  type Position,
+  type Rule,
+} from './generated/argosy/member/v1/member.ts';
 export {
   AgentState,
   type AuditRequest,
@@ -90,7 +101,7 @@ export { RegionServiceService } from './generated/argosy/v2/regions.ts';
 export { BadRequest, ErrorInfo, RequestInfo, RetryInfo } from './generated/google/rpc/error_details.ts';
 export { Status as RpcStatus } from './generated/google/rpc/status.ts';
 export { watchLifeline } from './lifeline.ts';
-export { AGENT_PORT, GATE_PORT } from './ports.ts';
+export { AGENT_PORT, behindDoor, GATE_PORT } from './ports.ts';
 export {
   createRoot,
   createSigningRequest,

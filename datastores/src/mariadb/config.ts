@@ -1,8 +1,11 @@
 // The server's file of settings, rendered whole from what the member is. It describes a server at rest: read only, the
 // client door shut, with no upstream and nobody to wait for. What a role adds is set on the running server, so that a
 // server that starts, whoever starts it, is never a primary.
+
+import type { ParameterValues } from '../parameters.ts';
 import type { AccountSettings } from './accounts.ts';
 import type { Layout } from './layout.ts';
+import { serverValues } from './parameters.ts';
 import type { Sizes } from './sizes.ts';
 
 export interface MemberSettings extends AccountSettings {
@@ -14,6 +17,7 @@ export interface MemberSettings extends AccountSettings {
   /** The tree that the engine's programs, messages and plugins lie in. */
   readonly engine: string;
   readonly sizes: Sizes;
+  readonly parameters: ParameterValues;
 }
 
 /**
@@ -83,6 +87,7 @@ export function renderConfig(member: MemberSettings): string {
     'innodb-log-file-size': `${sizes.logFileMib}M`,
     'max-connections': sizes.maxConnections,
     'init-connect': `"${DOOR_SHUT}"`,
+    ...serverValues(member.parameters),
     ...FIXED,
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);

@@ -56,7 +56,8 @@ export class Connection {
   }
 
   async #run(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
-    const opening = (this.#open ??= this.#connect());
+    this.#open ??= this.#connect();
+    const opening = this.#open;
     opening.catch(() => {
       if (this.#open === opening) this.#open = undefined;
     });
@@ -84,7 +85,11 @@ export class Connection {
 }
 
 /** Asks another member's server, by this member's certificate. @throws DriverError `unavailable` while it does not tell */
-export async function askMember(upstream: Upstream, text: string, options: Omit<ConnectionOptions, 'user'>): Promise<Row> {
+export async function askMember(
+  upstream: Upstream,
+  text: string,
+  options: Omit<ConnectionOptions, 'user'>,
+): Promise<Row> {
   const { layout, clock } = options;
   let made: mysql.Connection | undefined;
   const ask = async (): Promise<Row> => {
@@ -95,7 +100,7 @@ export async function askMember(upstream: Upstream, text: string, options: Omit<
       // Dialled by its address, and verified by its name.
       ...{ host: upstream.serverName, port: upstream.port, user: MEMBER_ACCOUNT },
       stream: () => connect({ host: upstream.address, port: upstream.port, noDelay: true }),
-      ssl: { ...{ ca, cert, key } as { ca: string; cert: string; key: string }, verifyIdentity: true },
+      ssl: { ...({ ca, cert, key } as { ca: string; cert: string; key: string }), verifyIdentity: true },
     } as mysql.ConnectionOptions);
     made.on('error', () => undefined);
     const [rows] = await made.query(text);
@@ -132,7 +137,9 @@ function isRefusal(error: unknown): boolean {
 function asDriverError(error: unknown): DriverError {
   if (isRefusal(error)) {
     const { errno, sqlMessage } = error as { errno?: number; sqlMessage?: string };
-    return new DriverError('unavailable', `The database refused a statement (${errno}): ${sqlMessage}`, { cause: error });
+    return new DriverError('unavailable', `The database refused a statement (${errno}): ${sqlMessage}`, {
+      cause: error,
+    });
   }
   return new DriverError('unavailable', 'The database accepts no connection, or does not answer.', { cause: error });
 }

@@ -43,10 +43,9 @@ export async function ensureOwnObjects(control: Connection): Promise<void> {
 
 /** The first record of an epoch. */
 export async function writeEpoch(control: Connection, epoch: number): Promise<void> {
-  await control.query(
-    `insert into ${OWN_DATABASE}.epoch values (1, ?) on duplicate key update epoch = values(epoch)`,
-    [epoch],
-  );
+  await control.query(`insert into ${OWN_DATABASE}.epoch values (1, ?) on duplicate key update epoch = values(epoch)`, [
+    epoch,
+  ]);
   // The row may have said so already, and then nothing was written.
   await control.query(HEARTBEAT);
 }

@@ -2,6 +2,7 @@
 // things in `lead`, `follow` and `withdraw` is the protocol; each line of it is there because leaving it out loses an
 // acknowledged write. gtid.ts says how the epoch of a record is known, rule.ts who may acknowledge, relay.ts why nothing
 // that was received may be left to the server.
+import type { Accounts } from '../accounts.ts';
 import type { Position } from '../definition.ts';
 import {
   type Driver,
@@ -15,7 +16,9 @@ import {
   type ServerCertificate,
   type Upstream,
 } from '../driver.ts';
+import type { ParameterValues } from '../parameters.ts';
 import { NAME_CHARACTERS, streamName } from './accounts.ts';
+import { reconfigure } from './configure.ts';
 import { ensureAdmin, ensureOwnObjects, writeEpoch } from './contents.ts';
 import { copyData, empty, initialiseData, streamData } from './copy.ts';
 import { Door } from './door.ts';
@@ -28,6 +31,7 @@ import { askUpstream, Replica } from './replica.ts';
 import { Rule, requireWaitable } from './rule.ts';
 import { MariadbServer } from './server.ts';
 import { keepTail } from './tail.ts';
+import { setAccounts } from './tenants.ts';
 
 /** A primary without an acknowledged commit for so long shuts its door. */
 export const CLOSE_AFTER_MS = 3_000;
@@ -194,6 +198,23 @@ class MariadbDriver implements Driver {
     return await this.#replica.position();
   }
 
+  async configure(parameters: ParameterValues): Promise<void> {
+    if (this.isRunning()) return await reconfigure(this.#files, parameters, this.#parts.control);
+    this.#files.parameters = parameters;
+    await this.#files.write();
+  }
+
+  async setAccounts(accounts: Accounts): Promise<void> {
+    if (this.#role?.kind !== 'primary') throw new DriverError('refused', 'Only the primary makes users and databases.');
+    // One of its own: its statements wait for a voter, and nothing else is to wait with them.
+    const connection = newConnection(this.#parts);
+    try {
+      await setAccounts(accounts, connection);
+    } finally {
+      connection.close();
+    }
+  }
+
   async probe(): Promise<ProbeResult> {
     await this.#parts.server.limitLog();
     return await this.#probe.run(this.isRunning());
@@ -259,7 +280,9 @@ class MariadbDriver implements Driver {
   /** A server that does not even answer may be one. */
   async #isPrimary(): Promise<boolean> {
     if (!this.isRunning()) return false;
-    const answer = this.#parts.control.query('select @@global.read_only as rests, @@rpl_semi_sync_master_enabled as waits');
+    const answer = this.#parts.control.query(
+      'select @@global.read_only as rests, @@rpl_semi_sync_master_enabled as waits',
+    );
     return await answer.then(
       ([row]) => Number(row?.rests) === 0 || Number(row?.waits) === 1,
       () => true,

@@ -1,18 +1,32 @@
 // The server's files on the volume: written whole, each time, from what the member is.
 import type { DriverOptions, ServerCertificate } from '../driver.ts';
+import type { ParameterValues } from '../parameters.ts';
 import { startStatements } from './accounts.ts';
 import { type MemberSettings, renderConfig } from './config.ts';
 import { memberNumber } from './gtid.ts';
 import type { Layout } from './layout.ts';
+import { PARAMETERS } from './parameters.ts';
 import { sizesFor } from './sizes.ts';
 
 export class MemberFiles {
   readonly #options: DriverOptions;
   readonly #layout: Layout;
+  /** What the files say next time, and the server when it starts. */
+  parameters: ParameterValues;
 
   constructor(options: DriverOptions, layout: Layout) {
     this.#options = options;
     this.#layout = layout;
+    this.parameters = options.parameters ?? {};
+  }
+
+  /** What a parameter is without a value of the tenant's. */
+  defaults(): ParameterValues {
+    const known = Object.entries(PARAMETERS).flatMap(([name, { default: value }]) =>
+      value === undefined ? [] : [[name, value]],
+    );
+    const { maxConnections } = sizesFor(this.#options.memoryMib);
+    return { ...Object.fromEntries(known), max_connections: String(maxConnections) };
   }
 
   async write(): Promise<void> {
@@ -36,6 +50,7 @@ export class MemberFiles {
     return {
       ...{ clusterId, address, port, layout: this.#layout, number: memberNumber(memberId), engine: engine.bin },
       ...{ agentUser: owner.agentUser, dataUser: await this.dataUser(), sizes: sizesFor(memoryMib) },
+      parameters: this.parameters,
     };
   }
 

@@ -30,7 +30,10 @@ export async function askUpstream(upstream: Upstream, epoch: number | undefined,
   );
   const isPrimary = Number(row.is_at_rest) === 0 && Number(row.number) === (epoch ?? Number(row.number));
   if (!isPrimary) {
-    throw new DriverError('unavailable', `${upstream.memberId} is not the primary${epoch === undefined ? '' : ` of epoch ${epoch}`}.`);
+    throw new DriverError(
+      'unavailable',
+      `${upstream.memberId} is not the primary${epoch === undefined ? '' : ` of epoch ${epoch}`}.`,
+    );
   }
   return { log: readState(String(row.state)), end: readPosition(String(row.end)) };
 }

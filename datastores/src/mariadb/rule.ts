@@ -109,7 +109,8 @@ export class Rule {
         "show global status where variable_name in ('Rpl_semi_sync_master_clients', 'Rpl_semi_sync_master_status')",
       );
       const status = new Map(rows.map((row) => [row.Variable_name, row.Value]));
-      if (status.get('Rpl_semi_sync_master_status') !== 'ON' || Number(status.get('Rpl_semi_sync_master_clients')) < 1) return;
+      if (status.get('Rpl_semi_sync_master_status') !== 'ON' || Number(status.get('Rpl_semi_sync_master_clients')) < 1)
+        return;
     }
     const rule = this.#inForce;
     if (this.#beat !== undefined || rule === undefined) return;

@@ -24,5 +24,7 @@ export function readStreams(rows: readonly Row[], rule: CommitRule, epoch: numbe
     ];
   });
   // A replica that came back may be there twice until the server has noticed that its first connection is dead.
-  return streams.filter(({ memberId }, index) => streams.findLastIndex((other) => other.memberId === memberId) === index);
+  return streams.filter(
+    ({ memberId }, index) => streams.findLastIndex((other) => other.memberId === memberId) === index,
+  );
 }

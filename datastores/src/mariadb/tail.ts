@@ -67,8 +67,7 @@ async function filesOfTail({ leftAt }: Divergence, { control }: Parts): Promise<
     const list = events.find((event) => event.Event_type === 'Gtid_list');
     const state = readState(/\[([^\]]*)\]/.exec(String(list?.Info))?.[1] ?? '');
     const isBefore = [...state].every(
-      ([epoch, sequence]) =>
-        epoch < leftAt.epoch || (epoch === leftAt.epoch && sequence <= readSequence(leftAt.value)),
+      ([epoch, sequence]) => epoch < leftAt.epoch || (epoch === leftAt.epoch && sequence <= readSequence(leftAt.value)),
     );
     if (isBefore) return names.slice(index);
   }

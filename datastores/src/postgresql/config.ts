@@ -1,7 +1,9 @@
 // The server's files, rendered whole from what it is to be. Nothing is edited in place: what is on disk is what one of
 // these functions gives.
 import type { CommitRule, Upstream } from '../driver.ts';
+import type { ParameterValues } from '../parameters.ts';
 import type { Layout } from './layout.ts';
+import { PARAMETERS } from './parameters.ts';
 import type { Sizes } from './sizes.ts';
 
 /** The superuser of the agent; it can come in by the Unix socket only. */
@@ -24,6 +26,8 @@ export interface MemberSettings {
   readonly agentUser: string;
   readonly timezone: string;
   readonly sizes: Sizes;
+  /** Of the tenant's. */
+  readonly parameters?: ParameterValues;
 }
 
 /** What a server is told about replication; nothing of it while it is at rest. */
@@ -71,7 +75,6 @@ const FIXED: Readonly<Record<string, string>> = {
   tcp_keepalives_idle: '5',
   tcp_keepalives_interval: '2',
   tcp_keepalives_count: '3',
-  jit: 'off',
   password_encryption: 'scram-sha-256',
   ssl: 'on',
   ssl_min_protocol_version: 'TLSv1.2',
@@ -99,7 +102,10 @@ export function renderConfig(member: MemberSettings, replication: ReplicationSet
     timezone: member.timezone,
     log_timezone: member.timezone,
     shared_buffers: `${member.sizes.sharedBuffersMib}MB`,
-    max_connections: String(member.sizes.maxConnections),
+    // Of the same size everywhere: a standby needs what its primary has.
+    max_connections: PARAMETERS.max_connections?.default ?? '',
+    jit: PARAMETERS.jit?.default ?? '',
+    ...ofTenant(member.parameters ?? {}),
     ...FIXED,
     ...(replication.isAtRest ? { wal_keep_size: KEEP_AT_REST } : {}),
     synchronous_standby_names: replication.synchronousStandbyNames,
@@ -108,6 +114,11 @@ export function renderConfig(member: MemberSettings, replication: ReplicationSet
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = ${quoteSetting(value)}`);
   return `# Written by the agent; what is changed here is lost.\n${lines.join('\n')}\n`;
+}
+
+/** Nothing that is not a tenant's to set. */
+function ofTenant(parameters: ParameterValues): Record<string, string> {
+  return Object.fromEntries(Object.entries(parameters).filter(([name]) => Object.hasOwn(PARAMETERS, name)));
 }
 
 /**

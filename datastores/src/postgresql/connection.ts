@@ -10,6 +10,8 @@ const ANSWER_MS = 20_000;
 export interface ConnectionOptions {
   readonly socketFolder: string;
   readonly port: number;
+  /** `postgres`, unless another is named. */
+  readonly database?: string;
   /** `local` for what must not wait for the other voters. */
   readonly synchronousCommit: 'on' | 'local';
   readonly clock: DriverClock;
@@ -60,9 +62,9 @@ export class Connection {
   }
 
   async #connect(): Promise<Session> {
-    const { socketFolder, port, synchronousCommit, session } = this.#options;
+    const { socketFolder, port, database = 'postgres', synchronousCommit, session } = this.#options;
     const settings = {
-      ...({ kind: 'local', socketFolder, port, user: AGENT_ROLE, database: 'postgres' } as const),
+      ...({ kind: 'local', socketFolder, port, user: AGENT_ROLE, database } as const),
       // A statement that failed may hold a verifier: it is kept out of the server's log.
       settings: { synchronous_commit: synchronousCommit, log_min_error_statement: 'panic' },
     };

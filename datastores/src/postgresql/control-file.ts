@@ -6,11 +6,19 @@ export interface ControlFile {
   readonly systemIdentifier: bigint;
   /** The newest timeline that the directory has records of, as far as a stopped server wrote it down. */
   readonly timeline: number;
-  /** The primary's setting as its log told it: a standby must not have less. */
-  readonly maxConnections: number;
+  /** The primary's settings as its log told them, by name: a standby must not have less. */
+  readonly room: Readonly<Record<string, number>>;
   /** Until the log is replayed to here, what is in the directory does not fit together. */
   readonly minimumRecoveryEnd: { readonly timeline: number; readonly lsn: string };
 }
+
+/** As pg_controldata calls them. */
+const ROOM_FIELDS = {
+  max_connections: 'max_connections setting',
+  max_worker_processes: 'max_worker_processes setting',
+  max_prepared_transactions: 'max_prepared_xacts setting',
+  max_locks_per_transaction: 'max_locks_per_xact setting',
+} as const;
 
 /** @throws Error when the text is not pg_controldata's. */
 export function readControlFile(text: string): ControlFile {
@@ -25,7 +33,7 @@ export function readControlFile(text: string): ControlFile {
   return {
     systemIdentifier: BigInt(field('Database system identifier')),
     timeline: Math.max(...timelines.map((name) => Number(field(name)))),
-    maxConnections: Number(field('max_connections setting')),
+    room: Object.fromEntries(Object.entries(ROOM_FIELDS).map(([name, title]) => [name, Number(field(title))])),
     minimumRecoveryEnd: { timeline: Number(field("Min recovery ending loc's timeline")), lsn: end },
   };
 }

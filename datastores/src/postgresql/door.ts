@@ -8,12 +8,16 @@ import { type PostgresServer, sleep } from './server.ts';
 
 const RELOAD_TIMEOUT_MS = 10_000;
 const RELOAD_POLL_MS = 5;
+/** A session that is told to end does so at once, unless the machine has no time for it. */
+const SESSIONS_END_MS = 2_000;
+const SESSIONS_POLL_MS = 5;
 
 export class Door {
   readonly #options: DriverOptions;
   readonly #layout: Layout;
   readonly #server: PostgresServer;
   #isOpen = false;
+  #isEmpty = false;
 
   constructor(options: DriverOptions, layout: Layout, server: PostgresServer) {
     this.#options = options;
@@ -25,8 +29,14 @@ export class Door {
     return this.#isOpen;
   }
 
-  /** A server that was not restarted keeps its door as the file says. */
+  /** True when nobody who came through the door before it was shut is still inside. */
+  get isEmpty(): boolean {
+    return this.#isEmpty;
+  }
+
+  /** A server that was not restarted keeps its door as the file says; who is inside is not known. */
   async recover(): Promise<void> {
+    this.#isEmpty = false;
     this.#isOpen = (await this.#options.files.readIfThere(this.#layout.hbaFile)) === this.#rules('open');
   }
 
@@ -39,30 +49,41 @@ export class Door {
   /** Before a start. */
   async write(door: 'open' | 'shut'): Promise<void> {
     this.#isOpen = door === 'open';
-    await this.#options.files.writeDurably(this.#layout.hbaFile, this.#rules(door), {
-      mode: 0o600,
-      owner: this.#options.owner,
-    });
+    this.#isEmpty = true;
+    await this.#writeFile(door);
   }
 
   async open(control: Connection): Promise<void> {
-    await this.#options.files.writeDurably(this.#layout.hbaFile, this.#rules('open'), {
-      mode: 0o600,
-      owner: this.#options.owner,
-    });
+    this.#isEmpty = false;
+    await this.#writeFile('open');
     await this.reload(control);
     this.#isOpen = true;
   }
 
-  /** Shuts the door of a running server and ends the sessions that came through it. */
+  /**
+   * Shuts the door of a running server and ends the sessions that came through it; `isEmpty` tells whether all have
+   * ended. What a session waited for can be seen once it has ended, acknowledged or not.
+   */
   async shut(control: Connection): Promise<void> {
-    await this.write('shut');
+    this.#isOpen = false;
+    this.#isEmpty = false;
+    await this.#writeFile('shut');
     await this.reload(control);
-    await control.query(
-      `select pg_terminate_backend(pid) from pg_stat_activity
-        where backend_type = 'client backend' and usename not in ($1, $2)`,
-      [AGENT_ROLE, REPLICATION_ROLE],
-    );
+    await this.#endSessions(control);
+  }
+
+  async #endSessions(control: Connection): Promise<void> {
+    const deadline = this.#options.clock.monotonicMs() + SESSIONS_END_MS;
+    for (;;) {
+      const left = await control.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+          where backend_type = 'client backend' and usename not in ($1, $2)`,
+        [AGENT_ROLE, REPLICATION_ROLE],
+      );
+      this.#isEmpty = left.length === 0;
+      if (this.#isEmpty || this.#options.clock.monotonicMs() > deadline) return;
+      await sleep(this.#options, SESSIONS_POLL_MS);
+    }
   }
 
   /** Answers when the postmaster has read its files again: a session that it makes afterwards says so. */
@@ -91,5 +112,12 @@ export class Door {
       await sleep(this.#options, RELOAD_POLL_MS);
     }
     throw new DriverError('unavailable', 'The database did not read its settings again in time.');
+  }
+
+  async #writeFile(door: 'open' | 'shut'): Promise<void> {
+    await this.#options.files.writeDurably(this.#layout.hbaFile, this.#rules(door), {
+      mode: 0o600,
+      owner: this.#options.owner,
+    });
   }
 }

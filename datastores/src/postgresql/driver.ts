@@ -1,6 +1,8 @@
 // The driver of PostgreSQL: what the agent asks, in terms of the server's process, its files and its connections. The
 // order of things in `lead`, `follow` and `withdraw` is the protocol; each line of it is there because leaving it out
 // loses an acknowledged write.
+
+import type { Accounts } from '../accounts.ts';
 import type { Position } from '../definition.ts';
 import {
   type Driver,
@@ -15,7 +17,10 @@ import {
   type ServerCertificate,
   type Upstream,
 } from '../driver.ts';
+import type { ParameterValues } from '../parameters.ts';
+import { setAccounts } from './accounts.ts';
 import { AT_REST, NAME_BYTES, streamName } from './config.ts';
+import { reconfigure } from './configure.ts';
 import { Connection } from './connection.ts';
 import { ensureAdmin, ensureOwnObjects, ensureSlots } from './contents.ts';
 import { copyData, empty, initialiseData } from './copy.ts';
@@ -72,9 +77,9 @@ class PostgresDriver implements Driver {
   constructor(options: DriverOptions, layout: Layout) {
     this.#options = options;
     this.#layout = layout;
-    this.#server = new PostgresServer(options, layout);
-    this.#door = new Door(options, layout, this.#server);
     this.#files = new MemberFiles(options, layout);
+    this.#server = new PostgresServer(options, layout, () => this.#files.parameters);
+    this.#door = new Door(options, layout, this.#server);
     const { serverPort: port, clock, session } = options;
     const connection = { socketFolder: layout.socketFolder, port, clock, session };
     this.#control = new Connection({ ...connection, synchronousCommit: 'local' });
@@ -174,6 +179,10 @@ class PostgresDriver implements Driver {
     if (role?.kind !== 'primary' || !this.isRunning()) return false;
     if (!(await this.#guard(role))) return false;
     if (this.#door.isOpen) return true;
+    if (!this.#door.isEmpty) {
+      await this.#empty();
+      if (!this.#door.isEmpty) return false;
+    }
 
     const now = this.#options.clock.monotonicMs();
     const voters = await this.#rule.votersBehind(role, (memberId) => this.#isolation.isThere(memberId, now));
@@ -227,6 +236,24 @@ class PostgresDriver implements Driver {
     return await this.#standby.position();
   }
 
+  async configure(parameters: ParameterValues): Promise<void> {
+    const { memberId } = this.#options;
+    if (!this.isRunning()) {
+      this.#files.parameters = parameters;
+      return;
+    }
+    const role = this.#role;
+    const ofRole = role?.kind === 'primary' ? replicationOf(role, memberId) : role && this.#standby.replicationOf(role);
+    await reconfigure(this.#parts, parameters, ofRole === undefined ? [AT_REST] : [ofRole, AT_REST]);
+  }
+
+  async setAccounts(accounts: Accounts): Promise<void> {
+    if (this.#role?.kind !== 'primary') throw new DriverError('refused', 'Only the primary makes users and databases.');
+    const { serverPort: port, clock, session } = this.#options;
+    const connection = { socketFolder: this.#layout.socketFolder, port, clock, session };
+    await setAccounts(accounts, (database) => new Connection({ ...connection, database, synchronousCommit: 'on' }));
+  }
+
   async probe(): Promise<ProbeResult> {
     await this.#server.limitLog();
     return await this.#probe.run(this.isRunning());
@@ -271,10 +298,16 @@ class PostgresDriver implements Driver {
     this.#isolation.see(role, memberId, streams, clock.monotonicMs());
     if (this.#isolation.cutOffMs(role, clock.monotonicMs()) < CLOSE_AFTER_MS) return true;
     if (this.#door.isOpen && this.#role === role) {
-      await this.#door.shut(this.#control);
+      await this.#empty();
       log.warn({ epoch: role.epoch }, 'The client door is shut: too few voters answer.');
     }
     return false;
+  }
+
+  /** What was waited for by who was inside can be seen from now on: others see it when the voters have flushed it. */
+  async #empty(): Promise<void> {
+    await this.#door.shut(this.#control);
+    this.#rule.doubt();
   }
 
   /** True when the running server is the primary of this epoch already. */

@@ -1,6 +1,7 @@
 // The server's files on the volume: written whole, each time, from what the server is to be.
 import { existsSync } from 'node:fs';
 import type { DriverOptions } from '../driver.ts';
+import type { ParameterValues } from '../parameters.ts';
 import { type MemberSettings, type ReplicationSettings, renderConfig, renderIdent } from './config.ts';
 import type { Layout } from './layout.ts';
 import { sizesFor } from './sizes.ts';
@@ -9,9 +10,13 @@ export class MemberFiles {
   readonly #options: DriverOptions;
   readonly #layout: Layout;
 
+  /** What the server is told of the tenant's wishes when its files are written next. */
+  parameters: ParameterValues;
+
   constructor(options: DriverOptions, layout: Layout) {
     this.#options = options;
     this.#layout = layout;
+    this.parameters = options.parameters ?? {};
   }
 
   async write(replication: ReplicationSettings): Promise<void> {
@@ -35,6 +40,6 @@ export class MemberFiles {
     const { clusterId, memberId, address, serverPort: port, owner, memoryMib } = this.#options;
     const timezone = existsSync('/usr/share/zoneinfo/UTC') ? 'UTC' : 'GMT';
     const own = { clusterId, memberId, address, port, layout: this.#layout, agentUser: owner.agentUser };
-    return { ...own, timezone, sizes: sizesFor(memoryMib) };
+    return { ...own, timezone, sizes: sizesFor(memoryMib), parameters: this.parameters };
   }
 }

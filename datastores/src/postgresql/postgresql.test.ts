@@ -32,7 +32,7 @@ test('a datastore is found by its name, and a slip of the pen is met with the ne
   t.is(datastores.find('postgres'), undefined);
   t.is(datastores.nearest('postgres'), 'postgresql');
   t.is(datastores.nearest('Postgressql'), 'postgresql');
-  t.is(datastores.nearest('redis'), undefined);
+  t.is(datastores.nearest('clickhouse'), undefined);
   t.is(datastores.nearest(''), undefined);
 });
 
@@ -139,10 +139,10 @@ test('a log that goes beyond the fork, or stands on a timeline that was left out
 });
 
 test('a server is as large as its guest, and never smaller than it was without knowing', (t) => {
-  t.deepEqual(sizesFor(null), { sharedBuffersMib: 32, maxConnections: 50 });
-  t.deepEqual(sizesFor(128), { sharedBuffersMib: 32, maxConnections: 50 });
-  t.deepEqual(sizesFor(1024), { sharedBuffersMib: 256, maxConnections: 128 });
-  t.deepEqual(sizesFor(65_536), { sharedBuffersMib: 16_384, maxConnections: 500 });
+  t.deepEqual(sizesFor(null), { sharedBuffersMib: 32 });
+  t.deepEqual(sizesFor(128), { sharedBuffersMib: 32 });
+  t.deepEqual(sizesFor(1024), { sharedBuffersMib: 256 });
+  t.deepEqual(sizesFor(65_536), { sharedBuffersMib: 16_384 });
 });
 
 test('at rest a server has no upstream and waits for nobody', (t) => {
@@ -211,10 +211,11 @@ test('a voter counts once, in this epoch and by this rule, and only with what it
 
 test('the newest timeline of a data directory may stand in either place of its control file', (t) => {
   const text = (checkpoint: number, recovery: number) =>
-    `Database system identifier:           7654321\nLatest checkpoint's TimeLineID:       ${checkpoint}\nMin recovery ending loc's timeline:   ${recovery}\nMinimum recovery ending location:     0/3000060\nmax_connections setting:              64\n`;
+    `Database system identifier:           7654321\nLatest checkpoint's TimeLineID:       ${checkpoint}\nMin recovery ending loc's timeline:   ${recovery}\nMinimum recovery ending location:     0/3000060\nmax_connections setting:              64\nmax_worker_processes setting:         8\nmax_prepared_xacts setting:           0\nmax_locks_per_xact setting:           128\n`;
   t.is(readControlFile(text(1, 4)).timeline, 4);
   t.is(readControlFile(text(4, 0)).timeline, 4);
-  t.is(readControlFile(text(4, 0)).maxConnections, 64);
+  const room = { max_connections: 64, max_worker_processes: 8, max_prepared_transactions: 0 };
+  t.deepEqual(readControlFile(text(4, 0)).room, { ...room, max_locks_per_transaction: 128 });
   t.deepEqual(readControlFile(text(1, 4)).minimumRecoveryEnd, { timeline: 4, lsn: '0/3000060' });
   t.is(readControlFile(text(4, 0)).systemIdentifier, 7654321n);
   t.throws(() => readControlFile('nothing'), { message: /did not tell/ });

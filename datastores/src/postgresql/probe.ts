@@ -6,12 +6,14 @@ import { dropIdleSlots, HEARTBEAT } from './contents.ts';
 import type { Door } from './door.ts';
 import type { Layout } from './layout.ts';
 import { LSN_QUERY, positionAt } from './log-position.ts';
+import { ROOM_SETTINGS } from './parameters.ts';
 import { type PostgresServer, sleep } from './server.ts';
 import { readStreams, STREAMS_QUERY } from './streams.ts';
 
 /** How long a primary's heartbeat may wait for its quorum before the member counts as not up. */
 export const HEARTBEAT_MS = 1_500;
 const STATUS_MS = 1_500;
+const NOT_YET_PRIMARY = 'The database is not the primary that it is to be: its promotion has not ended.';
 /** A commit may wait for its quorum for as long as it takes. */
 const WAITING_COMMIT_MS = 24 * 3_600_000;
 
@@ -60,7 +62,7 @@ export class Probe {
     const { door } = this.#parts;
     const [kind] = await this.#status.query(LSN_QUERY, [], STATUS_MS);
     const isPrimary = kind?.is_replica === false && role?.kind === 'primary';
-    const detail = isPrimary ? await this.#beat() : '';
+    const detail = isPrimary ? await this.#beat() : role?.kind === 'primary' ? NOT_YET_PRIMARY : '';
     const streams = isPrimary ? readStreams(await this.#status.query(STREAMS_QUERY, [], STATUS_MS)) : [];
     const [end] = await this.#status.query(LSN_QUERY, [], STATUS_MS);
     return {
@@ -121,17 +123,21 @@ export class Probe {
     });
   }
 
-  /** A standby that has room for fewer connections than its primary's log tells of stops replaying: it starts anew. */
+  /** A standby that has less room than its primary's log tells of stops replaying: it starts anew. */
   async #outgrow(): Promise<void> {
     const [row] = await this.#status.query(
       `select pg_is_in_recovery() and pg_get_wal_replay_pause_state() = 'paused' as is_paused,
-        current_setting('max_connections')::int as connections`,
+        json_object_agg(name, setting)::text as settings
+        from pg_settings where name = any($1)`,
+      [ROOM_SETTINGS],
     );
     if (row?.is_paused !== true) return;
     const { options, server } = this.#parts;
-    const { maxConnections } = await server.controlFile();
-    if (maxConnections <= Number(row.connections) || server.pid === undefined) return;
-    options.log.info({ maxConnections }, 'The primary has room for more connections: the database starts anew.');
+    const settings = JSON.parse(String(row.settings)) as Record<string, string>;
+    const { room } = await server.controlFile();
+    const needed = Object.entries(room).filter(([name, value]) => value > Number(settings[name]));
+    if (needed.length === 0 || server.pid === undefined) return;
+    options.log.info({ needed }, 'The primary has more room: the database starts anew.');
     options.processes.signal(server.pid, 'SIGINT');
   }
 

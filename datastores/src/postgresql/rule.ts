@@ -76,6 +76,11 @@ export class Rule {
     this.#inForce = rule;
   }
 
+  /** More became visible than the barrier tells of: the door opens only behind a new one. */
+  doubt(): void {
+    if (this.#inForce !== undefined) this.#inForce.barrier = undefined;
+  }
+
   /** Writes what k voters must have flushed; answers the same for the same rule. */
   async writeBarrier(role: PrimaryRole): Promise<Position> {
     const rule = this.#inForce;
@@ -102,10 +107,11 @@ export class Rule {
     isThere: (memberId: string) => boolean = () => true,
   ): Promise<number | undefined> {
     const rule = this.#inForce;
-    if (rule?.barrier === undefined || rule.epoch !== role.epoch || rule.generation !== role.rule.generation) return;
+    if (rule?.epoch !== role.epoch || rule.generation !== role.rule.generation) return;
     const { control, options } = this.#parts;
+    const { value } = await this.writeBarrier(role);
     const streams = readStreams(await control.query(STREAMS_QUERY)).filter((stream) => isThere(stream.memberId));
-    const barrier = readLsn(rule.barrier.value);
+    const barrier = readLsn(value);
     const behind = votersBehind(streams, { rule: role.rule, memberId: options.memberId, epoch: role.epoch, barrier });
     if (behind >= role.rule.acknowledgements) rule.isReached = true;
     return behind;

@@ -3,10 +3,11 @@
 // is away only for the moment in which a primary reads it.
 import { join } from 'node:path';
 import { DriverError, type DriverOptions, type Program } from '../driver.ts';
+import type { ParameterValues } from '../parameters.ts';
 import { Connection } from './connection.ts';
 import { type ControlFile, readControlFile } from './control-file.ts';
 import type { Layout } from './layout.ts';
-import { sizesFor } from './sizes.ts';
+import { PARAMETERS } from './parameters.ts';
 
 /** Crash recovery replays up to `max_wal_size` and more. */
 const START_TIMEOUT_MS = 600_000;
@@ -29,9 +30,12 @@ export class PostgresServer {
   #isStopping = false;
   #crash: () => void = () => {};
 
-  constructor(options: DriverOptions, layout: Layout) {
+  readonly #parameters: () => ParameterValues;
+
+  constructor(options: DriverOptions, layout: Layout, parameters: () => ParameterValues) {
     this.#options = options;
     this.#layout = layout;
+    this.#parameters = parameters;
   }
 
   get pid(): number | undefined {
@@ -143,11 +147,12 @@ export class PostgresServer {
     return readControlFile(result.stdout);
   }
 
-  /** What a standby cannot do with less of than its primary, who may run in a larger guest. */
+  /** What a standby cannot do with less of than its primary, who may have been told of more. */
   async #needs(): Promise<string[]> {
-    const { maxConnections } = await this.controlFile();
-    const own = sizesFor(this.#options.memoryMib).maxConnections;
-    return maxConnections > own ? [`max_connections=${maxConnections}`] : [];
+    const { room } = await this.controlFile();
+    return Object.entries(room)
+      .filter(([name, needed]) => needed > Number(this.#parameters()[name] ?? PARAMETERS[name]?.default))
+      .map(([name, needed]) => `${name}=${needed}`);
   }
 
   /**

@@ -66,7 +66,7 @@ export class Standby {
   /** `known` is what the running server was told before. */
   async follow(role: ReplicaRole, known: ReplicaRole | undefined): Promise<void> {
     const { files, server, door, control } = this.#parts;
-    const replication = this.#replicationOf(role);
+    const replication = this.replicationOf(role);
     const isRunning = server.pid !== undefined;
     this.forget();
     // Within an epoch the primary stays the same, and this log goes on with its own: the stream takes the name of the
@@ -75,7 +75,7 @@ export class Standby {
     if (rewoundTo !== undefined) return await this.#followRewound(role, rewoundTo);
     const isSame = known?.epoch === role.epoch && known.upstream.memberId === role.upstream.memberId;
     if (isRunning && (await files.say(replication))) return await door.reload(control);
-    if (isRunning && isSame && (await files.say(this.#replicationOf(known)))) {
+    if (isRunning && isSame && (await files.say(this.replicationOf(known)))) {
       await files.write(replication);
       return await door.reload(control);
     }
@@ -102,7 +102,7 @@ export class Standby {
       throw this.#refusal;
     }
     this.#quietPid = undefined;
-    await files.write(this.#replicationOf(role));
+    await files.write(this.replicationOf(role));
     await door.write('open');
     if (server.pid === undefined) await server.start('standby', REWOUND_START_MS);
     else await door.reload(control);
@@ -206,7 +206,8 @@ export class Standby {
     return { end: position, found: divergence(position, history), history };
   }
 
-  #replicationOf(role: ReplicaRole): ReplicationSettings {
+  /** What the files say of replication while this role is in force. */
+  replicationOf(role: ReplicaRole): ReplicationSettings {
     const { memberId } = this.#parts.options;
     const name = streamName({ ...role, memberId });
     return {

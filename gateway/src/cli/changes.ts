@@ -32,6 +32,8 @@ export interface ChangeWords extends ChangeOptions {
   /** The cluster as it was before, when there was one. */
   readonly cluster?: Cluster;
   readonly isRemoval?: boolean;
+  /** Under what a password is kept; else it is the cluster's own. */
+  readonly keptAs?: string;
 }
 
 export function addChangeOptions(command: Command): Command {
@@ -66,7 +68,7 @@ async function finish(session: Session, answer: ChangeAnswer, options: ChangeWor
   const isJson = options.json === true;
   if (credentials !== undefined && cluster !== undefined) {
     // Kept before anything else: the gateway tells it only once.
-    const path = storeCredentials(session.credentialsFolder, cluster.id, credentials);
+    const path = storeCredentials(session.credentialsFolder, options.keptAs ?? cluster.id, credentials);
     if (!isJson) terminal.out(`User ${credentials.username}, password ${credentials.password} (kept in ${path})`);
   }
   if (options.wait !== true || operation === undefined) {

@@ -9,6 +9,7 @@ import { type NewClusterOptions, newClusterBody } from './new-cluster.ts';
 import { commaSeparated, seconds, wholeNumber } from './option-values.ts';
 import { type Cluster, clustersAnswer } from './resources.ts';
 import type { OpenSession, Session } from './session.ts';
+import { keptAs } from './user-commands.ts';
 
 const PAGE_SIZE = 100;
 
@@ -33,6 +34,8 @@ export function addClusterCommands(program: Command, open: OpenSession): void {
     .command('uri <name>')
     .description('a complete URI for database clients, with the password that is kept here')
     .option('--read-only', 'the URI for reading from replicas')
+    .option('--user <name>', 'as this user, whose password is kept here; else the administrator')
+    .option('--database <name>', 'in this database')
     .option('--region <name>', 'through one address there, which leads to whoever is the primary')
     .action(async (name: string, options: UriOptions, command: Command) =>
       uri(await open(command), name, options, isJson(command)),
@@ -51,7 +54,11 @@ function addCreate(cluster: Command, open: OpenSession): void {
     .option('--version <version>', "the engine's version")
     .option('--voters <count>', 'members whose acknowledgement counts', wholeNumber)
     .option('--replicas <count>', 'further copies', wholeNumber)
-    .option('--arbiters <count>', 'members that hold no data (0 or 1, beside two voters that may degrade)', wholeNumber)
+    .option(
+      '--arbiters <count>',
+      'members that hold no data (0 or 1, beside two voters that may degrade, or are async)',
+      wholeNumber,
+    )
     .option('--survive <what>', 'what may be lost without harm: host, zone, region or provider')
     .option('--regions <names>', 'only in these regions (a,b,c)', commaSeparated)
     .option('--residency <places>', 'only where these jurisdictions rule (EU)', commaSeparated)
@@ -59,7 +66,8 @@ function addCreate(cluster: Command, open: OpenSession): void {
     .option('--volume <gib>', 'the size of a volume in GiB', wholeNumber)
     .option('--durability <mode>', 'quorum or async')
     .option('--on-loss <what>', 'with too few voters left: refuse commits, or degrade to fewer copies')
-    .option('--rpo <seconds>', 'how much an async cluster may lose', seconds);
+    .option('--rpo <seconds>', 'how much an async cluster may lose', seconds)
+    .option('--on-replica-loss <what>', 'with no replica left: an async cluster refuses writes, or is exposed');
   addChangeOptions(create).action(
     async (name: string, options: NewClusterOptions & ChangeOptions, command: Command) => {
       const session = await open(command);
@@ -97,6 +105,8 @@ async function remove(session: Session, name: string, options: ChangeOptions): P
 interface UriOptions {
   readonly readOnly?: boolean;
   readonly region?: string;
+  readonly user?: string;
+  readonly database?: string;
 }
 
 async function uri(session: Session, name: string, options: UriOptions, json: boolean): Promise<void> {
@@ -111,7 +121,14 @@ async function uri(session: Session, name: string, options: UriOptions, json: bo
     const where = region === undefined ? ' yet' : ` in ${region}`;
     throw new CommandError(`Cluster ${name} (${cluster.status}) has no endpoint${where}.`);
   }
-  const credentials = readCredentials(session.credentialsFolder, cluster.id);
+  const { user, database } = options;
+  const kept = readCredentials(session.credentialsFolder, user === undefined ? cluster.id : keptAs(cluster.id, user));
+  if (kept === undefined && user !== undefined) {
+    throw new CommandError(
+      `The password of user ${user} is not kept here (${session.credentialsFolder}); "argosy user password ${name} ${user}" makes a new one.`,
+    );
+  }
+  const credentials = kept && { ...kept, ...(database === undefined ? {} : { database }) };
   if (credentials === undefined) {
     throw new CommandError(
       `The password of cluster ${name} is not kept here (${session.credentialsFolder}); "argosy cluster credentials ${name}" makes a new one.`,

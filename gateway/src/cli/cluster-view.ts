@@ -88,12 +88,14 @@ function topologyText(cluster: Cluster): Cell {
 function durabilityText({ durability, exposed }: Cluster): string | undefined {
   if (!durability?.mode) return undefined;
   const onLoss = durability.on_loss === 'degrade' ? ', degrades when voters are lost' : '';
-  return `${durability.mode}${onLoss}${exposed ? '; EXPOSED: only the primary has the newest writes' : ''}`;
+  const bound = durability.rpo_seconds ? `, may lose ${durability.rpo_seconds} s of writes` : '';
+  const onReplicaLoss = durability.on_replica_loss === 'expose' ? ', goes on without replicas' : '';
+  return `${durability.mode}${bound}${onReplicaLoss}${onLoss}${exposed ? '; EXPOSED: only the primary has the newest writes' : ''}`;
 }
 
 /** Fewer than three voters survive the loss of none, whatever was wished of their places, unless they may degrade. */
 function survivalText({ topology, placement, durability }: Cluster): string | undefined {
   const voters = topology?.voters ?? 0;
-  if (durability?.on_loss === 'degrade') return placement?.survive ?? undefined;
+  if (durability?.on_loss === 'degrade' || durability?.mode === 'async') return placement?.survive ?? undefined;
   return voters > 0 && voters < 3 ? 'no loss' : (placement?.survive ?? undefined);
 }

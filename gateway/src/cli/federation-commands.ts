@@ -1,9 +1,9 @@
-// `argosy datastore ...`, `argosy federation ...`
+// `argosy federation ...`, and the regions that it is made of
 import type { Command } from 'commander';
 import { CommandError } from './errors.ts';
 import { type Http, openHttp } from './http.ts';
 import { addRegionCommands, renderRegions } from './region-commands.ts';
-import { type Datastore, datastoresAnswer, readyAnswer, regionsAnswer } from './resources.ts';
+import { readyAnswer, regionsAnswer } from './resources.ts';
 import type { OpenSession, Session } from './session.ts';
 import { renderTable } from './tables.ts';
 
@@ -11,16 +11,6 @@ const READY_TIMEOUT_MS = 3_000;
 
 export function addFederationCommands(program: Command, open: OpenSession): void {
   addRegionCommands(program, open);
-  program
-    .command('datastore')
-    .description('the engines that clusters can be made of')
-    .command('list')
-    .description('every engine with its versions')
-    .action(async (_options, command: Command) => {
-      const { client, terminal } = await open(command);
-      const answer = await client.get('/v2/datastores', datastoresAnswer);
-      terminal.out(isJson(command) ? asJson(answer) : renderDatastores(answer.datastores));
-    });
   program
     .command('federation')
     .description('the federation as a whole')
@@ -70,18 +60,6 @@ async function peerStatus(http: Http, peer: string, rest: string): Promise<PeerS
   } catch {
     return { peer, rest, status: 'UNREACHABLE', reason: undefined };
   }
-}
-
-function renderDatastores(datastores: readonly Datastore[]): string {
-  if (datastores.length === 0) return 'There are no datastores.';
-  return renderTable(
-    ['datastore', 'versions', 'default'],
-    datastores.map((datastore) => [
-      datastore.type,
-      datastore.versions.map((version) => (typeof version === 'string' ? version : version.version)).join(', '),
-      datastore.default_version,
-    ]),
-  );
 }
 
 function isJson(command: Command): boolean {

@@ -15,6 +15,7 @@ export interface NewClusterOptions {
   readonly durability?: string;
   readonly rpo?: number;
   readonly onLoss?: string;
+  readonly onReplicaLoss?: string;
 }
 
 /** The body of `POST /v2/clusters`. */
@@ -26,7 +27,10 @@ export function newClusterBody(name: string, options: NewClusterOptions): { clus
       ...section('topology', { voters: options.voters, replicas: options.replicas, arbiters: options.arbiters }),
       ...section('placement', { survive: options.survive, regions: options.regions, residency: options.residency }),
       ...section('volume', { size: options.volume }),
-      ...section('durability', { mode: options.durability, rpo_seconds: options.rpo, on_loss: options.onLoss }),
+      ...section('durability', {
+        ...{ mode: options.durability, rpo_seconds: options.rpo },
+        ...{ on_loss: options.onLoss, on_replica_loss: options.onReplicaLoss },
+      }),
       ...given({ flavor: options.flavor }),
     },
   };

@@ -3,7 +3,7 @@
 import { Command } from 'commander';
 import { UsageError } from './errors.ts';
 
-const PLANNED_NOUNS = ['user', 'database', 'parameter', 'backup'] as const;
+const PLANNED_NOUNS = ['backup'] as const;
 
 /** Adds the commands that only say that they are not there yet. */
 export function addPlannedCommands(program: Command): void {

@@ -3,15 +3,18 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addClusterChangeCommands } from './cluster-change-commands.ts';
 import { addClusterCommands } from './cluster-commands.ts';
+import { addDatastoreCommands } from './datastore-commands.ts';
 import { addDrillCommands } from './drill-commands.ts';
 import { describeError, EXIT_DONE, EXIT_FAILED, EXIT_USAGE, UsageError } from './errors.ts';
 import { addEventCommands } from './event-commands.ts';
 import { addFederationCommands } from './federation-commands.ts';
 import { addPlannedCommands } from './not-there-yet.ts';
 import { addOperationCommands } from './operation-commands.ts';
+import { addParameterCommands } from './parameter-commands.ts';
 import { addProjectCommands } from './project-commands.ts';
 import { type GlobalOptions, type OpenSession, openSession, type Surroundings } from './session.ts';
 import { addTrustCommands } from './trust-commands.ts';
+import { addUserCommands } from './user-commands.ts';
 
 /** Runs one command line (without `node` and the script) and answers its exit code. */
 export async function runCommandLine(args: readonly string[], surroundings: Surroundings): Promise<number> {
@@ -46,6 +49,9 @@ function buildProgram(surroundings: Surroundings): Command {
   addClusterChangeCommands(program, open);
   addOperationCommands(program, open);
   addFederationCommands(program, open);
+  addDatastoreCommands(program, open);
+  addParameterCommands(program, open);
+  addUserCommands(program, open);
   addDrillCommands(program, open);
   addProjectCommands(program, open);
   addEventCommands(program, open);

@@ -42,6 +42,7 @@ const memberSchema = z.looseObject({
   lag_bytes: z.number().nullish(),
   /** When the leader heard of it last; null while it has not. */
   observed_at: time,
+  parameter_generation: z.number().default(0),
 });
 
 const clusterSchema = z.looseObject({
@@ -68,9 +69,12 @@ const clusterSchema = z.looseObject({
       mode: z.string().nullish(),
       rpo_seconds: z.number().nullish(),
       on_loss: z.string().nullish(),
+      on_replica_loss: z.string().nullish(),
     })
     .nullish(),
   exposed: z.boolean().nullish(),
+  parameters: z.record(z.string(), z.string()).default({}),
+  parameter_generation: z.number().default(0),
   members: z.array(memberSchema).default([]),
   endpoints: z
     .looseObject({
@@ -119,6 +123,31 @@ const datastoreSchema = z.looseObject({
   type: z.string(),
   versions: z.array(z.union([z.string(), z.looseObject({ version: z.string() })])).default([]),
   default_version: z.string().nullish(),
+  port: z.number().nullish(),
+  durability_modes: z.array(z.string()).default([]),
+  topologies: z
+    .array(z.looseObject({ mode: z.string(), members: z.looseObject({ min: z.number(), max: z.number() }) }))
+    .default([]),
+  privileges: z.array(z.string()).default([]),
+});
+
+const datastoreDetailSchema = datastoreSchema.extend({
+  parameters: z.array(
+    z.looseObject({
+      name: z.string(),
+      description: z.string(),
+      values: z.string(),
+      default: z.string().nullish(),
+      restart: z.boolean(),
+    }),
+  ),
+  reserved_parameters: z.array(z.looseObject({ name: z.string(), reason: z.string() })).default([]),
+});
+
+const userSchema = z.looseObject({
+  name: z.string(),
+  grants: z.array(z.looseObject({ database: z.string(), privilege: z.string() })).default([]),
+  status: z.string().nullish(),
 });
 
 const planSchema = z.looseObject({
@@ -189,6 +218,8 @@ export type Cluster = z.infer<typeof clusterSchema>;
 export type Credentials = z.infer<typeof credentialsSchema>;
 export type Region = z.infer<typeof regionSchema>;
 export type Datastore = z.infer<typeof datastoreSchema>;
+export type DatastoreDetail = z.infer<typeof datastoreDetailSchema>;
+export type User = z.infer<typeof userSchema>;
 
 const link = z.looseObject({ rel: z.string(), href: z.string() });
 
@@ -228,6 +259,12 @@ export const orphansAnswer = z.looseObject({
   ),
 });
 export const regionsAnswer = z.looseObject({ regions: z.array(regionSchema) });
+export const datastoreAnswer = z.looseObject({ datastore: datastoreDetailSchema });
+export const userAnswer = z.looseObject({ user: userSchema });
+export const usersAnswer = z.looseObject({ users: z.array(userSchema) });
+export const databasesAnswer = z.looseObject({
+  databases: z.array(z.looseObject({ name: z.string(), status: z.string().nullish() })),
+});
 export const datastoresAnswer = z.looseObject({ datastores: z.array(datastoreSchema) });
 
 /** The answer to a change: what it concerns, its operation, and a password that is told this once. */

@@ -11,8 +11,19 @@ import {
 } from '@argosy/proto';
 import { choose } from '../planning/elect.ts';
 import { expectedFact } from '../planning/expected.ts';
+import { mayRestart } from '../planning/parameters.ts';
 import type { Step } from '../planning/steps.ts';
-import { type Cluster, type Member, memberId, memberOf, peersOf } from '../state/clusters.ts';
+import { accountsOf } from '../state/accounts.ts';
+import {
+  type Cluster,
+  isAsync,
+  type Member,
+  mayHaveAcknowledged,
+  memberId,
+  memberOf,
+  peersOf,
+  type Rule,
+} from '../state/clusters.ts';
 import type { Fact } from '../state/entries.ts';
 import type { Operation } from '../state/operations.ts';
 import type { CommandOptions, RegionCommands } from './region-link.ts';
@@ -36,6 +47,8 @@ const TIMEOUT_MS: Readonly<Record<Step['kind'], number>> = {
   change_rule: MINUTE_MS,
   rest: 5 * MINUTE_MS,
   resize: 15 * MINUTE_MS,
+  set_parameters: 15 * MINUTE_MS,
+  set_accounts: 5 * MINUTE_MS,
 };
 
 const KINDS = { voter: MemberKind.VOTER, replica: MemberKind.REPLICA, arbiter: MemberKind.ARBITER } as const;
@@ -88,6 +101,19 @@ export async function execute(step: Step, context: CommandContext): Promise<Fact
       return [{ kind: 'removed', ordinal }];
     case 'promise':
       return [await promise({ header, cluster, ordinal, region, options })];
+    case 'set_parameters': {
+      const command = { $case: 'setParameters', value: { header, ...parametersOf(cluster, ordinal) } } as const;
+      const { answer } = await region.commandMember({ command }, options);
+      const isRestartNeeded = answer?.$case === 'setParameters' && answer.value.restartNeeded;
+      const { generation } = command.value;
+      return isRestartNeeded ? [{ kind: 'restart_needed', ordinal, generation }] : [expectedFact(step, cluster)];
+    }
+    case 'set_accounts':
+      await region.commandMember(
+        { command: { $case: 'setAccounts', value: { header, ...accountsFor(cluster) } } },
+        options,
+      );
+      return [expectedFact(step, cluster)];
     case 'rejoin':
       return await rejoin({ header, cluster, ordinal, region, options });
     default: {
@@ -129,9 +155,10 @@ async function promise({ header, cluster, ordinal, region, options }: AskContext
 }
 
 async function rejoin({ header, cluster, ordinal, region, options }: AskContext): Promise<Rejoined> {
+  const member = memberOf(cluster, ordinal);
   const value = {
     ...{ header, primary: primaryOf(cluster), version: cluster.spec.datastore.version },
-    mustKeepTail: memberOf(cluster, ordinal)?.facts.leftOutInEpoch !== undefined,
+    mustKeepTail: member !== undefined && mayHaveAcknowledged(cluster, member),
   };
   const { answer } = await region.commandMember({ command: { $case: 'rejoin', value } }, options);
   if (answer?.$case !== 'rejoin') throw new Error('The agent answered a rejoin with something else.');
@@ -178,6 +205,27 @@ function agentCommand(
   }
 }
 
+function parametersOf(cluster: Cluster, ordinal: number) {
+  const { generation, values } = cluster.spec.parameters ?? { generation: 0, values: {} };
+  const member = memberOf(cluster, ordinal);
+  return { generation, values: { ...values }, mayRestart: member !== undefined && mayRestart(cluster, member) };
+}
+
+function accountsFor(cluster: Cluster) {
+  const { generation, users, databases, gone } = accountsOf(cluster);
+  return {
+    generation,
+    users: users.map(({ name, verifier, grants }) => ({
+      name,
+      verifier,
+      grants: grants.map((grant) => ({ ...grant })),
+    })),
+    databases: databases.map(({ name }) => name),
+    goneUsers: [...gone.users],
+    goneDatabases: [...gone.databases],
+  };
+}
+
 /** What a primary must know of its cluster. */
 function leadershipOf(cluster: Cluster, ordinal: number) {
   const { rule } = cluster;
@@ -185,10 +233,21 @@ function leadershipOf(cluster: Cluster, ordinal: number) {
   const voters = rule.voters.map((voter) => memberId(cluster.id, voter));
   const { name, verifier, generation } = cluster.admin;
   return {
-    rule: { voters, acknowledgements: rule.acknowledgements, generation: rule.generation },
+    rule: {
+      voters,
+      acknowledgements: rule.acknowledgements,
+      generation: rule.generation,
+      lease: leaseOf(cluster, rule),
+    },
     peers: peersOf(cluster, ordinal).map((member) => peerOf(cluster, member)),
     admin: { name, verifier, generation },
   };
+}
+
+function leaseOf(cluster: Cluster, { lease }: Rule) {
+  if (lease === undefined) return undefined;
+  const grantors = lease.grantors.flatMap((ordinal) => memberOf(cluster, ordinal) ?? []);
+  return { grantors: grantors.map((member) => peerOf(cluster, member)), rpoSeconds: lease.rpoSeconds };
 }
 
 function headerOf(step: Step, { cluster, operation, term }: CommandContext): CommandHeader {
@@ -205,6 +264,13 @@ function headerOf(step: Step, { cluster, operation, term }: CommandContext): Com
   };
 }
 
+/** Whether others of the cluster are, or will be, where they could share a host with it. */
+function hasNeighbours({ members }: Cluster, member: Member): boolean {
+  return members.some(({ ordinal, region, isRetired }) => {
+    return ordinal !== member.ordinal && region === member.region && !isRetired;
+  });
+}
+
 function specOf(cluster: Cluster, ordinal: number) {
   const member = memberOf(cluster, ordinal);
   if (member === undefined) throw new Error(`The cluster has no member ${ordinal}.`);
@@ -217,6 +283,8 @@ function specOf(cluster: Cluster, ordinal: number) {
     volumeGib: cluster.spec.volume.size,
     datastore: cluster.spec.datastore.type,
     version: cluster.spec.datastore.version,
+    door: isAsync(cluster),
+    apart: cluster.spec.placement.survive === 'host' && hasNeighbours(cluster, member),
   };
 }
 

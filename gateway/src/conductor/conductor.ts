@@ -7,10 +7,10 @@ import { plan } from '../planning/cluster.ts';
 import { readySteps } from '../planning/ready.ts';
 import type { Step } from '../planning/steps.ts';
 import { type Cluster, memberOf, wantedMembers } from '../state/clusters.ts';
-import type { Applied, EntryBody, PlannedStep } from '../state/entries.ts';
+import type { Applied, EntryBody, Fact, PlannedStep } from '../state/entries.ts';
 import type { Federation } from '../state/federation.ts';
-import { type FailureClass, hasEnded, isUnstoppable, type Operation } from '../state/operations.ts';
-import type { WantedMember } from '../state/spec.ts';
+import { type FailureClass, hasEnded, isRemoval, isUnstoppable, type Operation } from '../state/operations.ts';
+import { goesOnWithFewer, type WantedMember } from '../state/spec.ts';
 import { afterGivingUp, isWishOf } from '../state/wishes.ts';
 import { type Diverged, execute, type Rejoined } from './commands.ts';
 import { failureClass, failureMessage, type RegionCommands } from './region-link.ts';
@@ -139,6 +139,11 @@ export class Conductor {
       if ('divergence' in outcome) return await this.#diverged(cluster, operation, step, outcome);
       if ('rejoined' in outcome) return await this.#rejoined(operation, step, outcome);
       const facts = outcome;
+      const [configured] = facts;
+      if (configured !== undefined && isOfSettings(configured)) {
+        const entry = { kind: 'member.configured', operationId, stepId: step.id, fact: configured } as const;
+        return (await this.#propose(entry)) !== undefined;
+      }
       const elected = facts.find(({ kind }) => kind === 'elected')?.ordinal;
       if (elected !== undefined && cluster.candidate !== undefined && elected !== cluster.candidate) {
         const message = `Member ${cluster.candidate} was behind the primary, so member ${elected} was elected again and no write is lost.`;
@@ -179,7 +184,7 @@ export class Conductor {
     const before = federation.cluster(clusterId);
     const isOfChange = CHANGING.includes(step.kind) && before !== undefined && !isWishOf(before, operation.before);
     const isDriven = hasGivenUp || (isUnstoppable(operation) && !isOfChange);
-    const found = isDriven ? 'retry' : classify(step, failureClass(error), attempts);
+    const found = isDriven ? 'retry' : classify(step, failureClass(error), attempts, operation);
     const failed = { kind: 'step.failed', operationId: operation.id, stepId: step.id, error: message } as const;
 
     if (found === 'retry') {
@@ -218,7 +223,7 @@ export class Conductor {
         arbiters: member.kind === 'arbiter' ? 1 : 0,
         flavor: cluster.spec.flavor,
         survive: wish.survive,
-        onLoss: cluster.spec.durability.on_loss === 'degrade' ? 'degrade' : 'stop',
+        onLoss: goesOnWithFewer(cluster.spec) ? 'degrade' : 'stop',
         regions: wish.regions,
         residency: wish.residency,
         fixed: wantedMembers(cluster).filter((other) => other.ordinal !== ordinal),
@@ -294,8 +299,16 @@ function retryDelayMs(operation: Operation, attempts: number): number {
   return Math.min(firstMs * 2 ** Math.min(attempts - 1, MAX_DOUBLINGS), lastMs);
 }
 
-function classify(step: Step, found: FailureClass, attempts: number): FailureClass {
+type FactOfSettings = Extract<Fact, { kind: 'parameterized' | 'restart_needed' | 'accounted' }>;
+
+function isOfSettings(fact: Fact): fact is FactOfSettings {
+  return fact.kind === 'parameterized' || fact.kind === 'restart_needed' || fact.kind === 'accounted';
+}
+
+function classify(step: Step, found: FailureClass, attempts: number, operation: Operation): FailureClass {
   if (step.kind === 'remove_member') return 'retry';
+  // Whether it is gone already is not known before somebody answers.
+  if (found === 'retry' && step.kind === 'set_accounts' && isRemoval(operation)) return 'retry';
   if (found === 'elsewhere') return step.kind === 'ensure_member' ? 'elsewhere' : 'retry';
   return found === 'retry' && attempts >= MAX_ATTEMPTS ? 'never' : found;
 }

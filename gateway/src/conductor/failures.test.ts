@@ -86,7 +86,7 @@ class Scene {
     const report: MemberReport = {
       ...{ memberId: `c-${ordinal}`, time: undefined, up: true, epoch, generation: 1, open: isPrimary },
       ...{ role: isPrimary ? MemberRole.PRIMARY : MemberRole.REPLICA, position: undefined, streams: [] },
-      ...{ serverVersion: '15.18', detail: '' },
+      ...{ serverVersion: '15.18', detail: '', lease: undefined },
       upstream: isPrimary ? undefined : { streaming: hears, silentMs: hears ? 300 : 5_000 },
     };
     return {

@@ -19,8 +19,8 @@ const MAX_AT_ONCE = 64;
 const TELL_PAUSE_MS = 5_000;
 /** As long as a report may be late before a member is looked at. */
 const SILENT_MS = 1_500;
-/** How long an old primary that shall hand over may be out of sight. */
-const HANDOVER_MS = 10_000;
+/** How long an old primary that shall hand over may be out of sight: nobody writes meanwhile, and to be wrong costs little. */
+const HANDOVER_MS = 2_000;
 /** After an entry was refused or could not be committed. */
 const PAUSE_MS = 2_000;
 

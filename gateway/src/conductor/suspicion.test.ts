@@ -75,6 +75,24 @@ test('when too few voters answer nobody is deposed, and it is said who is missin
   );
 });
 
+test('one that was elected and cannot begin its epoch gives way to a new election, its own word included', (t) => {
+  const elected = { ...three, epoch: 2, primary: 2, lastElected: { epoch: 2, ordinal: 2 } };
+  const broken = { ...report(), role: 'primary', epoch: 2, isUp: false, downForMs: 9_000 } as const;
+  const judged = (hasBegun: boolean, cluster = elected) =>
+    judge(
+      cluster,
+      new Map<number, Witness>([
+        [1, unreachable],
+        [2, { ...primary, report: { ...broken, hasBegun } }],
+        [3, { ...reporting(undefined), report: { ...report(), role: 'none', epoch: 2 } }],
+      ]),
+    );
+
+  t.like(judged(false), { kind: 'gone', away: [1] });
+  t.is(judged(true).kind, 'stuck', 'it waits for its voters, who may be copying from it');
+  t.is(judged(false, { ...elected, opened: { epoch: 2, generation: 1 } }).kind, 'stuck', 'who has opened has begun');
+});
+
 test('an old report is no answer', (t) => {
   const old: Witness = { ...alone, report: { ...report(), ageMs: 3_000 } };
 
@@ -90,6 +108,16 @@ test('a database that its agent does not bring up again is given up', (t) => {
   t.is(verdict(down(7_900), alone, alone).kind, 'trusted');
   t.like(verdict(down(8_000), alone, alone), { kind: 'gone', away: [] });
   t.is(verdict(down(8_000), hearing, alone).kind, 'suspected');
+});
+
+test('a primary that only the bound keeps from acknowledging is left to wait for its voters', (t) => {
+  const shut = (isWaiting: boolean): Witness => ({
+    ...primary,
+    report: { ...report(), role: 'primary', isUp: false, downForMs: 60_000, isGranted: isWaiting, isWaiting },
+  });
+
+  t.is(verdict(shut(true), alone, alone).kind, 'trusted');
+  t.is(verdict(shut(false), alone, alone).kind, 'gone', 'its grantors have left it');
 });
 
 test('nothing is thought of a primary that a new leader has not had time to hear of, nor of none', (t) => {

@@ -34,10 +34,18 @@ export interface Witness {
     readonly isUp: boolean;
     /** How long it has not been up, while it is not. */
     readonly downForMs: number;
+    /** Of a primary: its agent will not bring it up again, for others have more. */
+    readonly isGivenUp?: boolean;
+    /** Whether its log has a record of its epoch; unknown while its database does not answer. */
+    readonly hasBegun?: boolean;
     /** Of a primary: the ordinals that stream from it in its epoch and have flushed all that it has. */
     readonly level?: readonly number[];
     /** Of a primary: the ordinals that stream from it in its epoch. */
     readonly streaming?: readonly number[];
+    /** Of an asynchronous cluster's primary: a majority of the grantors lets it acknowledge. */
+    readonly isGranted?: boolean;
+    /** It is well, and only the bound on what may be lost keeps it from acknowledging. */
+    readonly isWaiting?: boolean;
     /** Of a replica: its connection to the primary. */
     readonly upstream?: { readonly isStreaming: boolean; readonly silentMs: number };
   };
@@ -70,7 +78,8 @@ export function judge(cluster: Cluster, witnesses: Witnesses): Verdict {
   const answering = voters.filter(({ ordinal }) => answers(witnesses.get(ordinal)));
   const heard = answering.map(({ ordinal }) => ordinal);
   const whole = answering.filter(vouches).map(({ ordinal }) => ordinal);
-  if (!isEnough(cluster, whole) || !canCommit(cluster, heard)) {
+  const own = isUnbegun(cluster, witnesses.get(primary.ordinal)) ? [primary.ordinal] : [];
+  if (!isEnough(cluster, [...whole, ...own]) || !canCommit(cluster, [...heard, ...own])) {
     const missing = voters.filter(({ ordinal }) => !whole.includes(ordinal));
     return {
       kind: 'stuck',
@@ -96,6 +105,8 @@ export function starvation(
   const { report } = witness ?? {};
   if (!answers(witness) || report?.role !== 'primary' || report.epoch !== epoch) return undefined;
   if (report.isUp || report.downForMs < STARVED_MS) return undefined;
+  // Without a lease it may be the primary that is cut off, and others may lead.
+  if (rule.lease !== undefined && report.isGranted !== true) return undefined;
   const others = rule.voters.filter((voter) => voter !== primary);
   const without = others.filter((voter) => report.streaming?.includes(voter) !== true);
   if (others.length - without.length >= rule.acknowledgements) return undefined;
@@ -129,8 +140,16 @@ function absenceOf(witness: Witness | undefined, leastMs: number): string | unde
     return agentForMs < Math.max(UNHEARD_MS, leastMs) ? undefined : 'Nothing is heard of the primary.';
   }
   if (report === undefined || report.ageMs >= FRESH_MS) return 'The agent of the primary has stopped to report.';
-  if (report.isUp || report.downForMs < DOWN_MS) return undefined;
+  if (report.isGivenUp === true) return 'The database of the primary has ended, and others have more than it.';
+  // Whoever has not confirmed what it wrote would lose that, and would have nobody to confirm either.
+  if (report.isUp || report.isWaiting === true || report.downForMs < DOWN_MS) return undefined;
   return 'The database of the primary is not brought up again.';
+}
+
+/** It answers, and could not begin its epoch: in a later one it may, and it has all that it had when it was elected. */
+function isUnbegun({ epoch, opened }: Cluster, witness: Witness | undefined): boolean {
+  const { report } = witness ?? {};
+  return opened.epoch !== epoch && answers(witness) && report?.epoch === epoch && report.hasBegun === false;
 }
 
 /** Its own word that it cannot commit, though k voters stream and have all that it wrote, needs no other witness. */

@@ -76,8 +76,11 @@ export class WitnessBook {
       agentForMs: nowMs - sinceMs,
       report: {
         ...{ ageMs: nowMs - atMs, epoch: value.epoch, role: roleOf(value.role), isUp: value.up },
+        ...(value.position === undefined ? {} : { hasBegun: value.position.epoch >= value.epoch }),
         ...(value.streams.length === 0 ? {} : { level: levelOf(value), streaming: streamingOf(value) }),
         downForMs: downSinceMs === undefined ? 0 : nowMs - downSinceMs,
+        ...(value.lease === undefined ? {} : { isGranted: value.lease.granted, isWaiting: value.lease.waiting }),
+        ...(value.givenUp === true ? { isGivenUp: true } : {}),
         ...(value.upstream === undefined
           ? {}
           : { upstream: { isStreaming: value.upstream.streaming, silentMs: value.upstream.silentMs } }),

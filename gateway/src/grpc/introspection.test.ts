@@ -32,9 +32,10 @@ test('reflection lists the services, and only those, to whom has no token', asyn
     const text = (await reflect(client, path, LIST_SERVICES)).toString('latin1');
     const named = [...text.matchAll(/(?:argosy|grpc)\.[a-z0-9.]+\.[A-Z][A-Za-z]+/g)].map(([name]) => name);
     t.deepEqual(named.sort(), [
-      ...['argosy.v2.ClusterService', 'argosy.v2.DatastoreService', 'argosy.v2.DrillService', 'argosy.v2.EventService'],
-      ...['argosy.v2.OperationService', 'argosy.v2.ProjectLinkService', 'argosy.v2.QuotaService'],
-      ...['argosy.v2.RegionService', 'grpc.health.v1.Health'],
+      ...['argosy.v2.ClusterService', 'argosy.v2.DatabaseService', 'argosy.v2.DatastoreService'],
+      ...['argosy.v2.DrillService', 'argosy.v2.EventService', 'argosy.v2.OperationService'],
+      ...['argosy.v2.ProjectLinkService', 'argosy.v2.QuotaService', 'argosy.v2.RegionService'],
+      ...['argosy.v2.UserService', 'grpc.health.v1.Health'],
     ]);
   }
 });

@@ -68,8 +68,9 @@ const methods = (routes: readonly Route[]): Method[] => methodsOf(messages, rout
 
 /** The differences that there shall be. */
 const INTENDED = [
-  // REST has one answer for all changes; only these two make a password.
+  // REST has one answer for all changes; only some of them make a password.
   /(UpdateCluster|DeleteCluster|SwitchOver|FailOver|ReplaceMember)\.credentials is only in REST$/,
+  /(DeleteUser|GrantPrivilege|RevokePrivilege|CreateDatabase|DeleteDatabase)\.credentials is only in REST$/,
   // Events are gone on with after `after`, never by a header; a watch has no pages.
   /(ListEvents|Watch)\.last_event_id is only in REST$/,
   /Watch\.limit is only in REST$/,

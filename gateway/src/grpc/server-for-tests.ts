@@ -128,7 +128,13 @@ export function hear(
 /** A cluster with nothing but what has no default. */
 export function wish(name: string) {
   return {
-    ...{ name, datastore: { type: 'postgresql', version: undefined }, flavor: undefined, volume: undefined },
+    ...{
+      name,
+      datastore: { type: 'postgresql', version: undefined },
+      flavor: undefined,
+      volume: undefined,
+      parameters: {},
+    },
     ...{ topology: undefined, placement: undefined, durability: undefined },
   };
 }

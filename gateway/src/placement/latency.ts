@@ -1,6 +1,6 @@
 // How long a write takes: the round trip from the primary to the last voter that must acknowledge.
 import type { Site } from '../state/spec.ts';
-import { compareSites, type Network, type Pair } from './request.ts';
+import { compareSites, type Network, type Pair, type PlacedMember } from './request.ts';
 
 /** Between zones of one region, when it was not measured. */
 export const SAME_REGION_MICROSECONDS = 500;
@@ -34,6 +34,12 @@ export function unreachablePairsOf(network: Network | undefined): (from: string,
     unreachable.set(from, (unreachable.get(from) ?? new Set()).add(to));
   }
   return (from, to) => from !== to && unreachable.get(from)?.has(to) === true;
+}
+
+/** Members that are there may be cut off from each other for a while, which is not for a change to mend. */
+export function toleratingPlaced(network: Network, current: readonly PlacedMember[]): Network {
+  const holders = new Set(current.filter(({ kind }) => kind !== 'arbiter').map(({ region }) => region));
+  return { ...network, unreachable: network.unreachable.filter((pair) => !pair.every((name) => holders.has(name))) };
 }
 
 function bothWays([one, other]: Pair): readonly Pair[] {

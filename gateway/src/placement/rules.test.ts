@@ -1,4 +1,5 @@
 import test from 'ava';
+import { toleratingPlaced } from './latency.ts';
 import { type CandidateSite, type PlacedMember, type Placement, type PlacementRequest, place } from './place.ts';
 
 const wish: PlacementRequest = {
@@ -170,6 +171,17 @@ test('what is new must reach fixed members, which need not reach each other', (t
 
   t.deepEqual(chosen(place({ ...wish, voters: 1, fixed, network: apart }, three)), ['voter s-a']);
   t.is(chosen(place({ ...wish, voters: 1, fixed, network: cut }, three)), undefined);
+});
+
+test('a change moves nobody because members that are there do not reach each other now', (t) => {
+  const current = [member('voter', 'n-a'), member('voter', 'e-a'), member('voter', 's-a')];
+  const cut = { roundTrips: [], unreachable: [['n', 'e']] } as const;
+  const moved = place({ ...wish, current, network: cut }, four);
+  const kept = place({ ...wish, current, network: toleratingPlaced(cut, current) }, four);
+
+  t.is('moves' in moved ? moved.moves.length : undefined, 1);
+  t.is('moves' in kept ? kept.moves.length : undefined, 0);
+  t.deepEqual(toleratingPlaced(cut, current.slice(1)), cut, 'a new one must reach those that are there');
 });
 
 test('only allowed regions are used, for arbiters too', (t) => {

@@ -3,7 +3,8 @@
 // itself, or so many of the other voters, of every live rule, that no commit was made without one of them. Each of these
 // conditions, left out, loses a write.
 import { datastores } from '@argosy/datastores';
-import { type Cluster, degrades, isPresent, type Member, memberOf, type Rule } from '../state/clusters.ts';
+import { type Cluster, degrades, isAsync, isPresent, type Member, memberOf, type Rule } from '../state/clusters.ts';
+import { leaseWith } from './rule.ts';
 
 /** Who is elected, or why nobody can be yet, in a sentence. */
 export type Choice = { readonly winner: Member } | { readonly missing: string };
@@ -12,25 +13,57 @@ export type Choice = { readonly winner: Member } | { readonly missing: string };
 export function isEnough({ lastElected, liveRules }: Cluster, ordinals: readonly number[]): boolean {
   if (lastElected === undefined || liveRules.length === 0) return false;
   if (ordinals.includes(lastElected.ordinal)) return true;
-  return liveRules.every(({ voters, acknowledgements }) => {
-    const others = voters.filter((voter) => voter !== lastElected.ordinal);
-    const heard = others.filter((voter) => ordinals.includes(voter)).length;
-    return heard >= others.length - acknowledgements + 1;
+  const count = (of: readonly number[]) => {
+    const others = of.filter((ordinal) => ordinal !== lastElected.ordinal);
+    return { others: others.length, heard: others.filter((ordinal) => ordinals.includes(ordinal)).length };
+  };
+  return liveRules.every(({ voters, acknowledgements, lease }) => {
+    const { others, heard } = count(voters);
+    if (heard < others - acknowledgements + 1) return false;
+    if (lease === undefined) return true;
+    // So many that the last primary finds no majority for another lease.
+    const { others: grantors, heard: promised } = count(lease.grantors);
+    return promised >= grantors - Math.floor(lease.grantors.length / 2) + 1;
   });
 }
 
 /** Whether one of these, elected, finds enough others among them for commits under whichever rule it leads by. */
 export function canCommit(cluster: Cluster, ordinals: readonly number[]): boolean {
+  const leases = cluster.liveRules.flatMap(({ lease }) => lease ?? []);
+  if (leases.length > 0) {
+    const isLed = cluster.liveRules.every(({ voters }) => voters.some((voter) => ordinals.includes(voter)));
+    return isLed && leases.every(({ grantors }) => isMajority(grantors, ordinals));
+  }
   if (degrades(cluster) && ordinals.length > 0) return true;
   return cluster.liveRules.every(
     ({ voters, acknowledgements }) => voters.filter((voter) => ordinals.includes(voter)).length > acknowledgements,
   );
 }
 
-/** Whose promise an election may count: the voters of every live rule, and the last primary. */
+function isMajority(all: readonly number[], some: readonly number[]): boolean {
+  return all.filter((ordinal) => some.includes(ordinal)).length > all.length / 2;
+}
+
+/**
+ * Whose promise an election may count: the voters of every live rule, the last primary, and who grants leases. Where
+ * writes are given up, also those that commits went on without: they may be all that is left.
+ */
 export function electorate(cluster: Cluster): Member[] {
-  const voters = new Set([cluster.lastElected?.ordinal, ...cluster.liveRules.flatMap((rule) => rule.voters)]);
-  return cluster.members.filter(({ ordinal, kind }) => voters.has(ordinal) && kind !== 'arbiter');
+  const { lastElected, liveRules, failover } = cluster;
+  const asked = new Set([
+    lastElected?.ordinal,
+    ...liveRules.flatMap(({ voters, lease }) => [...voters, ...(lease?.grantors ?? [])]),
+  ]);
+  const isGivenUp = ({ facts }: Member): boolean => failover?.acceptsDataLoss === true && facts.isCutOff === true;
+  const isLeased = liveRules.some(({ lease }) => lease !== undefined);
+  return cluster.members.filter(
+    (member) => (asked.has(member.ordinal) || isGivenUp(member)) && (member.kind !== 'arbiter' || isLeased),
+  );
+}
+
+/** True when it can be asked for its promise; of an arbiter nothing is known but whether its agent answers. */
+export function isHere(member: Member): boolean {
+  return member.kind === 'arbiter' ? member.facts.isUp !== false : isPresent(member);
 }
 
 /** Whether its log is whole, as far as is known: a copy that has not caught up promises nothing. */
@@ -44,7 +77,7 @@ export function askable(cluster: Cluster): Member[] {
   const voters = electorate(cluster);
   const others = voters.filter(({ ordinal }) => ordinal !== cluster.lastElected?.ordinal);
   const heard = others.filter(
-    (member) => member.facts.promise?.epoch === cluster.epoch || (isPresent(member) && vouches(member)),
+    (member) => member.facts.promise?.epoch === cluster.epoch || (isHere(member) && vouches(member)),
   );
   const areEnough = isEnough(
     cluster,
@@ -57,12 +90,12 @@ export function askable(cluster: Cluster): Member[] {
 export function choose(cluster: Cluster): Choice {
   const promised = inOrder(cluster).filter(({ facts }) => facts.promise?.epoch === cluster.epoch);
   // Whoever promised and went away is counted, but cannot lead; without it the others may be enough.
-  for (const set of [promised, promised.filter(isPresent)]) {
+  for (const set of [promised, promised.filter(isHere)]) {
     const winner = isEnoughFor(cluster, set) ? furthest(cluster, set) : undefined;
     if (winner !== undefined && isPresent(winner)) return { winner };
   }
   const isOpen = ({ ordinal }: Member): boolean => !promised.some((member) => member.ordinal === ordinal);
-  const unheard = electorate(cluster).filter((member) => isOpen(member) || !isPresent(member));
+  const unheard = electorate(cluster).filter((member) => isOpen(member) || !isHere(member));
   const names = unheard.map(({ ordinal, region }) => `member ${ordinal} (${region})`).join(', ');
   return { missing: `Nobody can be elected without losing writes until more of these answer: ${names}.` };
 }
@@ -70,10 +103,13 @@ export function choose(cluster: Cluster): Choice {
 /** By which rule the winner leads: the newest live one that counts on it; what was given up counts no more. */
 export function electedRule(cluster: Cluster, winner: number): Omit<Rule, 'epoch' | 'generation'> | undefined {
   if (cluster.failover?.acceptsDataLoss === true) {
-    const voters = electorate(cluster)
-      .filter((member) => isPresent(member) && member.facts.promise?.epoch === cluster.epoch)
-      .map(({ ordinal }) => ordinal);
-    return { voters, acknowledgements: Math.floor(voters.length / 2) };
+    const promised = electorate(cluster).filter(
+      (member) => isHere(member) && member.facts.promise?.epoch === cluster.epoch,
+    );
+    const voters = promised.filter(({ kind }) => kind !== 'arbiter').map(({ ordinal }) => ordinal);
+    const rule = { voters, acknowledgements: Math.floor(voters.length / 2) };
+    const grantors = promised.map(({ ordinal }) => ordinal);
+    return isAsync(cluster) ? { ...rule, lease: leaseWith(cluster, grantors) } : rule;
   }
   const rule = cluster.liveRules.findLast(({ voters }) => voters.includes(winner)) ?? cluster.rule;
   if (rule === undefined || !degrades(cluster)) return rule;
@@ -82,14 +118,14 @@ export function electedRule(cluster: Cluster, winner: number): Omit<Rule, 'epoch
     return member !== undefined && isPresent(member) && (voter === winner || member.facts.isCutOff !== true);
   });
   if (present.length > rule.acknowledgements || !present.includes(winner)) return rule;
-  return { voters: present, acknowledgements: Math.floor(present.length / 2) };
+  return { ...rule, voters: present, acknowledgements: Math.floor(present.length / 2) };
 }
 
 function isEnoughFor(cluster: Cluster, promised: readonly Member[]): boolean {
   const ordinals = promised.map(({ ordinal }) => ordinal);
   if (cluster.failover?.acceptsDataLoss !== true) return isEnough(cluster, ordinals);
   // Of those that are there, none is passed over: it may hold what no other has.
-  const present = electorate(cluster).filter(isPresent);
+  const present = electorate(cluster).filter(isHere);
   return promised.length > 0 && present.every(({ ordinal }) => ordinals.includes(ordinal));
 }
 
@@ -103,10 +139,16 @@ function inOrder(cluster: Cluster): Member[] {
 }
 
 function furthest(cluster: Cluster, members: readonly Member[]): Member | undefined {
-  return members.reduce<Member | undefined>(
-    (best, member) => (best === undefined || isFurther(cluster, member, best) ? member : best),
-    undefined,
-  );
+  return members
+    .filter(isData)
+    .reduce<Member | undefined>(
+      (best, member) => (best === undefined || isFurther(cluster, member, best) ? member : best),
+      undefined,
+    );
+}
+
+function isData({ kind }: Member): boolean {
+  return kind !== 'arbiter';
 }
 
 function isFurther(cluster: Cluster, left: Member, right: Member): boolean {

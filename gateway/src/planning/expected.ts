@@ -1,9 +1,10 @@
 // What a step makes true when all goes well: what a forecast is made of, and what the conductor reports for the steps
 // whose outcome leaves nothing to be found out.
+import { accountsOf } from '../state/accounts.ts';
 import { type Cluster, peersOf, type Rule } from '../state/clusters.ts';
 import type { Fact } from '../state/entries.ts';
 import { electedRule } from './elect.ts';
-import { nextVoters, ruleOf } from './ready.ts';
+import { nextLease, nextVoters, ruleOf } from './rule.ts';
 import type { Step } from './steps.ts';
 
 /** Stands for an address that is not known before its stack is made. */
@@ -40,7 +41,15 @@ export function expectedFact({ kind, ordinal }: Step, cluster: Cluster): Fact {
     case 'open':
       return { kind: 'opened', ordinal, epoch, generation };
     case 'change_rule':
-      return { kind: 'rule_changed', ordinal, rule: ruleOf(epoch, generation + 1, nextVoters(cluster)) };
+      return {
+        kind: 'rule_changed',
+        ordinal,
+        rule: ruleOf(epoch, generation + 1, nextVoters(cluster), nextLease(cluster)),
+      };
+    case 'set_parameters':
+      return { kind: 'parameterized', ordinal, parameters: spec.parameters ?? { generation: 0, values: {} } };
+    case 'set_accounts':
+      return { kind: 'accounted', ordinal, generation: accountsOf(cluster).generation };
     case 'rest':
       return { kind: 'rested', ordinal, epoch };
     case 'resize':
@@ -51,7 +60,8 @@ export function expectedFact({ kind, ordinal }: Step, cluster: Cluster): Fact {
 /** A new generation keeps the acknowledgements of the old epoch apart. */
 function ruleOfElected(cluster: Cluster, winner: number): Rule {
   const rule = electedRule(cluster, winner);
-  if (cluster.rule === undefined || rule === undefined) return ruleOf(1, 1, nextVoters(cluster));
-  const { voters, acknowledgements } = rule;
-  return { epoch: cluster.epoch, generation: cluster.rule.generation + 1, voters, acknowledgements };
+  if (cluster.rule === undefined || rule === undefined) return ruleOf(1, 1, nextVoters(cluster), nextLease(cluster));
+  const { voters, acknowledgements, lease } = rule;
+  const elected = { epoch: cluster.epoch, generation: cluster.rule.generation + 1, voters, acknowledgements };
+  return lease === undefined ? elected : { ...elected, lease };
 }

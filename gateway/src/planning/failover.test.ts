@@ -210,7 +210,10 @@ test('who was left out saves what it holds before it follows, and is a voter aga
   t.deepEqual(ids(back), ['rejoin/1/2.2']);
   const tail = { bytes: 96, transactions: 1, folder: 'tails/x' };
   const rejoined = applyFact(back, { kind: 'rejoined', ordinal: 1, epoch: 2, method: 'rewound', tail });
-  t.like(memberOf(rejoined, 1)?.facts, { leftOutInEpoch: undefined, tail: { ...tail, epoch: 2, wasAccepted: true } });
+  t.like(memberOf(rejoined, 1)?.facts, {
+    leftOutInEpoch: undefined,
+    tail: { ...tail, epoch: 2, mayBeAcknowledged: true },
+  });
   const { done, end } = carryOut(rejoined, first);
   t.deepEqual(done, ['follow/1/2.2', 'change_rule/3/2.3', 'configure/3/2.3', 'follow/1/2.3', 'open/3/2.3']);
   t.like(end, { rule: { voters: [1, 3], acknowledgements: 1 } });

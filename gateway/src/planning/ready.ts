@@ -1,9 +1,11 @@
 // Which steps can begin now. A pure function of what is wanted and of the facts: what is true already needs no step, so
 // there is neither undo nor resume. A failed create wishes nothing, and what leads from wherever it stopped to nothing is
 // a list of removals.
+import { accountsOf, untoldKeepers } from '../state/accounts.ts';
 import {
   type Cluster,
   degrades,
+  isAsync,
   isInForce,
   isPresent,
   isSettled,
@@ -11,10 +13,11 @@ import {
   type Member,
   memberOf,
   peersOf,
-  type Rule,
   wantedMembers,
 } from '../state/clusters.ts';
-import { askable, choose } from './elect.ts';
+import { askable, choose, isHere } from './elect.ts';
+import { hasParameters, isPrimaryFirst, isToRestart } from './parameters.ts';
+import { hasNextRule, isSameSet, votersOf } from './rule.ts';
 import type { Step, StepKind } from './steps.ts';
 
 /** The steps that can begin now. None, and none under way: everything wanted is a fact. */
@@ -29,27 +32,23 @@ export function readySteps(cluster: Cluster): Step[] {
   ];
 }
 
-/** The rule with which the next primary begins, or by which the present one goes on: a majority for each commit. */
-export function ruleOf(epoch: number, generation: number, voters: readonly number[]): Rule {
-  const ordered = [...voters].sort((left, right) => left - right);
-  return { epoch, generation, voters: ordered, acknowledgements: Math.floor(voters.length / 2) };
-}
-
-/** The voters of the next rule. The primary stays in it until another has been elected. */
-export function nextVoters(cluster: Cluster): number[] {
-  const voters = votersOf(cluster).filter(({ facts }) => facts.leftOutInEpoch === undefined && facts.isCutOff !== true);
-  const wished = voters.map(({ ordinal }) => ordinal);
-  const { primary } = cluster;
-  return primary === undefined || wished.includes(primary) ? wished : [...wished, primary];
-}
-
-/** Until every voter has a place nobody is elected: the first rule names them all. */
+/** Until every voter, and who grants a lease, has a place nobody is elected: the first rule names them all. */
 function birth(cluster: Cluster): Step[] {
   const voters = votersOf(cluster);
   const candidate = voters.find(({ facts }) => facts.isInitialised === true) ?? voters[0];
-  if (candidate?.facts.address === undefined) return [];
+  const unset = parametersAtRest(cluster, wantedMembers(cluster));
+  if (candidate?.facts.address === undefined || unset.length > 0) return unset;
   if (candidate.facts.isInitialised !== true) return [step('initialise', candidate)];
-  return voters.every(({ facts }) => facts.address !== undefined) ? [step('elect', candidate)] : [];
+  const named = isAsync(cluster) ? wantedMembers(cluster).filter(({ kind }) => kind !== 'replica') : voters;
+  return named.every(({ facts }) => facts.address !== undefined) ? [step('elect', candidate)] : [];
+}
+
+/** What begins with its parameters need not begin twice. */
+function parametersAtRest(cluster: Cluster, members: readonly Member[]): Step[] {
+  return members
+    .filter(({ kind, facts }) => kind !== 'arbiter' && facts.address !== undefined)
+    .filter((member) => !hasParameters(cluster, member))
+    .map((member) => setParameters(cluster, member));
 }
 
 function life(cluster: Cluster): Step[] {
@@ -72,9 +71,12 @@ function life(cluster: Cluster): Step[] {
 
 /** Of what needs a cluster that is otherwise as it shall be, one thing at a time. */
 function change(cluster: Cluster, primary: Member): Step[] {
-  if (!isSameSet(nextVoters(cluster), cluster.rule?.voters ?? []))
-    return [step('change_rule', primary, nextMark(cluster))];
+  if (!hasNextRule(cluster)) return [step('change_rule', primary, nextMark(cluster))];
 
+  const untold = untoldKeepers(cluster);
+  if (untold.length > 0) {
+    return untold.map((member) => step('set_accounts', member, String(accountsOf(cluster).generation)));
+  }
   const others = wantedMembers(cluster).filter((member) => member.ordinal !== primary.ordinal && isPresent(member));
   // Who rests already is led to its end first: it waits for nothing but its size.
   const resting = others.find((member) => isLaidOpen(cluster, member));
@@ -82,9 +84,35 @@ function change(cluster: Cluster, primary: Member): Step[] {
   const small = others.find((member) => !hasSize(cluster, member));
   if (small !== undefined) return [withBlock(enlarge(cluster, small), blockOf(cluster, small))];
 
+  const unset = unsetMember(cluster, primary, others);
+  if (unset !== undefined) return [unset];
   const successor = successorOf(cluster, primary);
   if (successor !== undefined) return [withBlock(step('raise_epoch', successor), blockOf(cluster, successor))];
+  if (!hasParameters(cluster, primary)) return [setParameters(cluster, primary)];
   return hasSize(cluster, primary) || primary.isRetired ? [] : [enlarge(cluster, primary)];
+}
+
+/** Who is next to run with the wished parameters; none when only the primary is left, and must hand over first. */
+function unsetMember(cluster: Cluster, primary: Member, others: readonly Member[]): Step | undefined {
+  const behind = others.find((member) => member.kind !== 'arbiter' && !hasParameters(cluster, member));
+  const next = isPrimaryFirst(cluster, primary) ? primary : behind;
+  if (next === undefined) {
+    const isLive = !hasParameters(cluster, primary) && !isToRestart(cluster, primary);
+    return isLive ? setParameters(cluster, primary) : undefined;
+  }
+  const blocked = isToRestart(cluster, next) ? blockOf(cluster, next) : undefined;
+  return withBlock(setParameters(cluster, next), blocked);
+}
+
+/** It was asked, and would have had to start anew. */
+function isInDoubt({ spec }: Pick<Cluster, 'spec'>, { facts }: Member): boolean {
+  return spec.parameters !== undefined && facts.restartForParameters === spec.parameters.generation;
+}
+
+/** A member that has said that it must start anew is asked another time. */
+function setParameters({ spec }: Pick<Cluster, 'spec'>, member: Member): Step {
+  const generation = spec.parameters?.generation ?? 0;
+  return step('set_parameters', member, isInDoubt({ spec }, member) ? `${generation}.restart` : String(generation));
 }
 
 /**
@@ -124,7 +152,7 @@ function failover(cluster: Cluster): Step[] {
   const choice = choose(cluster);
   if ('winner' in choice) return [step('elect', choice.winner, mark)];
   const asked = askable(cluster)
-    .filter((member) => isPresent(member) && member.facts.promise?.epoch !== cluster.epoch)
+    .filter((member) => isHere(member) && member.facts.promise?.epoch !== cluster.epoch)
     .map((member) => step('promise', member, mark));
   if (asked.length > 0) return asked;
   const last = memberOf(cluster, cluster.lastElected?.ordinal) ?? cluster.members[0];
@@ -143,6 +171,8 @@ function replication(cluster: Cluster, primary: Member): Step[] {
     .map((member) => {
       const { divergence, leftOutInEpoch } = member.facts;
       if (divergence !== undefined || leftOutInEpoch !== undefined) return step('rejoin', member, markOf(cluster));
+      // What begins with its parameters need not begin twice; one that runs on with others is told again when it follows.
+      if (!hasParameters(cluster, member) && !isInDoubt(cluster, member)) return setParameters(cluster, member);
       return hasData(member) ? step('follow', member, markOf(cluster)) : step('seed', member);
     });
 }
@@ -152,7 +182,7 @@ function removals(cluster: Cluster): Step[] {
   const needed = new Set([
     cluster.primary,
     cluster.lastElected?.ordinal,
-    ...cluster.liveRules.flatMap(({ voters }) => voters),
+    ...cluster.liveRules.flatMap(({ voters, lease }) => [...voters, ...(lease?.grantors ?? [])]),
   ]);
   return cluster.members
     .filter(({ isRetired, ordinal }) => isRetired && !needed.has(ordinal))
@@ -166,7 +196,7 @@ function successorOf(cluster: Cluster, primary: Member): Member | undefined {
   if (wantedPrimary?.epoch === epoch && wantedPrimary.ordinal !== primary.ordinal) {
     return voters.find(({ ordinal }) => ordinal === wantedPrimary.ordinal);
   }
-  const mustGo = primary.isRetired || !hasSize(cluster, primary);
+  const mustGo = primary.isRetired || !hasSize(cluster, primary) || isToRestart(cluster, primary);
   return mustGo ? (voters.find(({ facts }) => facts.isUp === true) ?? voters[0]) : undefined;
 }
 
@@ -202,14 +232,6 @@ function hasData({ facts }: Member): boolean {
 
 function hasSize({ spec }: Cluster, { facts }: Member): boolean {
   return facts.flavor === spec.flavor && facts.volumeGib === spec.volume.size;
-}
-
-function votersOf(cluster: Cluster): readonly Member[] {
-  return wantedMembers(cluster).filter(({ kind }) => kind === 'voter');
-}
-
-function isSameSet(left: readonly number[], right: readonly number[]): boolean {
-  return left.length === right.length && left.every((ordinal) => right.includes(ordinal));
 }
 
 function markOf({ epoch, rule }: Cluster): string {

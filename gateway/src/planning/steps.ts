@@ -29,6 +29,10 @@ export type StepKind =
   | 'change_rule'
   /** The member's database has ended cleanly, so that its volume can be taken from it. */
   | 'rest'
+  /** The member runs with the parameters that are wished. */
+  | 'set_parameters'
+  /** The member has the users and databases that are wished, and none that shall be gone. */
+  | 'set_accounts'
   /** The member has the flavor and the volume that are wished. */
   | 'resize';
 

@@ -1,20 +1,26 @@
 // Reads what `PATCH` changes of what is wanted. Only what is given changes; what cannot be changed yet is refused by name.
 import { isDeepStrictEqual } from 'node:util';
+import type { DatastoreDefinition } from '@argosy/datastores';
 import { z } from 'zod';
 import type { ClusterSpec } from '../state/spec.ts';
 import { ApiError, invalidField } from './errors.ts';
 import {
   arbiterCount,
   demandUseOfArbiters,
+  demandUseOfDurability,
+  durabilityMode,
   flavorName,
   names,
   onLoss,
+  onReplicaLoss,
   replicaCount,
+  rpoSeconds,
   survival,
   volumeSize,
   voterCount,
 } from './new-cluster.ts';
 import { readObject } from './objects.ts';
+import { changedParameters, changeParameters } from './parameters.ts';
 
 export const changedCluster = z.strictObject({
   cluster: z.strictObject({
@@ -32,24 +38,30 @@ export const changedCluster = z.strictObject({
       .optional(),
     durability: z
       .strictObject({
-        mode: z.literal('quorum', 'must be "quorum": other modes are not there yet').optional(),
+        mode: durabilityMode.optional(),
         on_loss: onLoss.optional(),
+        rpo_seconds: rpoSeconds.optional(),
+        on_replica_loss: onReplicaLoss.optional(),
       })
       .optional(),
     datastore: z.strictObject({ version: z.string() }).optional(),
-    parameters: z.never('cannot be changed: parameters are not there yet').optional(),
+    parameters: changedParameters.optional(),
   }),
 });
 
-/** @throws ApiError request.invalid, cluster.unchanged */
-export function changeSpec(spec: ClusterSpec, body: unknown): ClusterSpec {
-  const { flavor, volume, topology, placement, durability, datastore } = readObject(body, changedCluster).cluster;
+/** @throws ApiError request.invalid, parameter.unknown, parameter.reserved, cluster.unchanged */
+export function changeSpec(spec: ClusterSpec, body: unknown, definition: DatastoreDefinition): ClusterSpec {
+  const { flavor, volume, topology, placement, durability, datastore, ...rest } = readObject(
+    body,
+    changedCluster,
+  ).cluster;
   if (datastore !== undefined && datastore.version !== spec.datastore.version) {
     throw invalidField('cluster.datastore.version', 'upgrades are not there yet');
   }
   if (volume !== undefined && volume.size < spec.volume.size) {
     throw invalidField('cluster.volume.size', `a volume cannot shrink; it has ${spec.volume.size} GiB`);
   }
+  const parameters = changeParameters(spec.parameters, rest.parameters, definition);
   const changed: ClusterSpec = {
     ...spec,
     flavor: flavor ?? spec.flavor,
@@ -57,7 +69,12 @@ export function changeSpec(spec: ClusterSpec, body: unknown): ClusterSpec {
     topology: { ...spec.topology, ...given(topology) },
     placement: { ...spec.placement, ...given(placement) },
     durability: { ...spec.durability, ...given(durability) },
+    ...(parameters === undefined ? {} : { parameters }),
   };
+  if (changed.durability.mode !== spec.durability.mode) {
+    throw invalidField('cluster.durability.mode', `cannot be changed: the cluster was made "${spec.durability.mode}"`);
+  }
+  demandUseOfDurability(changed.durability);
   demandUseOfArbiters(changed);
   if (isDeepStrictEqual(changed, spec)) throw new ApiError('cluster.unchanged', 'The cluster is as wished already.');
   return changed;

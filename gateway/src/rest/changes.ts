@@ -60,7 +60,7 @@ export const CHANGE_ANSWERS = {
     cluster: clusterSchema.optional(),
     operation: operationSchema.optional(),
     credentials: z
-      .strictObject({ username: z.string(), password: z.string(), database: z.string() })
+      .strictObject({ username: z.string(), password: z.string(), database: z.string().optional() })
       .optional()
       .meta({ description: 'Told this once.' }),
   }),
@@ -70,7 +70,7 @@ const MAX_IDEMPOTENCY_KEY = 255;
 
 type StartEntry = Extract<
   EntryBody,
-  { kind: 'cluster.created' | 'cluster.changed' | 'cluster.unwanted' | 'cluster.failover' }
+  { kind: 'cluster.created' | 'cluster.changed' | 'cluster.unwanted' | 'cluster.failover' | 'accounts.changed' }
 >;
 
 export interface Change {
@@ -79,7 +79,7 @@ export interface Change {
   /** Why the members are where they are, in sentences. */
   readonly reasons: readonly string[];
   /** Told once, with the answer; never kept. */
-  readonly credentials?: { readonly username: string; readonly password: string; readonly database: string };
+  readonly credentials?: { readonly username: string; readonly password: string; readonly database?: string };
 }
 
 export interface ChangesOptions extends Pick<ViewContext, 'federation' | 'datastores' | 'hear'> {

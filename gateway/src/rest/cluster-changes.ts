@@ -2,10 +2,11 @@
 // Each works out what would be wished; whether it may be, how, and what is answered is common to all (changes.ts).
 import type { DatastoreDefinition } from '@argosy/datastores';
 import { z } from 'zod';
+import { toleratingPlaced } from '../placement/latency.ts';
 import { type CandidateSite, type Network, type PlacementRequest, place } from '../placement/place.ts';
 import { type AdminUser, type Cluster, type Member, memberOf, wantedMembers } from '../state/clusters.ts';
 import type { EntryBody } from '../state/entries.ts';
-import type { ClusterSpec, MemberKind, Site, WantedMember } from '../state/spec.ts';
+import { type ClusterSpec, goesOnWithFewer, type MemberKind, type Site, type WantedMember } from '../state/spec.ts';
 import { changeSpec } from './changed-cluster.ts';
 import { type Change, type ChangesOptions, memberNames } from './changes.ts';
 import { ApiError, invalidField } from './errors.ts';
@@ -69,7 +70,7 @@ export function creation({ caller, body, requestId }: RouteRequest, options: Clu
 
 /** What `PATCH` asks for. @throws ApiError */
 export function update(cluster: Cluster, { body, requestId }: RouteRequest, options: ClusterChangesOptions): Change {
-  const spec = changeSpec(cluster.spec, body);
+  const spec = changeSpec(cluster.spec, body, definitionOf(cluster.spec, options));
   demandFlavor(spec, options);
   demandRegions(spec, options);
   const { members, reasons } = placeMembers(spec, options, cluster);
@@ -205,8 +206,8 @@ function placeMembers(
   const network = options.network?.();
   const wish: PlacementRequest = {
     ...{ ...spec.topology, ...spec.placement, flavor: spec.flavor, fixed: [], excluded: [], current },
-    ...(network === undefined ? {} : { network }),
-    onLoss: spec.durability.on_loss === 'degrade' ? 'degrade' : 'stop',
+    ...(network === undefined ? {} : { network: toleratingPlaced(network, current) }),
+    onLoss: goesOnWithFewer(spec) ? 'degrade' : 'stop',
   };
   // The primary stays where it can: its move costs a switchover.
   const kept = keptPrimary(spec, cluster, sites);
@@ -266,12 +267,24 @@ function newAdmin(
   generation: number,
   options: ClusterChangesOptions,
 ): { admin: AdminUser; password: string } {
-  const password = Buffer.from(options.randomBytes(PASSWORD_BYTES)).toString('base64url');
-  const verifier = definition.passwordVerifier(password, options.randomBytes(SALT_BYTES));
+  const { verifier, secret } = secretOf(definition, options);
   return {
     admin: { name: definition.admin.user, database: definition.admin.database, verifier, generation },
-    password,
+    password: secret,
   };
+}
+
+/** A password that is told once, and what the engine keeps of it. @throws ApiError */
+export function newSecret(
+  spec: ClusterSpec,
+  options: ClusterChangesOptions,
+): { readonly secret: string; readonly verifier: string } {
+  return secretOf(definitionOf(spec, options), options);
+}
+
+function secretOf(definition: DatastoreDefinition, options: Pick<ClusterChangesOptions, 'randomBytes'>) {
+  const secret = Buffer.from(options.randomBytes(PASSWORD_BYTES)).toString('base64url');
+  return { secret, verifier: definition.passwordVerifier(secret, options.randomBytes(SALT_BYTES)) };
 }
 
 function definitionOf({ datastore }: ClusterSpec, { datastores }: ClusterChangesOptions): DatastoreDefinition {

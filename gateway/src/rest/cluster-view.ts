@@ -2,6 +2,7 @@
 import type { DatastoreDefinition, Datastores } from '@argosy/datastores';
 import { GATE_PORT, type HeardMember } from '@argosy/proto';
 import { z } from 'zod';
+import { DEFAULT_RPO_SECONDS } from '../planning/rule.ts';
 import {
   type Cluster,
   isExposed,
@@ -13,6 +14,7 @@ import {
 } from '../state/clusters.ts';
 import type { Federation } from '../state/federation.ts';
 import { hasEnded, type Operation } from '../state/operations.ts';
+import type { ClusterSpec } from '../state/spec.ts';
 
 export const clusterStatusSchema = z.enum([
   ...(['BUILD', 'ACTIVE', 'DEGRADED', 'UPDATING', 'FAILING_OVER', 'ERROR', 'DELETING'] as const),
@@ -33,6 +35,7 @@ const memberSchema = z
     port: z.int().nullable(),
     lag_bytes: z.int().nullable().meta({ description: 'Behind the primary; null when it is not known.' }),
     observed_at: z.iso.datetime().nullable(),
+    parameter_generation: z.int().meta({ description: 'Of the parameters that it runs with.' }),
     detail: z.string().optional().meta({ description: 'Why it is not up.' }),
     tail: z
       .strictObject({
@@ -66,9 +69,18 @@ export const clusterSchema = z
       residency: z.array(z.string()).meta({ description: 'Empty: everywhere.' }),
     }),
     durability: z.strictObject({
-      mode: z.literal('quorum'),
-      on_loss: z.enum(['refuse', 'degrade']),
+      mode: z.enum(['quorum', 'async']),
+      on_loss: z.enum(['refuse', 'degrade']).optional(),
+      rpo_seconds: z
+        .int()
+        .optional()
+        .meta({ description: 'What an asynchronous cluster may lose, in seconds of writes.' }),
+      on_replica_loss: z.enum(['refuse', 'expose']).optional(),
     }),
+    parameters: z
+      .record(z.string(), z.string())
+      .meta({ description: 'Those that were set; the others have their defaults.' }),
+    parameter_generation: z.int().meta({ description: 'Raised by every change of them; 0: none was ever set.' }),
     exposed: z
       .boolean()
       .meta({ description: 'Commits are acknowledged that only the primary has, though more voters are wished.' }),
@@ -130,10 +142,9 @@ export function viewCluster(
       regions: [...spec.placement.regions],
       residency: [...spec.placement.residency],
     },
-    durability: {
-      mode: spec.durability.mode,
-      on_loss: spec.durability.on_loss ?? 'refuse',
-    },
+    durability: viewDurability(spec),
+    parameters: { ...spec.parameters?.values },
+    parameter_generation: spec.parameters?.generation ?? 0,
     exposed: isExposed(cluster),
     members: cluster.members.map((member) => viewMember(cluster, member, heard)),
     endpoints:
@@ -196,6 +207,7 @@ function viewMember(cluster: Cluster, member: Member, heard: Heard): z.infer<typ
     port: member.facts.port ?? null,
     lag_bytes: lagBytes ?? null,
     observed_at: last?.time?.toISOString() ?? null,
+    parameter_generation: member.facts.parameters?.generation ?? 0,
     ...detailOf(member),
     ...tailOf(member),
   };
@@ -203,8 +215,8 @@ function viewMember(cluster: Cluster, member: Member, heard: Heard): z.infer<typ
 
 function tailOf({ facts: { tail } }: Member): Pick<z.infer<typeof memberSchema>, 'tail'> {
   if (tail === undefined) return {};
-  const { epoch, bytes, transactions = null, folder = null, wasAccepted } = tail;
-  return { tail: { epoch, bytes, transactions, folder, acknowledged: wasAccepted ? 'possibly' : 'none' } };
+  const { epoch, bytes, transactions = null, folder = null, mayBeAcknowledged } = tail;
+  return { tail: { epoch, bytes, transactions, folder, acknowledged: mayBeAcknowledged ? 'possibly' : 'none' } };
 }
 
 function detailOf({ facts }: Member): { detail?: string } {
@@ -224,4 +236,9 @@ function memberStatus(member: Member): MemberStatus {
   const isArbiter = kind === 'arbiter' && facts.address !== undefined;
   if (facts.role !== undefined || isArbiter) return facts.isUp === true && isPresent(member) ? 'UP' : 'DOWN';
   return facts.address !== undefined && kind !== 'arbiter' && facts.isInitialised !== true ? 'SEEDING' : 'BUILD';
+}
+
+function viewDurability({ durability }: ClusterSpec) {
+  const { mode, on_loss = 'refuse', rpo_seconds = DEFAULT_RPO_SECONDS, on_replica_loss = 'refuse' } = durability;
+  return mode === 'quorum' ? { mode, on_loss } : { mode, rpo_seconds, on_replica_loss };
 }

@@ -35,8 +35,12 @@ import type { Route, RouteRequest, RouteResponse } from './route.ts';
 
 export type ClustersOptions = ClusterChangesOptions & FailoverOptions & ViewContext;
 
-export function clusterRoutes(options: ClustersOptions): Route[] {
-  const change = (description: ChangeDescription, work: ChangeOfCluster): Route => ({
+/** Makes routes that change the cluster whose id is in their path. */
+export function changeRoutes<Options extends ClusterChangesOptions>(options: Options) {
+  return (
+    description: ChangeDescription,
+    work: (cluster: Cluster, request: RouteRequest, options: Options) => Change,
+  ): Route => ({
     ...{ ...description, role: 'member', query: CHANGE_QUERY, headers: CHANGE_HEADERS, answers: CHANGE_ANSWERS },
     errors: [...CHANGE_ERRORS, ...(description.errors ?? [])],
     handle: (request) =>
@@ -46,6 +50,10 @@ export function clusterRoutes(options: ClustersOptions): Route[] {
         return work(cluster, request, options);
       }),
   });
+}
+
+export function clusterRoutes(options: ClustersOptions): Route[] {
+  const change = changeRoutes(options);
   return [
     {
       ...{ name: 'clusters.create', method: 'POST', path: '/v2/clusters', role: 'member', query: CHANGE_QUERY },
@@ -53,7 +61,14 @@ export function clusterRoutes(options: ClustersOptions): Route[] {
       headers: ['idempotency-key'],
       body: newCluster,
       answers: CHANGE_ANSWERS,
-      errors: [...CHANGE_ERRORS, 'cluster.name_taken', 'datastore.unknown', 'datastore.version_unknown', ...PLACING],
+      errors: [
+        ...CHANGE_ERRORS,
+        'cluster.name_taken',
+        'datastore.unknown',
+        'datastore.version_unknown',
+        ...PARAMETERS,
+        ...PLACING,
+      ],
       handle: (request) => makeChange(request, options, () => creation(request, options)),
     },
     {
@@ -82,7 +97,7 @@ function changesOfCluster(change: (description: ChangeDescription, work: ChangeO
         ...{ name: 'clusters.update', method: 'PATCH', path: '/v2/clusters/:id' },
         summary: 'Changes what is wanted; what is not given stays',
         body: changedCluster,
-        errors: ['cluster.unchanged', ...PLACING],
+        errors: ['cluster.unchanged', ...PARAMETERS, ...PLACING],
       },
       update,
     ),
@@ -132,6 +147,7 @@ function changesOfCluster(change: (description: ChangeDescription, work: ChangeO
 }
 
 const CHANGE_HEADERS = ['idempotency-key', 'if-match'] as const;
+const PARAMETERS = ['parameter.unknown', 'parameter.reserved'] as const;
 /** What can keep members from being placed. */
 const PLACING = ['placement.infeasible', 'regions.silent'] as const;
 

@@ -1,6 +1,9 @@
 import { status as grpcStatus } from '@grpc/grpc-js';
 import test from 'ava';
 import { GrpcFailure } from '../conductor/world-for-tests.ts';
+import { made as madeCluster } from '../planning/cluster-for-tests.ts';
+import { failover } from './failover.ts';
+import type { RouteRequest } from './route.ts';
 import { made } from './server-for-tests.ts';
 
 test('a primary that does not answer is deposed when it is asked for, and shown as failing over meanwhile', async (t) => {
@@ -47,6 +50,23 @@ test('what would lose writes is refused with who is missing, unless the loss is 
     events.find(({ kind }) => kind === 'cluster.failover')?.message ?? '',
     /only member 1, 2 may hold was accepted/,
   );
+});
+
+test('a voter whose copy has not caught up answers, but elects nobody', (t) => {
+  const cluster = madeCluster(3);
+  const copied = cluster.members.map((member) =>
+    member.ordinal === 2 ? { ...member, facts: { ...member.facts, seededInEpoch: 1, epoch: 0 } } : member,
+  );
+  const report = { ageMs: 0, epoch: 1, role: 'replica', isUp: true, downForMs: 0 } as const;
+  const answering = { agent: 'reachable', agentForMs: 60_000, report } as const;
+  const witnesses = new Map([2, 3].map((ordinal) => [ordinal, answering]));
+  const asked = (members: typeof copied) =>
+    failover({ ...cluster, members }, { body: {}, requestId: 'req-1' } as RouteRequest, {
+      ...{ witnesses: () => witnesses, newId: () => 'o' },
+    });
+
+  t.deepEqual(asked([...cluster.members]).reasons, []);
+  t.throws(() => asked(copied), { message: /Not heard, or not whole: .*-1 \(north\), .*-2 \(south\)/ });
 });
 
 test('a failover preempts a change that is under way, which is gone on with afterwards', async (t) => {

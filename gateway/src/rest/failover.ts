@@ -2,8 +2,8 @@
 // what the gateway does by itself when the primary is gone; asked for, it needs no witness, and may give writes up.
 import { z } from 'zod';
 import { answers, awayOf, type Witnesses } from '../conductor/suspicion.ts';
-import { canCommit, electorate, isEnough } from '../planning/elect.ts';
-import type { Cluster } from '../state/clusters.ts';
+import { canCommit, electorate, isEnough, vouches } from '../planning/elect.ts';
+import type { Cluster, Member } from '../state/clusters.ts';
 import type { Change } from './changes.ts';
 import { ApiError } from './errors.ts';
 import { readObject } from './objects.ts';
@@ -32,17 +32,20 @@ export function failover(cluster: Cluster, { body, requestId }: RouteRequest, op
   const heard = voters.filter(
     ({ ordinal, facts }) => facts.leftOutInEpoch === undefined && answers(witnesses.get(ordinal)),
   );
-  const ordinals = heard.map(({ ordinal }) => ordinal);
-  const missing = voters.filter((voter) => !heard.includes(voter));
+  // A copy that has not caught up can follow and commit, and promises nothing.
+  const whole = heard.filter(vouches);
+  const missing = voters.filter((voter) => !whole.includes(voter));
   const names = missing.map(({ ordinal, region }) => `${cluster.name}-${ordinal} (${region})`).join(', ');
-  const isWhole = isEnough(cluster, ordinals) && canCommit(cluster, ordinals);
+  const isWhole = isEnough(cluster, ordinalsOf(whole)) && canCommit(cluster, ordinalsOf(heard));
   if (!isWhole && !isAccepted) {
     throw new ApiError(
       'failover.impossible',
-      `Too few voters answer to elect a primary and lose no write. Not heard: ${names}. With \`accept_data_loss\` the others elect one, and what only these hold is given up.`,
+      `Too few voters answer to elect a primary and lose no write. Not heard, or not whole: ${names}. With \`accept_data_loss\` the others elect one, and what only these hold is given up.`,
     );
   }
-  if (heard.length === 0) throw new ApiError('failover.impossible', 'No voter of the cluster answers.');
+  if (whole.length === 0) {
+    throw new ApiError('failover.impossible', 'No voter of the cluster answers that has a whole copy of its data.');
+  }
 
   return {
     entry: {
@@ -53,4 +56,8 @@ export function failover(cluster: Cluster, { body, requestId }: RouteRequest, op
     },
     reasons: isWhole ? [] : [`Writes that only ${names} hold are given up.`],
   };
+}
+
+function ordinalsOf(members: readonly Member[]): number[] {
+  return members.map(({ ordinal }) => ordinal);
 }

@@ -1,16 +1,20 @@
 // Reads what a tenant wishes: every field is known, typed and bounded, what is missing has a default, and what Argosy
 // cannot do yet is refused by name, never ignored.
-import type { Datastores } from '@argosy/datastores';
+import { type DatastoreDefinition, type Datastores, nearestOf } from '@argosy/datastores';
 import { z } from 'zod';
-import type { ClusterSpec, Survive } from '../state/spec.ts';
+import { DEFAULT_RPO_SECONDS } from '../planning/rule.ts';
+import { type ClusterSpec, goesOnWithFewer, type Survive } from '../state/spec.ts';
+import { unknownDatastore } from './datastores.ts';
 import { ApiError, invalidField } from './errors.ts';
 import { readObject } from './objects.ts';
+import { changeParameters, newParameters } from './parameters.ts';
 
 const MAX_VOTERS = 7;
 const MAX_REPLICAS = 8;
 const MAX_ARBITERS = 1;
 const MAX_VOLUME_GIB = 16_384;
 const MAX_NAMES = 64;
+const MAX_RPO_SECONDS = 3_600;
 const DEFAULT_VOTERS = 3;
 
 export const clusterName = z
@@ -28,6 +32,15 @@ export const arbiterCount = z.int().min(0).max(MAX_ARBITERS);
 export const onLoss = z.enum(['refuse', 'degrade']).meta({
   description:
     'With too few voters left: commits wait for them, or the survivors go on with fewer copies, which is shown as exposed.',
+});
+export const durabilityMode = z.enum(['quorum', 'async']);
+export const rpoSeconds = z.int().min(1).max(MAX_RPO_SECONDS).meta({
+  description:
+    'Of `async`: nothing is acknowledged while what too few voters have confirmed is older. What a failover may lose.',
+});
+export const onReplicaLoss = z.enum(['refuse', 'expose']).meta({
+  description:
+    'Of `async`, with no voter left to confirm: writes wait, or go on with no bound, which is shown as exposed.',
 });
 export const survival = z.enum(['host', 'zone', 'region', 'provider']);
 
@@ -49,10 +62,13 @@ export const newCluster = z.strictObject({
       .default({ regions: [], residency: [] }),
     durability: z
       .strictObject({
-        mode: z.literal('quorum', 'must be "quorum": other modes are not there yet').default('quorum'),
+        mode: durabilityMode.optional(),
         on_loss: onLoss.optional(),
+        rpo_seconds: rpoSeconds.optional(),
+        on_replica_loss: onReplicaLoss.optional(),
       })
-      .default({ mode: 'quorum' }),
+      .default({}),
+    parameters: newParameters.optional(),
   }),
 });
 
@@ -66,39 +82,70 @@ export function readNewCluster(body: unknown, datastores: Datastores): NewCluste
   const { cluster } = readObject(body, newCluster);
   const definition = datastores.find(cluster.datastore.type);
   if (definition === undefined) {
-    const nearest = datastores.nearest(cluster.datastore.type);
-    const all = datastores.all.map(({ name }) => name).join(', ');
-    const hint = nearest === undefined ? ` There are: ${all}.` : ` Did you mean "${nearest}"?`;
-    throw new ApiError('datastore.unknown', `There is no datastore "${cluster.datastore.type}".${hint}`);
+    throw new ApiError('datastore.unknown', unknownDatastore(cluster.datastore.type, datastores));
   }
   const version = cluster.datastore.version ?? definition.defaultVersion;
   if (!definition.versions.includes(version)) {
     const known = definition.versions.join(', ');
+    const nearest = nearestOf(definition.versions, version);
+    const hint = nearest === undefined ? '' : ` Did you mean "${nearest}"?`;
     throw new ApiError(
       'datastore.version_unknown',
-      `${definition.name} ${version} is not supported; supported: ${known}.`,
+      `${definition.name} ${version} is not supported; supported: ${known}.${hint}`,
     );
   }
-  const { placement, topology, durability } = cluster;
+  const { name, placement, parameters: given, ...rest } = cluster;
+  const { topology } = rest;
+  const durability = durabilityOf(rest.durability, definition);
   demandUseOfArbiters({ topology, durability });
   const survive = placement.survive ?? defaultSurvival({ topology, durability });
+  const parameters = changeParameters(undefined, given, definition);
   return {
-    name: cluster.name,
-    spec: { ...cluster, datastore: { type: definition.name, version }, placement: { ...placement, survive } },
+    name,
+    spec: {
+      ...{ ...rest, datastore: { type: definition.name, version }, placement: { ...placement, survive }, durability },
+      ...(parameters === undefined ? {} : { parameters }),
+    },
   };
+}
+
+type GivenDurability = Omit<ClusterSpec['durability'], 'mode'> & { readonly mode?: 'quorum' | 'async' | undefined };
+
+/** What is not said has a default, and what is said for nothing is refused. @throws ApiError */
+function durabilityOf(
+  { mode: wished, ...options }: GivenDurability,
+  { name, commitModes }: DatastoreDefinition,
+): ClusterSpec['durability'] {
+  const known = commitModes.filter((mode) => mode !== 'engine');
+  const mode = wished ?? (options.rpo_seconds === undefined ? known[0] : 'async') ?? 'quorum';
+  if (!known.includes(mode)) {
+    throw invalidField('cluster.durability.mode', `${name} commits by ${known.join(' or ')}, not by ${mode}`);
+  }
+  const durability = { ...options, mode };
+  demandUseOfDurability(durability);
+  return mode === 'quorum' ? durability : { ...durability, rpo_seconds: options.rpo_seconds ?? DEFAULT_RPO_SECONDS };
+}
+
+/** @throws ApiError where something is wished that the mode does not know */
+export function demandUseOfDurability(durability: ClusterSpec['durability']): void {
+  const { mode, on_loss, rpo_seconds, on_replica_loss } = durability;
+  const foreign = mode === 'quorum' ? { rpo_seconds, on_replica_loss } : { on_loss };
+  const [found] = Object.entries(foreign).find(([, value]) => value !== undefined) ?? [];
+  if (found === undefined) return;
+  throw invalidField(`cluster.durability.${found}`, `is of no use where durability.mode is "${mode}"`);
 }
 
 /** Fewer than three voters survive the loss of none, so nothing is promised unless it is asked for. */
 function defaultSurvival({ topology, durability }: Pick<ClusterSpec, 'topology' | 'durability'>): Survive {
-  const isDegrading = durability.on_loss === 'degrade' && topology.voters + topology.arbiters > 2;
+  const isDegrading = goesOnWithFewer({ durability }) && topology.voters + topology.arbiters > 2;
   return topology.voters < 3 && !isDegrading ? 'host' : 'region';
 }
 
 /** @throws ApiError where an arbiter would be there for nothing */
 export function demandUseOfArbiters({ topology, durability }: Pick<ClusterSpec, 'topology' | 'durability'>): void {
-  if (topology.arbiters === 0 || (topology.voters % 2 === 0 && durability.on_loss === 'degrade')) return;
+  if (topology.arbiters === 0 || (topology.voters % 2 === 0 && goesOnWithFewer({ durability }))) return;
   throw invalidField(
     'cluster.topology.arbiters',
-    'an arbiter holds no data and so acknowledges no commit: it is of use beside an even number of voters whose `durability.on_loss` is "degrade"',
+    'an arbiter holds no data and so acknowledges no commit: it is of use beside an even number of voters whose `durability.on_loss` is "degrade" or whose `durability.mode` is "async"',
   );
 }

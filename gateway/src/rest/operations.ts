@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { plan } from '../planning/cluster.ts';
 import type { Applied, EntryBody } from '../state/entries.ts';
 import type { Federation } from '../state/federation.ts';
-import { hasEnded, isUnstoppable, type Operation } from '../state/operations.ts';
+import { hasEnded, isRemoval, isUnstoppable, type Operation } from '../state/operations.ts';
 import { afterGivingUp } from '../state/wishes.ts';
 import { isAdmin } from './callers.ts';
 import { ApiError } from './errors.ts';
@@ -96,6 +96,7 @@ function pointOfNoReturn(operation: Operation): string | undefined {
   if (operation.kind === 'cluster.delete') return 'A delete cannot be cancelled: members are being removed.';
   if (isUnstoppable(operation)) return 'There is nothing to go back to: it is driven to its end.';
   if (operation.outcome !== undefined) return 'The operation is on its way back already.';
+  if (isRemoval(operation) && hasBegun('set_accounts')) return 'It is being removed already.';
   if (hasBegun('raise_epoch')) return 'A switchover that has begun is driven to its end.';
   if (operation.before !== undefined && hasBegun('remove_member')) return 'Members have been removed already.';
   return hasBegun('resize') ? 'Members have been resized already.' : undefined;

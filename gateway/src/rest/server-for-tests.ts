@@ -8,8 +8,9 @@ import { World } from '../conductor/world-for-tests.ts';
 import type { AnsweringOptions } from './answering.ts';
 import { auditRoute } from './audit.ts';
 import type { Caller } from './callers.ts';
-import { clusterRoutes } from './clusters.ts';
+import { type ClustersOptions, clusterRoutes } from './clusters.ts';
 import { CONNECTION_LIMITS, type ConnectionLimits, createConnections } from './connections.ts';
+import { databaseRoutes } from './databases.ts';
 import { datastoreRoutes } from './datastores.ts';
 import { drillRoutes } from './drills.ts';
 import { ApiError } from './errors.ts';
@@ -25,6 +26,7 @@ import { referencePages } from './reference-page.ts';
 import { regionRoutes } from './regions.ts';
 import { type OpenPage, patternOf, type Route } from './route.ts';
 import { createServer } from './server.ts';
+import { userRoutes } from './users.ts';
 
 const CALLERS: Readonly<Record<string, Caller>> = {
   admin: caller('admin', ['admin', 'member', 'reader'], 'root'),
@@ -144,23 +146,26 @@ function routesOf(world: World, events: Events, options: ServeOptions): Route[] 
     limits: { clusters: 100, members: 300, volumeGib: 10_000, ...limits },
     projects: {},
   });
+  const changes: ClustersOptions = {
+    ...{ federation, datastores, quotas },
+    propose: async (entry) => {
+      const applied = world.commit(entry);
+      events.applied();
+      return applied;
+    },
+    sites: () => world.sites,
+    witnesses: (cluster) => world.witnesses(cluster),
+    hear: async () => new Map(),
+    newId: () => {
+      ids += 1;
+      return `id-${ids}`;
+    },
+    randomBytes: (count) => Buffer.alloc(count, 7),
+  };
   return [
-    ...clusterRoutes({
-      ...{ federation, datastores, quotas },
-      propose: async (entry) => {
-        const applied = world.commit(entry);
-        events.applied();
-        return applied;
-      },
-      sites: () => world.sites,
-      witnesses: (cluster) => world.witnesses(cluster),
-      hear: async () => new Map(),
-      newId: () => {
-        ids += 1;
-        return `id-${ids}`;
-      },
-      randomBytes: (count) => Buffer.alloc(count, 7),
-    }),
+    ...clusterRoutes(changes),
+    ...userRoutes(changes),
+    ...databaseRoutes(changes),
     ...operationRoutes({ federation, propose: async (entry) => world.commit(entry) }),
     ...regionRoutes({ federation, propose: async (entry) => world.commit(entry), ways: async () => [] }),
     auditRoute({ federation, audit: async () => options.orphans, catchUp: async () => undefined }),

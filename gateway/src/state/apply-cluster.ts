@@ -63,7 +63,11 @@ export function unwantCluster(tables: Tables, entry: EntryOf<'cluster.unwanted'>
   return {};
 }
 
-export function changeCluster(tables: Tables, entry: EntryOf<'cluster.changed'>): Applied {
+/** The cluster, when it can be changed now. */
+function changeable(
+  tables: Tables,
+  entry: { readonly clusterId: string; readonly baseRevision: number; readonly drillId?: string },
+): Applied | { readonly cluster: Cluster } {
   const cluster = tables.clusters.get(entry.clusterId);
   if (cluster === undefined) return refuse('cluster.not_found', 'The cluster is gone.');
   const current = tables.operations.get(cluster.operationId);
@@ -73,12 +77,30 @@ export function changeCluster(tables: Tables, entry: EntryOf<'cluster.changed'>)
   if (cluster.wanted === 'absent' || cluster.revision !== entry.baseRevision) {
     return refuse('state.stale', 'The cluster has changed since. Look at it again.');
   }
-  const left = refuseLeft(tables, entry.members);
-  if (left !== undefined) return left;
   const drill = drillOf(tables, cluster.id);
   if (drill !== undefined && drill.id !== entry.drillId) {
     return refuse('cluster.busy', `Drill ${drill.id} (${drill.spec.kind}) runs. Abort it, or wait for its end.`);
   }
+  return { cluster };
+}
+
+export function changeAccounts(tables: Tables, entry: EntryOf<'accounts.changed'>): Applied {
+  const found = changeable(tables, entry);
+  if (!('cluster' in found)) return found;
+  const { cluster } = found;
+  const { wantedPrimary: _void, ...rest } = cluster;
+  const { accounts, operationId } = entry;
+  tables.setCluster({ ...rest, accounts, operationId, revision: cluster.revision + 1 }, entry.at);
+  startOperation(tables, entry, tables.clusters.get(cluster.id), wishOf(cluster));
+  return {};
+}
+
+export function changeCluster(tables: Tables, entry: EntryOf<'cluster.changed'>): Applied {
+  const found = changeable(tables, entry);
+  if (!('cluster' in found)) return found;
+  const { cluster } = found;
+  const left = refuseLeft(tables, entry.members);
+  if (left !== undefined) return left;
   const before = wishOf(cluster);
   const { wantedPrimary: _void, ...rest } = withWish(cluster, entry.members);
   const primary = entry.wantedPrimary;

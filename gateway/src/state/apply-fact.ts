@@ -1,5 +1,14 @@
 // How a fact changes what is known of a cluster.
-import { type Cluster, degrades, type Member, type MemberFacts, memberOf, type Rule } from './clusters.ts';
+import { withoutGone } from './accounts.ts';
+import {
+  type Cluster,
+  degrades,
+  type Member,
+  type MemberFacts,
+  mayHaveAcknowledged,
+  memberOf,
+  type Rule,
+} from './clusters.ts';
 import type { Fact } from './entries.ts';
 
 /** Nothing is known any more of a member that it rests. */
@@ -54,6 +63,12 @@ export function applyFact(cluster: Cluster, fact: Fact): Cluster {
     }
     case 'opened':
       return open(cluster, fact);
+    case 'parameterized':
+      return parameterize(cluster, fact);
+    case 'restart_needed':
+      return withFacts(cluster, fact.ordinal, { restartForParameters: fact.generation });
+    case 'accounted':
+      return withoutGone(withFacts(cluster, fact.ordinal, { accountsGeneration: fact.generation }));
     case 'removed':
       return { ...cluster, members: cluster.members.filter(({ ordinal }) => ordinal !== fact.ordinal) };
   }
@@ -128,12 +143,12 @@ function rejoin(cluster: Cluster, { ordinal, epoch, method, tail }: FactOf<'rejo
   if (epoch !== cluster.epoch) return cluster;
   const members = cluster.members.map((member) => {
     if (member.ordinal !== ordinal) return member;
-    const { divergence: _gone, leftOutInEpoch, ...facts } = member.facts;
+    const { divergence: _gone, leftOutInEpoch: _over, ...facts } = member.facts;
     const seeded = method === 'copied' ? { seededInEpoch: epoch } : {};
     const kept =
       tail === undefined || tail.bytes === 0
         ? {}
-        : { tail: { ...tail, epoch, wasAccepted: leftOutInEpoch !== undefined } };
+        : { tail: { ...tail, epoch, mayBeAcknowledged: mayHaveAcknowledged(cluster, member) } };
     return { ...member, facts: { ...facts, ...seeded, ...kept } };
   });
   return { ...cluster, members };
@@ -145,6 +160,15 @@ function open(cluster: Cluster, { epoch, generation, ordinal }: FactOf<'opened'>
     return cluster;
   }
   return { ...cluster, opened: { epoch, generation }, liveRules: [rule] };
+}
+
+function parameterize(cluster: Cluster, { ordinal, parameters }: FactOf<'parameterized'>): Cluster {
+  const members = cluster.members.map((member) => {
+    if (member.ordinal !== ordinal) return member;
+    const { restartForParameters: _known, ...facts } = member.facts;
+    return { ...member, facts: { ...facts, parameters } };
+  });
+  return { ...cluster, members };
 }
 
 function resize(cluster: Cluster, { ordinal, flavor, volumeGib }: FactOf<'resized'>): Cluster {

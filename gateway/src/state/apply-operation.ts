@@ -67,6 +67,10 @@ export function finishStep(tables: Tables, entry: EntryOf<'step.finished'>): App
   );
 }
 
+export function configureMember(tables: Tables, entry: EntryOf<'member.configured'>): Applied {
+  return finishStep(tables, { ...entry, kind: 'step.finished', facts: [entry.fact] });
+}
+
 export function failStep(tables: Tables, entry: EntryOf<'step.failed'>): Applied {
   const failure = {
     error: entry.error,

@@ -1,6 +1,7 @@
 // A cluster as the log knows it: what is wanted, and the facts about it that matter. Heartbeats, lag and positions are
 // not here: they live in the leader's memory.
-import type { ClusterSpec, WantedMember } from './spec.ts';
+import type { Accounts } from '@argosy/datastores';
+import type { ClusterSpec, ParameterSet, WantedMember } from './spec.ts';
 
 /** Who must have a commit before it is acknowledged: the primary and `acknowledgements` of the other voters. */
 export interface Rule {
@@ -8,6 +9,15 @@ export interface Rule {
   readonly generation: number;
   readonly voters: readonly number[];
   readonly acknowledgements: number;
+  /** Of an asynchronous cluster: it acknowledges alone, and what `acknowledgements` have not confirmed stays young. */
+  readonly lease?: LeaseRule;
+}
+
+/** A primary acknowledges only while a majority of the grantors, itself counted, lets nobody else be elected. */
+export interface LeaseRule {
+  /** Voters and arbiters. */
+  readonly grantors: readonly number[];
+  readonly rpoSeconds: number;
 }
 
 /** The tenant's first user; the password itself is never stored. */
@@ -44,6 +54,12 @@ export interface MemberFacts {
   readonly knownPeers?: readonly number[];
   /** Of a primary: the first user it has been told of. */
   readonly adminGeneration?: number;
+  /** What it runs with; absent: none was ever set. */
+  readonly parameters?: ParameterSet;
+  /** The users and databases that it has been told of. */
+  readonly accountsGeneration?: number;
+  /** It has said that the parameters of this generation need a restart of it. */
+  readonly restartForParameters?: number;
   /** Its database has ended, so that its volume can be taken from it. */
   readonly isResting?: boolean;
   readonly isUp?: boolean;
@@ -70,8 +86,8 @@ export interface Tail {
   readonly transactions?: number;
   /** On the member's volume; absent where there was no room. */
   readonly folder?: string;
-  /** Its loss was accepted: there may be acknowledged writes in it. */
-  readonly wasAccepted: boolean;
+  /** There may be acknowledged writes in it. */
+  readonly mayBeAcknowledged: boolean;
 }
 
 export interface Member extends WantedMember {
@@ -109,6 +125,8 @@ export interface Cluster {
   /** Asked for in an epoch, and void in any later one. */
   readonly wantedPrimary?: { readonly ordinal: number; readonly epoch: number };
   readonly admin: AdminUser;
+  /** Users and databases beside the first; absent: there were never any. */
+  readonly accounts?: Accounts;
   /** The newest operation. */
   readonly operationId: string;
   /** Why the cluster is in ERROR. */
@@ -161,7 +179,17 @@ export function isPresent({ facts }: Member): boolean {
 
 /** True when the tenant chose to go on with fewer copies rather than to wait for lost voters. */
 export function degrades({ spec }: Pick<Cluster, 'spec'>): boolean {
-  return spec.durability.on_loss === 'degrade';
+  return spec.durability.on_loss === 'degrade' || (isAsync({ spec }) && spec.durability.on_replica_loss === 'expose');
+}
+
+/** True when the primary acknowledges by itself, while it holds a lease. */
+export function isAsync({ spec }: Pick<Cluster, 'spec'>): boolean {
+  return spec.durability.mode === 'async';
+}
+
+/** True when what its log holds too much may have been acknowledged: its loss was accepted, or nobody was waited for. */
+export function mayHaveAcknowledged(cluster: Pick<Cluster, 'spec'>, { facts }: Pick<Member, 'facts'>): boolean {
+  return facts.leftOutInEpoch !== undefined || isAsync(cluster);
 }
 
 /** True when writes are acknowledged that only one member has, though more voters are wished. */

@@ -1,5 +1,6 @@
 // What stands in the log. An entry carries results, never a question: times, ids, placements and plans were drawn by the
 // leader before it proposed. A kind once written keeps its meaning for ever; what changes gets a new kind.
+import type { Accounts } from '@argosy/datastores';
 import type { AdminUser, Member, Promised, Rule, Tail } from './clusters.ts';
 import type { Drill, DrillChange, DrillMoment, DrillPhase } from './drills.ts';
 import type { Idempotency } from './idempotency.ts';
@@ -7,7 +8,7 @@ import type { FailureClass, OperationKind } from './operations.ts';
 import type { PlannedStep } from './planned-step.ts';
 import type { ProjectLink } from './project-links.ts';
 import type { JoinedRegion, Region } from './regions.ts';
-import type { ClusterSpec, WantedMember } from './spec.ts';
+import type { ClusterSpec, ParameterSet, WantedMember } from './spec.ts';
 
 /** What a finished step has made true. */
 export type Fact =
@@ -45,11 +46,17 @@ export type Fact =
       readonly ordinal: number;
       readonly epoch: number;
       readonly method: 'unchanged' | 'rewound' | 'copied';
-      readonly tail?: Omit<Tail, 'epoch' | 'wasAccepted'>;
+      readonly tail?: Omit<Tail, 'epoch' | 'mayBeAcknowledged'>;
     }
   | { readonly kind: 'following'; readonly ordinal: number; readonly epoch: number; readonly generation: number }
   | { readonly kind: 'opened'; readonly ordinal: number; readonly epoch: number; readonly generation: number }
-  | { readonly kind: 'removed'; readonly ordinal: number };
+  | { readonly kind: 'removed'; readonly ordinal: number }
+  /** It runs with these. */
+  | { readonly kind: 'parameterized'; readonly ordinal: number; readonly parameters: ParameterSet }
+  /** It has taken nothing of the parameters of that generation, for it would have to start anew. */
+  | { readonly kind: 'restart_needed'; readonly ordinal: number; readonly generation: number }
+  /** It has the users and databases of that generation, and none of those that shall be gone. */
+  | { readonly kind: 'accounted'; readonly ordinal: number; readonly generation: number };
 
 export interface OperationStart {
   readonly idempotency?: Idempotency;
@@ -169,6 +176,20 @@ export type EntryBody =
       /** Why it was copied and not rewound. */
       readonly reason?: string;
     }
+  | (OperationStart & {
+      readonly kind: 'accounts.changed';
+      readonly clusterId: string;
+      /** The revision that the change was made from. */
+      readonly baseRevision: number;
+      readonly accounts: Accounts;
+    })
+  | {
+      /** A member has, or would have to start anew for, what is wished of its settings, users and databases. */
+      readonly kind: 'member.configured';
+      readonly operationId: string;
+      readonly stepId: string;
+      readonly fact: Extract<Fact, { kind: 'parameterized' | 'restart_needed' | 'accounted' }>;
+    }
   /** Changes nothing: it is told to those who watch. */
   | {
       readonly kind: 'cluster.noted';
@@ -247,6 +268,8 @@ const KINDS: Readonly<Record<Entry['kind'], 'founding' | 'announced'>> = {
   'member.rejoined': 'announced',
   'cluster.degraded': 'announced',
   'cluster.noted': 'announced',
+  'accounts.changed': 'announced',
+  'member.configured': 'announced',
   'region.added': 'announced',
   'region.removed': 'announced',
   'region.drained': 'announced',

@@ -1,6 +1,6 @@
 // What happened, for those who watch: made while an entry is applied, so every peer numbers the same events the same and
 // a watcher can go on at any of them. Old ones are forgotten.
-import type { Cluster, Tail } from './clusters.ts';
+import { type Cluster, isAsync, type Tail } from './clusters.ts';
 import type { Drill } from './drills.ts';
 import type { Entry, EntryOf } from './entries.ts';
 import type { Operation } from './operations.ts';
@@ -37,6 +37,7 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
     case 'cluster.created':
     case 'cluster.changed':
     case 'cluster.unwanted':
+    case 'accounts.changed':
       return ofOperation('operation.started', entry.operationId, entry.operationKind, scene);
     case 'operation.failing':
       return ofOperation('operation.failing', entry.operationId, entry.error, scene);
@@ -47,7 +48,8 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
     case 'step.started':
       return ofOperation(entry.kind, entry.operationId, entry.step.id, scene);
     case 'step.finished':
-      return ofOperation(entry.kind, entry.operationId, entry.stepId, scene);
+    case 'member.configured':
+      return ofOperation('step.finished', entry.operationId, entry.stepId, scene);
     case 'step.failed':
       return ofOperation(entry.kind, entry.operationId, `${entry.stepId}: ${entry.error}`, scene);
     case 'member.replaced':
@@ -62,7 +64,7 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
       return ofCluster(entry.isUp ? 'member.up' : 'member.down', entry.clusterId, message, scene);
     }
     case 'cluster.failover':
-      return ofOperation(entry.kind, entry.operationId, failoverMessage(entry), scene);
+      return ofOperation(entry.kind, entry.operationId, failoverMessage(entry, scene.cluster(entry.clusterId)), scene);
     case 'members.seen':
       return ofCluster(entry.kind, entry.clusterId, awayText(entry), scene);
     case 'member.diverged':
@@ -170,14 +172,24 @@ function rejoinMessage({ fact: { ordinal, method, tail }, reason }: EntryOf<'mem
 }
 
 /** What is told of a tail, in a sentence. */
-export function tailText({ bytes, transactions, folder }: Omit<Tail, 'epoch' | 'wasAccepted'>): string {
+export function tailText({ bytes, transactions, folder }: Omit<Tail, 'epoch' | 'mayBeAcknowledged'>): string {
   const count = transactions === undefined ? 'an unknown number of transactions' : `${transactions} transactions`;
   const where = folder === undefined ? 'not kept, for there was no room' : `kept in ${folder} on its volume`;
   return `What its log held too much, ${count} in ${bytes} bytes, is ${where}.`;
 }
 
-function failoverMessage({ deposed, acceptsDataLoss, reason, away }: EntryOf<'cluster.failover'>): string {
+function failoverMessage(
+  { deposed, acceptsDataLoss, reason, away }: EntryOf<'cluster.failover'>,
+  cluster: Cluster | undefined,
+): string {
   const whom = deposed === null ? 'The election goes on without who is away.' : `Member ${deposed} is primary no more.`;
   const loss = acceptsDataLoss ? ` Losing what only member ${away.join(', ') || 'none'} may hold was accepted.` : '';
-  return `${whom} ${reason}${loss}`;
+  return `${whom} ${reason}${loss}${acceptsDataLoss ? '' : boundText(cluster, deposed)}`;
+}
+
+/** What is lost at most until the old primary is back and it is counted. */
+function boundText(cluster: Cluster | undefined, deposed: number | null): string {
+  if (cluster === undefined || deposed === null || !isAsync(cluster)) return '';
+  const { rpo_seconds: seconds } = cluster.spec.durability;
+  return ` Acknowledged writes of the last ${seconds} s may be lost: how many is told when member ${deposed} is back.`;
 }

@@ -2,6 +2,7 @@
 // function of state and entry; it never plans, places, or reads a clock.
 import assert from 'node:assert/strict';
 import {
+  changeAccounts,
   changeCluster,
   createCluster,
   observeMember,
@@ -11,7 +12,7 @@ import {
 } from './apply-cluster.ts';
 import { abortDrill, advanceDrill, createDrill, passSchedule } from './apply-drill.ts';
 import { degradeCluster, divergeMember, failOver, rejoinMember, seeMembers } from './apply-failover.ts';
-import { endOperation, failOperation, failStep, finishStep, startStep } from './apply-operation.ts';
+import { configureMember, endOperation, failOperation, failStep, finishStep, startStep } from './apply-operation.ts';
 import { linkProjects, unlinkProjects } from './apply-project-links.ts';
 import { addRegion, drainRegion, observeRegion, removeRegion } from './apply-region.ts';
 import type { Cluster } from './clusters.ts';
@@ -244,6 +245,10 @@ export class Federation {
         return degradeCluster(tables, entry);
       case 'member.rejoined':
         return rejoinMember(tables, entry);
+      case 'accounts.changed':
+        return changeAccounts(tables, entry);
+      case 'member.configured':
+        return configureMember(tables, entry);
       case 'cluster.noted':
         return tables.clusters.has(entry.clusterId) ? {} : refuse('cluster.not_found', 'The cluster is gone.');
       default:

@@ -1,5 +1,6 @@
 // An operation: what a user sees of a change under way. It holds no state that the change needs: the plan follows from
 // what is wanted and from the facts.
+import type { Accounts } from '@argosy/datastores';
 import type { AdminUser } from './clusters.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { PlannedStep } from './planned-step.ts';
@@ -12,7 +13,14 @@ export type OperationKind =
   | 'cluster.switchover'
   | 'cluster.failover'
   | 'cluster.repair'
-  | 'cluster.credentials';
+  | 'cluster.credentials'
+  | 'user.create'
+  | 'user.delete'
+  | 'user.grant'
+  | 'user.revoke'
+  | 'user.password'
+  | 'database.create'
+  | 'database.delete';
 export type OperationStatus = 'RUNNING' | 'DONE' | 'FAILED' | 'CANCELLED';
 export type StepStatus = 'PENDING' | 'RUNNING' | 'DONE' | 'FAILED';
 
@@ -63,6 +71,7 @@ export interface Operation {
 export interface Wish {
   readonly spec: ClusterSpec;
   readonly admin: AdminUser;
+  readonly accounts?: Accounts;
   /** Ordinals. */
   readonly members: readonly number[];
 }
@@ -76,6 +85,11 @@ export function supersede(operation: Operation, by: string, why: string, at: str
 /** True for what has no other wish to go back to: it is driven to its end, however long that takes. */
 export function isUnstoppable({ kind }: Operation): boolean {
   return kind === 'cluster.failover' || kind === 'cluster.repair';
+}
+
+/** True for what is not wished again when it fails half-way: what is gone would come back without its contents. */
+export function isRemoval({ kind }: Operation): boolean {
+  return kind === 'user.delete' || kind === 'database.delete';
 }
 
 /** True when nothing of it will change any more. */

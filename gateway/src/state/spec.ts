@@ -5,6 +5,12 @@ export type Survive = 'host' | 'zone' | 'region' | 'provider';
 
 export type MemberKind = 'voter' | 'replica' | 'arbiter';
 
+/** Values by name, and a number that every change of them raises, also one that takes back another. */
+export interface ParameterSet {
+  readonly generation: number;
+  readonly values: Readonly<Record<string, string>>;
+}
+
 export interface ClusterSpec {
   readonly datastore: { readonly type: string; readonly version: string };
   readonly flavor: string;
@@ -19,10 +25,21 @@ export interface ClusterSpec {
     readonly residency: readonly string[];
   };
   readonly durability: {
-    readonly mode: 'quorum';
-    /** With too few voters left: commits wait, or the survivors go on with fewer copies. Absent: `refuse`. */
+    readonly mode: 'quorum' | 'async';
+    /** Of `quorum`. With too few voters left: commits wait, or the survivors go on with fewer copies. Absent: `refuse`. */
     readonly on_loss?: 'refuse' | 'degrade' | undefined;
+    /** Of `async`: nothing is acknowledged while what too few voters have confirmed is older. */
+    readonly rpo_seconds?: number | undefined;
+    /** Of `async`. With no voter left to confirm: writes wait, or go on with no bound on what is lost. Absent: `refuse`. */
+    readonly on_replica_loss?: 'refuse' | 'expose' | undefined;
   };
+  /** Absent: none was ever set. */
+  readonly parameters?: ParameterSet;
+}
+
+/** True when the loss of places may leave fewer voters than a commit by quorum needs. */
+export function goesOnWithFewer({ durability }: Pick<ClusterSpec, 'durability'>): boolean {
+  return durability.on_loss === 'degrade' || durability.mode === 'async';
 }
 
 /** Where a member can be placed. */

@@ -1,13 +1,15 @@
 // What is wished of a cluster, and how one wish takes the place of another. A member that is no longer wished is retired,
 // and wished again only while it is still there: an ordinal that is gone never returns.
+import { backTo } from './accounts.ts';
 import { type Cluster, wantedMembers, withNothingWanted } from './clusters.ts';
 import { newMember } from './entries.ts';
 import type { Operation, Wish } from './operations.ts';
-import type { WantedMember } from './spec.ts';
+import type { ClusterSpec, WantedMember } from './spec.ts';
 
 export function wishOf(cluster: Cluster): Wish {
   const members = wantedMembers(cluster).map(({ ordinal }) => ordinal);
-  return { spec: cluster.spec, admin: cluster.admin, members };
+  const { accounts } = cluster;
+  return { spec: cluster.spec, admin: cluster.admin, members, ...(accounts === undefined ? {} : { accounts }) };
 }
 
 /** Whether nothing else is wished than this. */
@@ -37,9 +39,22 @@ function withWishOf(cluster: Cluster, before: Wish): Cluster {
   const isSameAdmin = before.admin.generation === cluster.admin.generation;
   return {
     ...rest,
-    spec: before.spec,
+    spec: withParametersOf(before.spec, cluster.spec),
+    ...withAccountsOf(before, cluster),
     admin: isSameAdmin ? cluster.admin : { ...before.admin, generation: cluster.admin.generation + 1 },
     revision: cluster.revision + 1,
     members: cluster.members.map((member) => ({ ...member, isRetired: !ordinals.has(member.ordinal) })),
   };
+}
+
+/** The values of before under a new number: some member may have begun with the others. */
+function withParametersOf(before: ClusterSpec, { parameters: current }: ClusterSpec): ClusterSpec {
+  if (current === undefined || before.parameters?.generation === current.generation) return before;
+  const values = before.parameters?.values ?? {};
+  return { ...before, parameters: { generation: current.generation + 1, values } };
+}
+
+function withAccountsOf(before: Wish, { accounts: current }: Cluster): Pick<Cluster, 'accounts'> {
+  const accounts = backTo(before.accounts, current);
+  return accounts === undefined ? {} : { accounts };
 }

@@ -1,7 +1,9 @@
 // The agent as a whole: opens the volume, listens, and takes the member's role up again.
 import { existsSync } from 'node:fs';
 import { chmod, stat } from 'node:fs/promises';
+import { datastores, type ParameterValues } from '@argosy/datastores';
 import {
+  type Discovery,
   type Driver,
   type DriverOptions,
   drivers,
@@ -10,19 +12,26 @@ import {
   type OpenSession,
   type Processes,
 } from '@argosy/datastores/drivers';
-import { AGENT_PORT, type Clock, GATE_PORT, pause } from '@argosy/proto';
+import { AGENT_PORT, behindDoor, type Clock, type Credentials, GATE_PORT, pause } from '@argosy/proto';
 import type { Logger } from 'pino';
+import { Grantor } from '../lease/grantor.ts';
+import type { LeaseKeeper } from '../lease/lease-keeper.ts';
+import { type LeaseMachine, leasingOf, systemMachine } from '../lease/leasing.ts';
+import { noDatabase } from '../lease/no-database.ts';
 import { waitInTheDark } from './blackout.ts';
 import { MemberCertificates } from './certificates.ts';
 import { type AgentConfig, ConfigError } from './config.ts';
 import { fetchCopy } from './copy.ts';
+import { openDiscovery } from './finding.ts';
 import { Gate } from './gate.ts';
+import { Granting } from './granting.ts';
 import { Listener } from './listener.ts';
 import { Member } from './member.ts';
 import { Observations } from './observations.ts';
 import { PrimaryWatch } from './primary-watch.ts';
 import { Rehearsal } from './rehearsal.ts';
 import { accessTable, agentService } from './service.ts';
+import { askShare } from './sharing.ts';
 import { agentFolder, StateFile } from './state.ts';
 
 const VOLUME_WAIT_MS = 300_000;
@@ -36,6 +45,8 @@ export interface AgentParts {
   readonly files: Files;
   /** In place of the engine's own; a driver that brings a client of its own has none. */
   readonly session?: OpenSession;
+  /** Of an asynchronous cluster's member, in place of this machine's. */
+  readonly leaseMachine?: LeaseMachine;
   readonly log: Logger;
   /** Gives up what has not started yet. */
   readonly signal: AbortSignal;
@@ -56,16 +67,23 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   const root = config.userData.root_certificate;
   const certificates = await MemberCertificates.open({ volume: config.volume, identity: config.member, root, clock });
   let changed: () => void = () => undefined;
-  const { file, member, observations, driver } = await openMember(parts, certificates, () => changed());
+  const { file, member, granting, observations, driver, keeper } = await openMember(parts, certificates, () =>
+    changed(),
+  );
   const own = { address: config.address, port: config.userData.datastore_port, isOpen: () => member.isOpen };
   const watch: PrimaryWatch = new PrimaryWatch({
     ...{ state: () => file.state, own, credentials: () => certificates.current, clock },
-    changed: () => gate.look(),
+    changed: () => {
+      gate.look();
+      discovery?.look();
+    },
   });
   const gate = new Gate({
     ...{ address: config.address, port: GATE_PORT, clock, log },
     ...{ lead: () => watch.lead(), epoch: () => watch.epoch() },
   });
+
+  let discovery: Discovery | undefined;
 
   const listener = new Listener({ address: config.address, port: AGENT_PORT, access: accessTable(config), clock });
   const relisten = async (): Promise<void> => {
@@ -74,27 +92,32 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   };
   const onCertificate = async (): Promise<void> => {
     await member.certificateChanged(() => driver.installCertificate(certificates.current));
+    discovery?.renew(certificates.current);
     // Not awaited: the answer to this very call goes out by the server that is about to close.
     relisten().catch((error: unknown) => log.error({ error }, 'The agent does not listen any more.'));
   };
   const rehearsal = rehearsalOf(parts, driver, certificates);
+  const share = async () => ({ text: (await driver.share?.()) ?? '' });
   const service = agentService({
-    ...{ config, member, certificates, observations, rehearsal, log, onCertificate },
+    ...{ config, member, granting, certificates, observations, rehearsal, log, share, onCertificate },
     copyOut: driver.copyOut?.bind(driver),
   });
   await relisten();
   observations.start();
   // A gate that cannot be is no reason to leave the database without its agent.
   await gate.listen().catch((error: unknown) => log.error({ error }, 'The gate does not listen.'));
+  discovery = await openDiscovery({ config, certificates, state: () => file.state, lead: () => watch.lead(), log });
   changed = () => watch.look();
   watch.look();
   return {
     end: async () => {
       changed = () => undefined;
       gate.close();
+      discovery.close();
       watch.end();
       observations.stop();
       await member.end();
+      await keeper?.end();
       listener.close();
     },
   };
@@ -105,7 +128,7 @@ function rehearsalOf(parts: AgentParts, driver: Driver, certificates: MemberCert
   const engine = drivers[config.userData.datastore];
   return new Rehearsal({
     ...{ folder: agentFolder(config.volume), clock, log },
-    connect: async (options) => await engine?.connectForDrill({ ...options, certificate: certificates.current }),
+    connect: async (options) => await engine?.connectForDrill?.({ ...options, certificate: certificates.current }),
     cutPower: async () => {
       await driver.cutPower();
       die();
@@ -121,38 +144,72 @@ export async function openMember(
 ): Promise<{
   readonly file: StateFile;
   readonly member: Member;
+  readonly granting: Granting;
   readonly observations: Observations;
   readonly driver: Driver;
+  readonly keeper: LeaseKeeper | undefined;
 }> {
   const { config, clock, log, files } = parts;
   const file = await StateFile.open(config.volume, config.member, files);
-  const driver = makeDriver(parts, certificates);
-  const observations = new Observations({ file, driver, clock });
+  const isArbiter = config.userData.kind === 'arbiter';
+  const { driver, keeper, grantor } = makeDriver(parts, certificates, file.state.parameters.values);
+  const observations = new Observations({ file, driver, clock, isArbiter });
   const onChange = (): void => {
     changed();
     observations.probeNow();
   };
-  const member = new Member({ file, driver, clock, log, onChange, isEnrolled: () => certificates.isEnrolled });
+  const definitions = datastores.find(config.userData.datastore)?.parameters ?? {};
+  const isEnrolled = (): boolean => certificates.isEnrolled;
+  const leasing = { grantor, begin: keeper?.begin.bind(keeper), isArbiter };
+  const member = new Member({ file, driver, definitions, clock, log, onChange, isEnrolled, ...leasing });
 
   // What runs is taken over, and what does not is seen to be at rest, before anybody can ask for anything.
   await member.resume();
   if (certificates.isEnrolled) await driver.installCertificate(certificates.current);
-  return { file, member, observations, driver };
+  return { file, member, granting: new Granting(file, grantor), observations, driver, keeper };
+}
+
+interface MemberDriver {
+  readonly driver: Driver;
+  readonly keeper?: LeaseKeeper;
+  readonly grantor?: Grantor;
 }
 
 function makeDriver(
-  { config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>,
+  parts: Omit<AgentParts, 'signal' | 'die'>,
   certificates: Pick<MemberCertificates, 'current'>,
+  parameters: ParameterValues,
+): MemberDriver {
+  const { config, clock, log } = parts;
+  const { datastore, datastore_port: port, kind, door = false } = config.userData;
+  const place = { ...config.member, address: config.address, port, runFolder: config.runFolder };
+  const machine = door ? (parts.leaseMachine ?? systemMachine(place, () => certificates.current, log)) : undefined;
+  if (kind === 'arbiter') {
+    return { driver: noDatabase(), ...(machine && { grantor: new Grantor(clock, machine.bootMs) }) };
+  }
+  const inner = engineDriver(parts, parameters, () => certificates.current);
+  if (machine === undefined) return { driver: inner };
+  const definition = datastores.find(datastore);
+  if (definition === undefined) throw new ConfigError(`This image does not know "${datastore}".`);
+  return leasingOf(inner, machine, { ...place, clock, log, compare: definition.comparePositions });
+}
+
+function engineDriver(
+  { config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>,
+  parameters: ParameterValues,
+  credentials: () => Credentials,
 ): Driver {
-  const { datastore, datastore_port: port, memory_mib: memoryMib = null } = config.userData;
+  const { datastore, datastore_port: port, door = false, memory_mib: memoryMib = null } = config.userData;
   const engine = drivers[datastore];
   if (engine === undefined) throw new ConfigError(`This image has no driver for "${datastore}".`);
   const options: DriverOptions = {
     ...{ clusterId: config.member.clusterId, memberId: config.member.memberId, engine: config.engine },
-    ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port, serverPort: port },
-    ...{ owner: config.owner, memoryMib, clock, processes, files, log: log.child({ part: 'driver' }) },
+    ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port },
+    serverPort: door ? behindDoor(port) : port,
+    ...{ owner: config.owner, memoryMib, parameters, clock, processes, files, log: log.child({ part: 'driver' }) },
     session: session ?? engine.session ?? withoutSession,
-    fetchCopy: (source) => fetchCopy(source, certificates.current),
+    shareOf: (upstream) => askShare(upstream, credentials()),
+    fetchCopy: (source) => fetchCopy(source, credentials()),
   };
   return engine.create(options);
 }

@@ -2,7 +2,7 @@
 // one story: each begins where the one before it ended.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { datastores } from '@argosy/datastores';
 import { MemberRole } from '@argosy/proto';
@@ -162,10 +162,17 @@ test.serial('without voters no commit is acknowledged, and the door is shut unti
   t.regex(report.detail, /quorum/);
   await commit;
   t.false(isAcknowledged);
+  const inside = await first.inside();
+  const { rows } = await inside.query('select pg_current_wal_insert_lsn()::text as end');
+  await inside.end();
 
   second.start();
   third.start();
   await first.report((seen) => seen.up && seen.open && seen.streams.length === 2);
+  // The row of the session that was ended can be seen. What the voters had flushed when the door opened has it too, or
+  // who reads it now could see it vanish.
+  const barrier = await first.promote(1, 1, { voters: guests, admin });
+  t.true((postgresql?.comparePositions(barrier, { epoch: 1, value: rows[0].end }) ?? 0) > 0);
 });
 
 test.serial('a new password is a new generation of the admin user', async (t) => {
@@ -179,6 +186,22 @@ test.serial('a new password is a new generation of the admin user', async (t) =>
   t.deepEqual(rows, [{ rolcreaterole: false, rolcreatedb: true, rolsuper: false }]);
   await client.end();
 });
+
+test.serial(
+  'one that cannot begin its epoch says so for as long as it is to lead, and leads a later one',
+  async (t) => {
+    await second.promise(9);
+    // As a promotion leaves it that was broken off after it had told what it would be.
+    const history = join(second.volume, 'data/pg_wal/00000009.history');
+    await writeFile(history, '4\t0/1000000\tbroken off\n');
+    await t.throwsAsync(second.promote(9, 8, { voters: guests }), { message: /knows timeline 9/ });
+    await second.report((seen) => !seen.up && /promotion has not ended/.test(seen.detail));
+    await rm(history);
+    await second.promise(10);
+    const position = await second.promote(10, 9, { voters: guests });
+    t.is(position.epoch, 10);
+  },
+);
 
 async function identifierOfTemplate(): Promise<bigint> {
   const list = enginesSchema.parse(JSON.parse(await readFile(await engines(), 'utf8')));

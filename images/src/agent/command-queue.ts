@@ -1,5 +1,6 @@
 // Commands run one at a time, and to their end even when the caller went away; a repeat of one that is under way joins
 // it.
+import type { CommandHeader } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import { CommandError } from './admission.ts';
 
@@ -31,4 +32,9 @@ export class CommandQueue {
     this.#last = answer.catch(() => undefined);
     return answer;
   }
+}
+
+/** A repeat has the same key; the sender's term and the request's id are not part of what is asked. */
+export function commandKey(kind: string, header: CommandHeader | undefined): string {
+  return JSON.stringify([kind, header?.epoch, header?.generation, header?.specRevision, header?.idempotencyKey]);
 }

@@ -18,6 +18,8 @@ const userDataSchema = z.object({
   root_certificate: z.string().includes('BEGIN CERTIFICATE'),
   enrolment_token: z.string().min(32),
   datastore_port: z.number().int().min(1).max(65_535),
+  /** Of an asynchronous cluster: clients come in through a door that counts the primary's lease. */
+  door: z.boolean().optional(),
   /** Of the guest's flavor; without it the database is as small as it can be. */
   memory_mib: z.number().int().positive().optional(),
 });

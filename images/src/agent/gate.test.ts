@@ -90,7 +90,7 @@ test('only a member that says itself that it leads this epoch, and admits client
   const upstream = { memberId: 'c-1', address: '10.0.0.1', port: 5432, serverName: 'c-1.north' };
   const report = {
     ...{ memberId: 'c-1', time: undefined, up: true, role: MemberRole.PRIMARY, epoch: 4, generation: 1, open: true },
-    ...{ position: undefined, streams: [], serverVersion: '', detail: '', upstream: undefined },
+    ...{ position: undefined, streams: [], serverVersion: '', detail: '', upstream: undefined, lease: undefined },
   };
 
   t.deepEqual(leadOf(upstream, 4, report), { memberId: 'c-1', epoch: 4, address: '10.0.0.1', port: 5432 });

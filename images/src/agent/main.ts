@@ -1,7 +1,9 @@
 // The process of the agent: reads the environment, starts, and ends cleanly when the guest does or its lifeline breaks.
+// Started with the word `door` it is the door of an asynchronous cluster's member instead.
 import { systemFiles, systemProcesses } from '@argosy/datastores/drivers';
 import { systemClock, watchLifeline } from '@argosy/proto';
 import { pino } from 'pino';
+import { runDoor } from '../lease/door-process.ts';
 import { startAgent } from './agent.ts';
 import { ConfigError, EngineMissingError, readConfig } from './config.ts';
 import { VolumeError } from './state.ts';
@@ -58,8 +60,9 @@ async function main(): Promise<void> {
   }
 }
 
-main().catch((error: unknown) => {
-  log.fatal({ error }, 'The agent cannot start.');
+const [mode, ...place] = process.argv.slice(2);
+(mode === 'door' ? runDoor(place) : main()).catch((error: unknown) => {
+  log.fatal({ error }, mode === 'door' ? 'The door cannot start.' : 'The agent cannot start.');
   if (error instanceof EngineMissingError) process.exit(EXIT_NO_ENGINE);
   process.exit(error instanceof ConfigError || error instanceof VolumeError ? EXIT_CONFIG : 1);
 });

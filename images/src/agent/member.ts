@@ -1,5 +1,6 @@
 // One member: its durable state and the driver of its database. A command is first stored, then done; what is stored is
 // what the member becomes again after any crash, with nobody's help.
+import type { ParameterDefinition } from '@argosy/datastores';
 import { DivergedError, type Driver, type ReplicaRole, type Role } from '@argosy/datastores/drivers';
 import {
   type Clock,
@@ -17,14 +18,28 @@ import {
   type RestRequest,
   type RestResponse,
   type SeedRequest,
+  type SetAccountsRequest,
+  type SetAccountsResponse,
+  type SetParametersRequest,
+  type SetParametersResponse,
 } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import type { Grantor } from '../lease/grantor.ts';
 import { admit, CommandError, refused } from './admission.ts';
-import { CommandQueue } from './command-queue.ts';
-import { rejoin } from './rejoin.ts';
+import { CommandQueue, commandKey } from './command-queue.ts';
+import { setParameters } from './parameters.ts';
+import { brokenOff, hasDiverged, rejoin, unlessDiverged } from './rejoin.ts';
 import { Resumption } from './resumption.ts';
-import { primaryRoleOf, replicaRoleOf, requireCompleteData, requireData, upstreamOf } from './roles.ts';
+import {
+  accountsOf,
+  primaryRoleOf,
+  replicaRoleOf,
+  requireCompleteData,
+  requireData,
+  requireLeaseAtDoor,
+  upstreamOf,
+} from './roles.ts';
 import type { StateFile } from './state.ts';
 
 const WATCH_MS = 100;
@@ -37,10 +52,17 @@ const END_PATIENCE_MS = 3_000;
 export interface MemberParts {
   readonly file: StateFile;
   readonly driver: Driver;
+  /** The parameters that the engine knows. */
+  readonly definitions: Readonly<Record<string, ParameterDefinition>>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Whether the member has a certificate yet: without one, no other member can reach its database. */
   readonly isEnrolled: () => boolean;
+  /** Of an asynchronous cluster's member: what it lets its primary do. */
+  readonly grantor?: Grantor | undefined;
+  /** Told of an epoch that this member is elected for, before it leads. */
+  readonly begin?: ((epoch: number) => void) | undefined;
+  readonly isArbiter?: boolean;
   /** Called when something changed that an observer wants to know at once. */
   readonly onChange: () => void;
 }
@@ -87,7 +109,7 @@ export class Member {
 
   async initialise(request: InitialiseRequest): Promise<void> {
     this.#admit(request.header);
-    await this.#queue.run(key('initialise', request.header), async () => {
+    await this.#queue.run(commandKey('initialise', request.header), async () => {
       const header = this.#admit(request.header);
       const { file, driver } = this.#parts;
       const { data } = file.state;
@@ -101,7 +123,7 @@ export class Member {
 
   async seed(request: SeedRequest): Promise<Position> {
     this.#admit(request.header);
-    return await this.#queue.run(key('seed', request.header), async () => {
+    return await this.#queue.run(commandKey('seed', request.header), async () => {
       const header = this.#admit(request.header);
       const { file, driver } = this.#parts;
       const source = upstreamOf(request.primary);
@@ -110,7 +132,7 @@ export class Member {
       if (data.status === 'copied' && data.idempotencyKey === idempotencyKey) return data.position;
       // What a member of this epoch holds may be the acknowledged copy of a write.
       const isOfEpoch = data.status !== 'incomplete' && role !== null && role.epoch >= header.epoch;
-      if (isOfEpoch && !(role.kind === 'replica' && (await this.#hasDiverged()))) {
+      if (isOfEpoch && !(role.kind === 'replica' && (await hasDiverged(this.#parts.driver)))) {
         throw refused(
           `This member is a ${role.kind} in epoch ${role.epoch}; a copy in epoch ${header.epoch} would wipe it.`,
         );
@@ -128,11 +150,11 @@ export class Member {
   /** Brings back a log that went another way; at rest afterwards. */
   async rejoin(request: RejoinRequest): Promise<RejoinResponse> {
     this.#admit(request.header);
-    return await this.#queue.run(key('rejoin', request.header), async () => {
+    return await this.#queue.run(commandKey('rejoin', request.header), async () => {
       const header = this.#admit(request.header);
       const { data, role } = this.#parts.file.state;
       const isOfEpoch = data.status !== 'incomplete' && role !== null && role.epoch >= header.epoch;
-      if (isOfEpoch && !(role.kind === 'replica' && (await this.#hasDiverged()))) {
+      if (isOfEpoch && !(role.kind === 'replica' && (await hasDiverged(this.#parts.driver)))) {
         throw refused(`This member is a ${role.kind} in epoch ${role.epoch}, and its log has not gone another way.`);
       }
       this.#isOpen = false;
@@ -143,12 +165,14 @@ export class Member {
 
   async promote(request: PromoteRequest): Promise<Position> {
     this.#admit(request.header);
-    return await this.#queue.run(key('promote', request.header), async () => {
+    return await this.#queue.run(commandKey('promote', request.header), async () => {
       const header = this.#admit(request.header);
       const { driver, file } = this.#parts;
       const role = primaryRoleOf(file.state, header, request);
       this.#requireCertificate();
       requireCompleteData(file.state);
+      requireLeaseAtDoor(role, this.#parts.grantor !== undefined);
+      if (file.state.role?.epoch !== role.epoch) this.#parts.begin?.(role.epoch);
       await this.#store(header, role);
       return await this.#resumption.orLater(driver.lead(role));
     });
@@ -167,7 +191,7 @@ export class Member {
   }
 
   async #follow(request: FollowRequest, signal: AbortSignal): Promise<Position> {
-    const role = await this.#queue.run(key('follow', request.header), async () => {
+    const role = await this.#queue.run(commandKey('follow', request.header), async () => {
       const header = this.#admit(request.header);
       const { file, driver } = this.#parts;
       const replica = replicaRoleOf(file.state, header, request);
@@ -185,7 +209,7 @@ export class Member {
   /** The member's word that it serves no older epoch, and where its log ends; a repeat is answered the same. */
   async promise(request: PromiseRequest): Promise<Position> {
     this.#admitPromise(request.header);
-    return await this.#queue.run(key('promise', request.header), async () => {
+    const position = await this.#queue.run(commandKey('promise', request.header), async () => {
       const { epoch, specRevision } = this.#admitPromise(request.header);
       const { file, driver, onChange } = this.#parts;
       const { state } = file;
@@ -198,6 +222,9 @@ export class Member {
       onChange();
       return promise;
     });
+    // It is promised, and nothing more is granted; but it does not count while the old primary may still acknowledge.
+    await this.#parts.grantor?.untilOver();
+    return position;
   }
 
   /**
@@ -206,7 +233,7 @@ export class Member {
    */
   async rest(request: RestRequest): Promise<RestResponse> {
     this.#admit(request.header);
-    return await this.#queue.run(key('rest', request.header), async () => {
+    return await this.#queue.run(commandKey('rest', request.header), async () => {
       const { specRevision } = this.#admit(request.header);
       const { driver, file, onChange } = this.#parts;
       await file.change({ specRevision });
@@ -237,6 +264,37 @@ export class Member {
       await pause(clock, OPEN_POLL_MS, signal);
     }
     throw new CommandError(status.DEADLINE_EXCEEDED, 'Too few voters have flushed what this rule began with.');
+  }
+
+  /** Answers when the member is in its role again. */
+  async setParameters(request: SetParametersRequest, signal: AbortSignal): Promise<SetParametersResponse> {
+    this.#admit(request.header);
+    const answer = await this.#queue.run(commandKey('set parameters', request.header), async () => {
+      const header = this.#admit(request.header);
+      const hold = (): void => {
+        this.#resumption.hold();
+        this.#isOpen = false;
+        this.#parts.onChange();
+      };
+      return await setParameters({ ...this.#parts, hold, resume: () => this.#resumption.soon() }, header, request);
+    });
+    const { role, epoch } = this.#parts.file.state;
+    if (answer.restartNeeded || role === null || role.epoch !== epoch) return answer;
+    if (role.kind === 'replica') await this.#untilFollowing(role, signal);
+    else await this.open({ header: request.header }, signal);
+    return answer;
+  }
+
+  async setAccounts(request: SetAccountsRequest): Promise<SetAccountsResponse> {
+    this.#admit(request.header);
+    return await this.#queue.run(commandKey('set accounts', request.header), async () => {
+      const { epoch, specRevision } = this.#admit(request.header);
+      const { driver, file } = this.#parts;
+      if (file.state.role?.epoch !== epoch) throw refused(`This member has no role in epoch ${epoch}.`);
+      await file.change({ specRevision });
+      await driver.setAccounts(accountsOf(request));
+      return {};
+    });
   }
 
   /** Renews what the database shows; it serves on. */
@@ -271,15 +329,8 @@ export class Member {
     if (state.role?.epoch === header.epoch) {
       throw refused(`This member is a ${state.role.kind} in epoch ${header.epoch} already.`);
     }
-    requireCompleteData(state);
+    if (this.#parts.isArbiter !== true) requireCompleteData(state);
     return header;
-  }
-
-  async #hasDiverged(): Promise<boolean> {
-    return await this.#parts.driver.isFollowing().then(
-      () => false,
-      (error: unknown) => error instanceof DivergedError,
-    );
   }
 
   #requireCertificate(): void {
@@ -298,7 +349,7 @@ export class Member {
     const { clock, driver } = this.#parts;
     const deadline = clock.monotonicMs() + FOLLOW_WAIT_MS;
     while (!signal.aborted && clock.monotonicMs() < deadline && this.role === role) {
-      const position = await driver.isFollowing().catch(ignoreUnlessRefused);
+      const position = await driver.isFollowing().catch(unlessDiverged);
       if (position !== undefined && (await this.#isComplete().catch(() => false))) {
         this.#parts.onChange();
         return position;
@@ -343,18 +394,4 @@ export class Member {
     };
     void look();
   }
-}
-
-/** A repeat has the same key; the sender's term and the request's id are not part of what is asked. */
-function brokenOff(): DivergedError {
-  return new DivergedError('The copy on the volume was broken off.', { bytes: 0, transactions: 0 });
-}
-
-function key(kind: string, header: CommandHeader | undefined): string {
-  return JSON.stringify([kind, header?.epoch, header?.generation, header?.specRevision, header?.idempotencyKey]);
-}
-
-function ignoreUnlessRefused(error: unknown): undefined {
-  if (error instanceof DivergedError) throw error;
-  return undefined;
 }

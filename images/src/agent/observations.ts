@@ -1,6 +1,6 @@
 // What the member tells of itself: a report at once to whoever asks, then one at every probe or change.
-import type { Driver } from '@argosy/datastores/drivers';
-import { type Clock, type MemberReport, MemberRole } from '@argosy/proto';
+import type { Driver, ProbeResult } from '@argosy/datastores/drivers';
+import { type Clock, type LeaseReport, type MemberReport, MemberRole } from '@argosy/proto';
 import type { StateFile } from './state.ts';
 
 const PROBE_INTERVAL_MS = 1_000;
@@ -13,6 +13,7 @@ export interface ObservationParts {
   readonly file: StateFile;
   readonly driver: Driver;
   readonly clock: Clock;
+  readonly isArbiter?: boolean;
 }
 
 export class Observations {
@@ -81,16 +82,23 @@ export class Observations {
     const detail = data.status === 'incomplete' ? 'The data on the volume is not whole yet.' : (probe?.detail ?? '');
     return {
       ...{ memberId, time: this.#parts.clock.now(), epoch, generation },
-      up: role !== null && probe?.isUp === true,
+      // Of an arbiter its agent is all there is.
+      up: (role !== null || this.#parts.isArbiter === true) && probe?.isUp === true,
       role: roleOf(role?.kind),
       open: probe?.isOpen ?? false,
+      givenUp: probe?.isGivenUp,
       position: probe?.position,
       upstream: probe?.hearing && { streaming: probe.hearing.isStreaming, silentMs: probe.hearing.silentMs },
       streams: (probe?.streams ?? []).map(({ isStreaming, ...stream }) => ({ ...stream, streaming: isStreaming })),
       serverVersion: probe?.serverVersion ?? '',
+      lease: probe?.lease && leaseOf(probe.lease),
       detail: role === null && detail === '' ? 'The member has no role yet.' : detail,
     };
   }
+}
+
+function leaseOf({ leftMs, unconfirmedMs, isGranted, isWaiting }: NonNullable<ProbeResult['lease']>): LeaseReport {
+  return { leftMs, unconfirmedMs, granted: isGranted, waiting: isWaiting };
 }
 
 function roleOf(kind: 'primary' | 'replica' | undefined): MemberRole {

@@ -1,17 +1,8 @@
 // What this member knows of the cluster's primary: itself, or the one that it follows, when that one says of itself that
 // it leads the same epoch and is open. Nobody else is asked, so that it holds with every gateway and executor dead.
 import type { Upstream } from '@argosy/datastores/drivers';
-import {
-  AGENT_PORT,
-  AgentServiceClient,
-  type Clock,
-  type Credentials,
-  channelCredentials,
-  channelOptions,
-  type MemberReport,
-  MemberRole,
-  type Timer,
-} from '@argosy/proto';
+import { type Clock, type Credentials, type MemberReport, MemberRole, type Timer } from '@argosy/proto';
+import { dialAgent } from './dial-agent.ts';
 import type { MemberState } from './state.ts';
 
 /** A primary reports once a second: what it said longer ago says nothing any more. */
@@ -92,9 +83,7 @@ export class PrimaryWatch {
 
   #follow(upstream: Upstream): void {
     const { clock, credentials, changed } = this.#parts;
-    const place = upstream.address.includes(':') ? `[${upstream.address}]` : upstream.address;
-    const options = channelOptions(upstream.serverName);
-    const client = new AgentServiceClient(`${place}:${AGENT_PORT}`, channelCredentials(credentials()), options);
+    const client = dialAgent(upstream, credentials());
     const call = client.observe({});
     let isOver = false;
     const over = (): void => {

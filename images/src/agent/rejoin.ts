@@ -1,7 +1,7 @@
 // How a member whose log went another way comes back: what it holds too much is kept first, then its data are rewound, and
 // copied when that fails in any way. Each step is marked on the volume before it begins, so that whatever is broken off is
 // begun again where it was, and data that are half of this and half of that are used for nothing.
-import { type Driver, DriverError, type Upstream } from '@argosy/datastores/drivers';
+import { DivergedError, type Driver, DriverError, type Upstream } from '@argosy/datastores/drivers';
 import { type CommandHeader, type Position, RejoinMethod, type RejoinResponse } from '@argosy/proto';
 import type { Logger } from 'pino';
 import type { MemberState, StateFile } from './state.ts';
@@ -81,4 +81,23 @@ function marksOf(state: MemberState, { epoch, specRevision }: CommandHeader) {
 
 function reasonOf(error: unknown): string {
   return error instanceof DriverError ? error.message : 'The agent failed while it rewound.';
+}
+
+/** What is found of a copy that did not come to its end. */
+export function brokenOff(): DivergedError {
+  return new DivergedError('The copy on the volume was broken off.', { bytes: 0, transactions: 0 });
+}
+
+/** Whether its log has gone another way than that of whom it is to follow. */
+export async function hasDiverged(driver: Driver): Promise<boolean> {
+  return await driver.isFollowing().then(
+    () => false,
+    (error: unknown) => error instanceof DivergedError,
+  );
+}
+
+/** Whatever else failed is tried again. @throws DivergedError */
+export function unlessDiverged(error: unknown): undefined {
+  if (error instanceof DivergedError) throw error;
+  return undefined;
 }

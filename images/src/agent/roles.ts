@@ -1,16 +1,18 @@
 // What a command makes of a member, and what it may not make of it. Pure: the member's state and the request decide.
-import type { PrimaryRole, ReplicaRole, Upstream } from '@argosy/datastores/drivers';
-import type { CommandHeader, FollowRequest, Peer, PromoteRequest } from '@argosy/proto';
+import type { Accounts } from '@argosy/datastores';
+import type { CommitRule, PrimaryRole, ReplicaRole, Upstream } from '@argosy/datastores/drivers';
+import type { CommandHeader, FollowRequest, Peer, PromoteRequest, Rule, SetAccountsRequest } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import { CommandError, refused } from './admission.ts';
 import type { MemberState } from './state.ts';
 
 /** @throws CommandError when the rule is none, or the member is something else in this epoch already */
 export function primaryRoleOf(state: MemberState, header: CommandHeader, request: PromoteRequest): PrimaryRole {
-  const { rule, admin } = request;
+  const { rule: asked, admin } = request;
   const { memberId, role } = state;
-  if (rule === undefined) throw invalid('The command has no rule.');
+  if (asked === undefined) throw invalid('The command has no rule.');
   if (header.epoch < 1) throw invalid('Epochs begin with 1.');
+  const rule = commitRuleOf(asked);
   if (rule.generation !== header.generation || !rule.voters.includes(memberId)) {
     throw invalid('The rule is of another generation, or the primary is not in it.');
   }
@@ -28,6 +30,19 @@ export function primaryRoleOf(state: MemberState, header: CommandHeader, request
     ...{ kind: 'primary', epoch: header.epoch, rule, peers: request.peers.map(upstreamOf) },
     admin: admin === undefined ? null : { name: admin.name, verifier: admin.verifier, generation: admin.generation },
   };
+}
+
+function commitRuleOf({ voters, acknowledgements, generation, lease }: Rule): CommitRule {
+  const rule = { voters, acknowledgements, generation };
+  if (lease === undefined) return rule;
+  if (lease.rpoSeconds < 1) throw invalid('The bound on what may be lost is at least one second.');
+  return { ...rule, lease: { grantors: lease.grantors.map(upstreamOf), rpoSeconds: lease.rpoSeconds } };
+}
+
+/** @throws CommandError when the lease would be counted by nobody, or nobody would grant it */
+export function requireLeaseAtDoor({ rule }: PrimaryRole, hasDoor: boolean): void {
+  if ((rule.lease !== undefined) === hasDoor) return;
+  throw refused('A primary holds a lease where its clients come in through a door, and nowhere else.');
 }
 
 /** @throws CommandError when the member is the primary of this epoch */
@@ -53,6 +68,12 @@ export function requireCompleteData(state: MemberState): void {
   requireData(state);
   if (state.data.status !== 'copied' || state.data.isCaughtUp) return;
   throw refused('The data was copied and has not caught up with its primary yet: it vouches for nothing.');
+}
+
+export function accountsOf({ goneUsers, goneDatabases, ...request }: SetAccountsRequest): Accounts {
+  const { generation, users } = request;
+  const databases = request.databases.map((name) => ({ name }));
+  return { generation, users, databases, gone: { users: goneUsers, databases: goneDatabases } };
 }
 
 export function upstreamOf(peer: Peer | undefined): Upstream {

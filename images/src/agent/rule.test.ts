@@ -154,7 +154,7 @@ test.serial('a guest that comes back larger makes its database larger, and the r
   const sizes =
     "select current_setting('shared_buffers') as buffers, current_setting('max_connections') as connections";
   const client = await first.connect(PASSWORD);
-  t.deepEqual((await client.query(sizes)).rows, [{ buffers: '256MB', connections: '128' }]);
+  t.deepEqual((await client.query(sizes)).rows, [{ buffers: '256MB', connections: '100' }]);
   await client.query('insert into written values (0)');
   await client.end();
 

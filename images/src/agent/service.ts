@@ -14,6 +14,7 @@ import { CommandError, refused } from './admission.ts';
 import { InvalidCertificateError, type MemberCertificates } from './certificates.ts';
 import type { AgentConfig } from './config.ts';
 import { sendCopy } from './copy.ts';
+import type { Granting } from './granting.ts';
 import type { Member } from './member.ts';
 import type { Observations } from './observations.ts';
 import type { Rehearsal } from './rehearsal.ts';
@@ -25,11 +26,14 @@ export interface ServiceParts {
   readonly config: Pick<AgentConfig, 'member' | 'executor' | 'userData'>;
   readonly member: Member;
   readonly certificates: Pick<MemberCertificates, 'request' | 'install'>;
+  readonly granting: Granting;
   readonly observations: Observations;
   readonly rehearsal: Pick<Rehearsal, 'take'>;
   readonly log: Logger;
   /** The data of this member's database; undefined where the engine is copied in another way. */
   readonly copyOut: (() => AsyncIterable<Uint8Array>) | undefined;
+  /** What the driver tells the other members. */
+  readonly share: () => Promise<{ readonly text: string }>;
   /** Puts a new certificate into use. */
   readonly onCertificate: () => Promise<void>;
 }
@@ -47,12 +51,13 @@ export function accessTable(config: Pick<AgentConfig, 'member' | 'executor'>): A
   };
   for (const method of Object.values(AgentServiceService)) table[method.path] = isExecutor;
   table[AgentServiceService.observe.path] = (caller) => isExecutor(caller) || isFellow(caller);
-  table[AgentServiceService.copy.path] = isFellow;
+  const { grantLease, returnLease, share, copy } = AgentServiceService;
+  for (const method of [grantLease, returnLease, share, copy]) table[method.path] = isFellow;
   return table;
 }
 
 export function agentService(parts: ServiceParts): AgentServiceServer {
-  const { member, certificates, observations } = parts;
+  const { member, certificates, granting, observations } = parts;
   const unary = <Request, Response>(
     name: string,
     answer: (request: Request, signal: AbortSignal) => Promise<Response>,
@@ -94,36 +99,48 @@ export function agentService(parts: ServiceParts): AgentServiceServer {
     promise: unary('Promise', async (request) => ({ position: await member.promise(request) })),
     rest: unary('Rest', async (request) => await member.rest(request)),
     open: unary('Open', async (request, signal) => ({ position: await member.open(request, signal) })),
+    grantLease: unary('GrantLease', async (request) => granting.grant(request)),
+    returnLease: unary('ReturnLease', async (request) => granting.handedBack(request)),
+    setParameters: unary('SetParameters', async (request, signal) => await member.setParameters(request, signal)),
+    setAccounts: unary('SetAccounts', async (request) => await member.setAccounts(request)),
     rehearse: unary('Rehearse', async (request) => {
-      const { memberId = '' } = request.header ?? {};
-      const own = parts.config.member.memberId;
-      if (memberId !== own) throw refused(`This is ${own}, not ${memberId}.`);
+      requireMember(parts, request.header?.memberId);
       return await parts.rehearsal.take(request);
     }),
+    share: unary('Share', parts.share),
     copy: (call) => {
       const { memberId } = parts.config.member;
       sendCopy(call, call.request.memberId === memberId ? parts.copyOut : undefined).catch((error: unknown) => {
         call.destroy(Object.assign(new Error('The copy failed.'), answerOf(error, parts.log, 'Copy')));
       });
     },
-    observe: (call) => {
-      if (observations.observers >= MAX_OBSERVERS) {
-        call.destroy(new CommandError(status.RESOURCE_EXHAUSTED, `${MAX_OBSERVERS} observe already.`));
-        return;
-      }
-      let isFull = false;
-      call.on('drain', () => {
-        isFull = false;
-      });
-      // Who reads slowly misses reports: only the newest is of use.
-      const stop = observations.observe((report) => {
-        if (!isFull) isFull = !call.write({ report });
-      });
-      call.on('cancelled', stop);
-      call.on('error', stop);
-      call.on('close', stop);
-    },
+    observe: observing(observations),
   };
+}
+
+function observing(observations: Observations): AgentServiceServer['observe'] {
+  return (call) => {
+    if (observations.observers >= MAX_OBSERVERS) {
+      call.destroy(new CommandError(status.RESOURCE_EXHAUSTED, `${MAX_OBSERVERS} observe already.`));
+      return;
+    }
+    let isFull = false;
+    call.on('drain', () => {
+      isFull = false;
+    });
+    // Who reads slowly misses reports: only the newest is of use.
+    const stop = observations.observe((report) => {
+      if (!isFull) isFull = !call.write({ report });
+    });
+    call.on('cancelled', stop);
+    call.on('error', stop);
+    call.on('close', stop);
+  };
+}
+
+function requireMember(parts: ServiceParts, memberId = ''): void {
+  const own = parts.config.member.memberId;
+  if (memberId !== own) throw refused(`This is ${own}, not ${memberId}.`);
 }
 
 function requireVersion(parts: ServiceParts, version: string): void {

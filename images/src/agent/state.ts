@@ -19,6 +19,8 @@ const roleSchema = z.discriminatedUnion('kind', [
       voters: z.array(z.string()),
       acknowledgements: z.number().int().nonnegative(),
       generation: z.number().int().nonnegative(),
+      // Of an asynchronous cluster: who lets the primary acknowledge.
+      lease: z.object({ grantors: z.array(upstreamSchema), rpoSeconds: z.number().int().positive() }).optional(),
     }),
     peers: z.array(upstreamSchema),
     admin: z.object({ name: z.string(), verifier: z.string(), generation: z.number().int().nonnegative() }).nullable(),
@@ -66,6 +68,14 @@ const stateSchema = z.object({
   role: roleSchema.nullable(),
   // Where the log ended when the member promised the epoch; null when it has a role in it.
   promise: positionSchema.nullable(),
+  // What the server begins with; `trying` while it is not known whether it starts with others.
+  parameters: z
+    .object({
+      generation: z.number().int().nonnegative(),
+      values: z.record(z.string(), z.string()),
+      trying: z.record(z.string(), z.string()).nullable(),
+    })
+    .default({ generation: 0, values: {}, trying: null }),
   // What the log held too much when the member last rejoined; saved before its data are touched.
   tail: tailSchema.nullable().default(null),
 });
@@ -107,6 +117,7 @@ export class StateFile {
     const file = new StateFile(files, path, {
       ...{ format: 1, clusterId: member.clusterId, memberId: member.memberId, epoch: 0, generation: 0 },
       ...{ specRevision: 0, data: { status: 'empty' }, role: null, promise: null, tail: null },
+      parameters: { generation: 0, values: {}, trying: null },
     });
     await file.change({});
     return file;

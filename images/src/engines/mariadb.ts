@@ -9,7 +9,14 @@ export const mariadbPackaging: Packaging = {
   // The client's package brings what its installation script reads settings with.
   packages: () => ['mariadb-server-core', 'mariadb-client-core', 'mariadb-common', 'mariadb-backup'],
   bin: (root) => join(root, 'usr'),
-  programs: [...ASKED, 'bin/mariadb-backup', 'bin/mbstream', 'bin/mariadb-install-db', 'bin/my_print_defaults', 'bin/resolveip'],
+  programs: [
+    ...ASKED,
+    'bin/mariadb-backup',
+    'bin/mbstream',
+    'bin/mariadb-install-db',
+    'bin/my_print_defaults',
+    'bin/resolveip',
+  ],
   asked: ASKED,
   release: (printed) => /(\d+\.\d+\.\d+)-MariaDB/.exec(printed)?.[1],
   template: {

@@ -38,6 +38,12 @@ const initFile = fileURLToPath(new URL('../../guest.sh', import.meta.url));
 const processes = systemProcesses({ uid: undefined, gid: undefined }, systemClock);
 const mainFile = fileURLToPath(new URL('../agent/main.js', import.meta.url));
 
+/** A voter whose clients come in by themselves, unless told. */
+export interface GuestKind {
+  readonly kind?: 'arbiter';
+  readonly door?: true;
+}
+
 export class Guest {
   readonly federation: Federation;
   readonly clusterId: string;
@@ -46,13 +52,17 @@ export class Guest {
   readonly folder: string;
   readonly engine: GuestEngine;
   readonly #enginesFile: string;
+  readonly #kind: GuestKind;
   #process: ChildProcess | undefined;
   #client: AgentServiceClient | undefined;
   log = '';
 
   private constructor(
     federation: Federation,
-    place: Pick<Guest, 'clusterId' | 'memberId' | 'address' | 'folder' | 'engine'> & { enginesFile: string },
+    place: Pick<Guest, 'clusterId' | 'memberId' | 'address' | 'folder' | 'engine'> & {
+      enginesFile: string;
+      kind: GuestKind;
+    },
   ) {
     this.federation = federation;
     this.clusterId = place.clusterId;
@@ -61,20 +71,21 @@ export class Guest {
     this.folder = place.folder;
     this.engine = place.engine;
     this.#enginesFile = place.enginesFile;
+    this.#kind = place.kind;
   }
 
   /** Makes the volume and starts the agent. `atEnd` takes what must be done when the test has ended, also when it failed. */
   static async boot(
     federation: Federation,
-    member: { clusterId: string; ordinal: number; engine?: GuestEngine },
+    member: { clusterId: string; ordinal: number; engine?: GuestEngine; kind?: GuestKind },
     atEnd: (call: () => Promise<void>) => void,
   ): Promise<Guest> {
     const folder = await mkdtemp(join(tmpdir(), 'ag-'));
-    const { engine = POSTGRESQL } = member;
+    const { engine = POSTGRESQL, kind = {} } = member;
     const memberId = `${member.clusterId}-${member.ordinal}`;
     const guest = new Guest(federation, {
       ...{ clusterId: member.clusterId, memberId, folder, engine, address: await freeAddress(engine.port) },
-      enginesFile: await engines(engine),
+      ...{ enginesFile: await engines(engine), kind },
     });
     atEnd(() => guest.destroy());
     await chmod(folder, 0o755);
@@ -96,7 +107,7 @@ export class Guest {
     const { federation, clusterId, memberId } = this;
     const userData = {
       ...{ federation: federation.federation, region: federation.region, cluster_id: clusterId, member_id: memberId },
-      ...{ kind: 'voter', datastore: this.engine.datastore, version: this.engine.version },
+      ...{ kind: 'voter', ...this.#kind, datastore: this.engine.datastore, version: this.engine.version },
       ...{ executor: federation.executorUri, datastore_port: this.engine.port },
       ...{ root_certificate: federation.root, enrolment_token: federation.token(memberId) },
     };
@@ -145,7 +156,7 @@ export class Guest {
       await this.end('SIGTERM');
       clearTimeout(timer);
     }
-    for (const pid of await this.#serverPids()) {
+    for (const pid of [...(await this.databasePids()), ...(await this.doorPids())]) {
       try {
         process.kill(pid, 'SIGKILL');
       } catch {
@@ -157,14 +168,19 @@ export class Guest {
 
   /** The server's, whatever the engine: of the processes in its data directory the one that none of the others began. */
   async serverPid(): Promise<number | undefined> {
-    const pids = await this.#serverPids();
+    const pids = await this.databasePids();
     const parents = await Promise.all(pids.map(parentOf));
     return pids.find((_, index) => !pids.includes(parents[index] ?? 0));
   }
 
-  async #serverPids(): Promise<number[]> {
+  async databasePids(): Promise<number[]> {
     const data = join(this.volume, 'data');
     return existsSync(data) ? await processes.inFolder(data) : [];
+  }
+
+  async doorPids(): Promise<number[]> {
+    const folder = join(this.folder, 'run/door');
+    return existsSync(folder) ? await processes.inFolder(folder) : [];
   }
 
   async killAgent(): Promise<void> {
@@ -224,7 +240,7 @@ export class Guest {
   }
 
   get peer(): Peer {
-    const kind = MemberKind.VOTER;
+    const kind = this.#kind.kind === 'arbiter' ? MemberKind.ARBITER : MemberKind.VOTER;
     const { memberId, address } = this;
     return { memberId, kind, address, port: this.engine.port, serverName: serverName(this.identity) };
   }
@@ -245,12 +261,14 @@ export class Guest {
   async promote(
     epoch: number,
     generation: number,
-    options: { voters: Guest[]; peers?: Guest[]; admin?: AdminUser },
+    options: { voters: Guest[]; peers?: Guest[]; admin?: AdminUser; lease?: { grantors: Guest[]; rpoSeconds: number } },
   ): Promise<Position> {
     const voters = options.voters.map((voter) => voter.memberId);
+    const { grantors, rpoSeconds = 0 } = options.lease ?? {};
+    const lease = grantors && { grantors: grantors.map(({ peer }) => peer), rpoSeconds };
     const request = {
       header: this.header(epoch, generation),
-      rule: { voters, acknowledgements: Math.floor(voters.length / 2), generation },
+      rule: { voters, acknowledgements: Math.floor(voters.length / 2), generation, lease },
       peers: (options.peers ?? options.voters).filter((peer) => peer !== this).map(({ peer }) => peer),
       admin: options.admin,
     };

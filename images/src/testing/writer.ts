@@ -30,6 +30,11 @@ export class Writer {
     return longestMs;
   }
 
+  /** When the newest acknowledgement came, as `performance.now()` tells it. */
+  get lastMs(): number {
+    return this.#lastMs;
+  }
+
   /** Answers when so many more are acknowledged. */
   async untilMore(count: number): Promise<void> {
     const goal = this.acknowledged.length + count;

@@ -12,6 +12,7 @@ import { readJson } from './admin-body.ts';
 import { type Auditor, orphanView } from './audit.ts';
 import type { Capacity } from './capacity.ts';
 import type { Metrics } from './metrics.ts';
+import type { RegionCheck } from './region-check.ts';
 import type { RegionWatch, SeenMember } from './region-watch.ts';
 import { kindName, stackTag } from './stack-request.ts';
 
@@ -31,6 +32,7 @@ export interface AdminWorld {
   readonly clock: Clock;
   readonly log: Logger;
   report(): RegionReport;
+  readonly check: Pick<RegionCheck, 'findings'>;
 }
 
 class AdminError extends Error {
@@ -176,6 +178,8 @@ function statusBody(world: AdminWorld): object {
     provider,
     jurisdiction,
     heat_failure: heatFailure,
+    // Null until Heat has been asked; empty when all is there.
+    findings: world.check.findings ?? null,
     drained: world.capacity.isDrained,
     zones: zones.map(({ name, freeMembers }) => ({ name, free_members: freeMembers })),
     flavors: flavors.map(({ name, vcpus, memoryMib, costMilli }) => ({
@@ -198,6 +202,11 @@ function metricsText(world: AdminWorld): string {
       name: 'argosy_zone_free_members',
       help: 'How many more members a zone can take.',
       values: zones.map(({ name, freeMembers }) => [{ zone: name }, freeMembers]),
+    },
+    {
+      name: 'argosy_region_findings',
+      help: 'How much of what the configuration names the region does not have.',
+      values: world.check.findings === undefined ? [] : [[{}, world.check.findings.length]],
     },
     { name: 'argosy_heat_up', help: 'Heat answered the last look.', values: [[{}, heatFailure === '' ? 1 : 0]] },
     {

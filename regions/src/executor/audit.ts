@@ -3,10 +3,12 @@
 import type { Clock, Orphan } from '@argosy/proto';
 import { pause } from '@argosy/proto';
 import type { Logger } from 'pino';
-import type { Heat } from '../openstack/heat.ts';
-import { findOrphans, isRemovable, type KnownToGateway, type OrphanFound } from './orphans.ts';
+import type { Heat, StackRef } from '../openstack/heat.ts';
+import { findGroups, findOrphans, isRemovable, type KnownToGateway, lostServers, type OrphanFound } from './orphans.ts';
 import type { RegionWatch } from './region-watch.ts';
+import { groupTag } from './server-groups.ts';
 import { stackTag } from './stack-request.ts';
+import { adoptStray, listStrays, type ServerDefaults } from './strays.ts';
 
 /** For so long the admin API goes by what the gateway told last. */
 const TOLD_LIMIT_MS = 10 * 60_000;
@@ -19,6 +21,8 @@ export interface AuditorWorld {
   readonly watch: RegionWatch;
   readonly clock: Clock;
   readonly log: Logger;
+  /** As a server needs them to be valid. */
+  readonly server: ServerDefaults;
 }
 
 export class Auditor {
@@ -45,7 +49,9 @@ export class Auditor {
     await watch.refresh();
     const tagged = await heat.list(stackTag(federation));
     const listing = { federation, tagged, members: watch.members(), now: clock.now() };
-    return findOrphans(listing, this.#recent()?.known);
+    const known = this.#recent()?.known;
+    const groups = known === undefined ? [] : findGroups(federation, await heat.list(groupTag(federation)), known);
+    return [...findOrphans(listing, known), ...groups, ...lostServers(await listStrays(this.#world))];
   }
 
   /** Removes those stacks of the named that are still orphans and may be removed. @throws OpenStackError */
@@ -61,8 +67,15 @@ export class Auditor {
 
   async #remove({ stack, memberId, kind }: OrphanFound): Promise<boolean> {
     if (stack === undefined) return false;
-    const { heat, clock, log } = this.#world;
-    log.warn({ stack: stack.id, name: stack.name, member_id: memberId, kind }, 'orphan is removed');
+    this.#world.log.warn({ stack: stack.id, name: stack.name, member_id: memberId, kind }, 'orphan is removed');
+    if (kind !== 'lost_server') return this.#gone(stack);
+    const holding = await adoptStray(this.#world, stack);
+    return holding !== undefined && (await this.#gone(holding)) && (await this.#gone(stack));
+  }
+
+  /** Deletes a stack; answers whether it is gone. */
+  async #gone(stack: StackRef): Promise<boolean> {
+    const { heat, clock } = this.#world;
     await heat.remove(stack);
     const end = clock.monotonicMs() + GONE_LIMIT_MS;
     while (clock.monotonicMs() < end) {

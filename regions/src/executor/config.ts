@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Credentials, KeyPair } from '@argosy/proto';
 import { z } from 'zod';
+import { COMPUTE_KINDS } from './member-ways.ts';
 import { openstackAccess, type ReadAccount, readAccount } from './openstack-account.ts';
 
 const cidr = z.union([z.cidrv4(), z.cidrv6()]);
@@ -36,6 +37,10 @@ export const executorConfig = z.strictObject({
   image: z.string(),
   network: z.string(),
   volumeType: z.string().optional(),
+  /** What members run on. On containers and bare metal less can be changed later: see the guide. */
+  compute: z.enum(COMPUTE_KINDS).default('server'),
+  /** The network that floating addresses are taken from. Without it a port's own address is the one that others dial. */
+  floatingNetwork: z.string().optional(),
   /** Where Heat pushes its events to, when the region's catalog says that the service of type `messaging` is there. */
   events: listen.optional(),
   /** From where the security groups of new members admit members and executors, to agent and database. */

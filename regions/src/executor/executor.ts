@@ -15,11 +15,15 @@ import { Members } from './members.ts';
 import { countedFetch, Metrics } from './metrics.ts';
 import { OwnCertificate } from './own-certificate.ts';
 import { StackNews, servePushedEvents } from './pushed-events.ts';
+import { RegionCheck } from './region-check.ts';
 import { RegionWatch } from './region-watch.ts';
 import { renewCertificates } from './renewal.ts';
 import { RoundTrips } from './round-trips.ts';
+import { ServerGroups } from './server-groups.ts';
 import { createService } from './service.ts';
-import { readTemplates, stackChange, stackRequest } from './stack-request.ts';
+import { stackChange } from './stack-change.ts';
+import { StackProgress } from './stack-progress.ts';
+import { readTemplates, stackRequest } from './stack-request.ts';
 
 const MS_PER_SECOND = 1_000;
 
@@ -50,8 +54,9 @@ export async function startExecutor(
   const around = { heat, links, clock, log, metrics, roundTrips, news };
   const { enroller, watch, capacity, auditor, members, report, service } = assembleRegion(config, secrets, around);
   const grpc = await serveGrpc(service, { federation, own: own.current(), ...config.grpc });
+  const check = new RegionCheck(config, { heat, clock, log });
   const admin = await serveAdmin(
-    { federation, keystone, heat, watch, capacity, auditor, metrics, clock, log, report },
+    { federation, keystone, heat, watch, capacity, auditor, metrics, clock, log, report, check },
     config.admin,
   );
   const events =
@@ -65,6 +70,7 @@ export async function startExecutor(
   const loops = [
     roundTrips.run(ending.signal),
     watch.run(),
+    check.run(ending.signal),
     renewCertificates({ enroller, own, watch, log, checkEveryMs }, ending.signal),
   ];
 
@@ -111,17 +117,22 @@ export function assembleRegion(
     isAwaited: (memberId) => members.isAwaited(memberId),
   });
   const capacity = new Capacity(config.zones, watch);
-  const members: Members = new Members({
-    ...{ federation, region, translations, heat, enroller, clock, log, news },
+  const limits = {
     heatSilenceMs: config.heatSilenceSeconds * MS_PER_SECOND,
     stuckAfterMs: config.stuckAfterSeconds * MS_PER_SECOND,
-    request: (spec) => stackRequest(spec, { config, templates, root: secrets.own.root, regionKey }),
+  };
+  const progress = new StackProgress({ heat, clock, log, news, ...limits });
+  const members: Members = new Members({
+    ...{ federation, region, translations, heat, enroller, clock, log, news, ...limits },
+    groups: new ServerGroups({ federation, heat, progress, template: templates.apart }),
+    request: (spec, group) => stackRequest(spec, { config, templates, root: secrets.own.root, regionKey }, group),
     change: (stack, spec) => stackChange(stack, spec, config),
     reserve: (spec) => capacity.reserve(spec),
     changed: () => watch.kick(),
   });
   const report = (): RegionReport => describeRegion(config, { watch, capacity, roundTrips });
-  const auditor = new Auditor({ federation, heat, watch, clock, log });
+  const server = { image: config.image, network: config.network, flavor: config.flavors[0]?.openstackFlavor ?? '' };
+  const auditor = new Auditor({ federation, heat, watch, clock, log, server });
   const told = (peers: readonly RegionPeer[]): void => roundTrips.tell?.(peers);
   const service = createService({
     ...{ config, members, auditor, watch, heat, links, clock, log, metrics, report, told },

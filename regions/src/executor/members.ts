@@ -10,8 +10,11 @@ import type { NewStack, Stack, StackRef } from '../openstack/heat.ts';
 import { CommandError } from './command-error.ts';
 import { type Enroller, enrol } from './enrolment.ts';
 import { type Location, type MemberRegion, readMemberStack } from './member-stack.ts';
+import type { ServerGroups } from './server-groups.ts';
+import { type StackChange, volumeGib } from './stack-change.ts';
 import { type ProgressWorld, StackProgress } from './stack-progress.ts';
-import { STACK_TIMEOUT_MINUTES, stackName, stackTag, volumeGib } from './stack-request.ts';
+import { STACK_TIMEOUT_MINUTES, stackName, stackTag } from './stack-request.ts';
+import { keepStray } from './strays.ts';
 
 const MAX_CREATE_ATTEMPTS = 2;
 /** How long the name of a deleted stack may stay taken. */
@@ -19,6 +22,10 @@ const NAME_FREE_LIMIT_MS = 10_000;
 const NAME_FREE_POLL_MS = 200;
 /** An update of which nothing is heard is asked for once more: Heat then takes up what a dead engine left. */
 const MAX_UPDATE_ATTEMPTS = 2;
+/** A member's id without it is its cluster's. */
+const ORDINAL = /-\d+$/;
+/** What Nova says of a port that a server has: one that Heat knows would have let go of it. */
+const PORT_IN_USE = /port .*in use/i;
 
 export interface MemberPlace {
   readonly peer: Peer;
@@ -31,8 +38,10 @@ export interface MemberPlace {
 export interface MembersWorld extends ProgressWorld, MemberRegion {
   readonly enroller: Enroller;
   /** The parameters that a stack must be given; undefined when it is as wished. @throws CommandError INVALID_ARGUMENT */
-  change(stack: Stack, spec: MemberSpec): Readonly<Record<string, string | number>> | undefined;
-  request(spec: MemberSpec): NewStack;
+  change(stack: Stack, spec: MemberSpec): StackChange | undefined;
+  /** `group`: the server group that keeps the cluster's members apart. */
+  request(spec: MemberSpec, group: string | undefined): NewStack;
+  readonly groups: Pick<ServerGroups, 'ensure' | 'release'>;
   /** Keeps a place in the zone until released. @throws CommandError RESOURCE_EXHAUSTED */
   reserve(spec: MemberSpec): Promise<() => void>;
   /** Something has changed that the region's listing will show. */
@@ -132,12 +141,16 @@ export class Members {
     for (let attempt = 1; ; attempt += 1) {
       signal.throwIfAborted();
       const found = await this.#find(spec.memberId);
-      const ref = found ?? (await this.#create(spec));
+      const ref = found ?? (await this.#create(spec, signal));
       const stack = await this.#progress.follow(ref, signal);
       if (stack !== undefined && !isDebris(stack.status)) return stack;
 
       // Failed, stuck, or going away: it is cleared. What failed is told, so that the sender decides where to try next.
-      if (stack !== undefined) await this.#clear(ref);
+      if (stack !== undefined) {
+        // Before its port, which would tell of it, is deleted.
+        if (stack.status.startsWith('CREATE_')) await keepStray(this.#world, ref, spec.memberId);
+        await this.#clear(ref);
+      }
       if (stack?.status === 'CREATE_FAILED' || attempt >= MAX_CREATE_ATTEMPTS) {
         const reason = stack?.reason ?? 'it disappeared while it was made';
         throw new CommandError(codeOfFailedStack(reason), `Stack ${ref.name} failed: ${reason}`);
@@ -167,12 +180,20 @@ export class Members {
         throw new CommandError(status.ABORTED, `Stack ${stack.name} disappeared while it was updated.`);
       }
       if (after.status.endsWith('_FAILED')) {
-        throw new CommandError(codeOfFailedStack(after.reason), `Stack ${stack.name} failed: ${after.reason}`);
+        throw await this.#failed(after, spec);
       }
       // The server was stopped, or its volume taken for a while: the connection may be dead and not know it yet.
       this.#world.enroller.links.reset(spec.memberId);
       stack = after;
     }
+  }
+
+  async #failed(stack: Stack, { memberId }: MemberSpec): Promise<CommandError> {
+    const told = `Stack ${stack.name} failed: ${stack.reason}`;
+    const stray = PORT_IN_USE.test(stack.reason) ? await keepStray(this.#world, stack, memberId) : undefined;
+    const why =
+      stray === undefined ? '' : ` Server ${stray} has its port and is in no stack: Heat has lost it. Delete it.`;
+    return new CommandError(codeOfFailedStack(stack.reason), `${told}${why}`);
   }
 
   /** The member's stack. @throws CommandError when another federation has given one this name */
@@ -183,10 +204,11 @@ export class Members {
     throw new CommandError(status.FAILED_PRECONDITION, `Stack ${found.name} is not of the federation ${federation}.`);
   }
 
-  async #create(spec: MemberSpec): Promise<StackRef> {
+  async #create(spec: MemberSpec, signal: AbortSignal): Promise<StackRef> {
     const release = await this.#world.reserve(spec);
     try {
-      const request = this.#world.request(spec);
+      const group = spec.apart ? await this.#world.groups.ensure(spec.clusterId, signal) : undefined;
+      const request = this.#world.request(spec, group);
       const end = this.#world.clock.monotonicMs() + NAME_FREE_LIMIT_MS;
       for (;;) {
         try {
@@ -213,8 +235,9 @@ export class Members {
 
   async #remove(memberId: string): Promise<boolean> {
     const found = await this.#find(memberId);
+    if (found !== undefined) await this.#clear(found);
+    await this.#world.groups.release(memberId.replace(ORDINAL, ''), this.#ending.signal);
     if (found === undefined) return false;
-    await this.#clear(found);
     this.#world.enroller.links.reset(memberId);
     this.#world.log.info({ member_id: memberId, stack: found.id }, 'stack is removed');
     return true;

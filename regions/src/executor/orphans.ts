@@ -3,7 +3,9 @@
 import { AgentState, type KnownCluster, type KnownMember } from '@argosy/proto';
 import type { StackSummary } from '../openstack/heat.ts';
 import type { SeenMember } from './region-watch.ts';
+import { clusterOfGroup } from './server-groups.ts';
 import { memberOfStack } from './stack-request.ts';
+import type { Stray } from './strays.ts';
 
 /** An agent that was not reached for so long is not booting any more. */
 const AGENT_MISSING_AFTER_MS = 15 * 60_000;
@@ -12,7 +14,8 @@ const AGENT_MISSING_AFTER_MS = 15 * 60_000;
  * `not_deleted`: a stack whose delete failed. `no_agent`: nobody answers for a member. `not_a_member`: tagged as ours, and
  * unreadable as a member's stack. `duplicate`: another stack says that it is the same member. `unknown_member`: of a
  * cluster that the gateway does not have. `retired_member`: of a member that was given up. `no_stack`: a member that was
- * made, and has none.
+ * made, and has none. `unknown_group`: a server group of a cluster that the gateway does not have. `lost_server`: a server
+ * that Heat has lost; what is shown is the stack by which it is remembered.
  */
 export type OrphanKind =
   | 'not_deleted'
@@ -21,10 +24,18 @@ export type OrphanKind =
   | 'duplicate'
   | 'unknown_member'
   | 'retired_member'
-  | 'no_stack';
+  | 'no_stack'
+  | 'unknown_group'
+  | 'lost_server';
 
 /** Those that a repair may remove: nobody will ask for what is in them. */
-const REMOVABLE: readonly OrphanKind[] = ['not_deleted', 'unknown_member', 'retired_member'];
+const REMOVABLE: readonly OrphanKind[] = [
+  'not_deleted',
+  'unknown_member',
+  'retired_member',
+  'unknown_group',
+  'lost_server',
+];
 
 export interface OrphanFound {
   /** Undefined for a member without one. */
@@ -51,6 +62,24 @@ export interface Listing {
 
 export function isRemovable({ kind, stack }: OrphanFound): boolean {
   return stack !== undefined && REMOVABLE.includes(kind);
+}
+
+/** Groups that no cluster of the gateway's needs. */
+export function findGroups(federation: string, groups: readonly StackSummary[], known: KnownToGateway): OrphanFound[] {
+  return groups.flatMap((stack): OrphanFound[] => {
+    const cluster = clusterOfGroup(federation, stack);
+    if (known.clusters.some(({ clusterId }) => clusterId === cluster)) return [];
+    return [{ stack, memberId: undefined, kind: 'unknown_group', why: `The gateway has no cluster ${cluster}.` }];
+  });
+}
+
+export function lostServers(strays: readonly Stray[]): OrphanFound[] {
+  return strays.map(({ serverId, memberId, stack }) => {
+    const why =
+      `Heat asked for server ${serverId} and forgot it. A repair removes it where Heat may adopt (enable_stack_adopt); ` +
+      `otherwise: openstack server delete ${serverId}`;
+    return { stack, memberId, kind: 'lost_server', why };
+  });
 }
 
 export function findOrphans(listing: Listing, known?: KnownToGateway): OrphanFound[] {

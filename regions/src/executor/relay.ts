@@ -63,6 +63,14 @@ export async function relay(
       const value = await callUnary(client.rehearse.bind(client), command.value, options);
       return { answer: { $case: 'rehearse', value } };
     }
+    case 'setParameters': {
+      const value = await callUnary(client.setParameters.bind(client), command.value, options);
+      return { answer: { $case: 'setParameters', value } };
+    }
+    case 'setAccounts': {
+      const value = await callUnary(client.setAccounts.bind(client), command.value, options);
+      return { answer: { $case: 'setAccounts', value } };
+    }
     case 'open': {
       const value = await callUnary(client.open.bind(client), command.value, options);
       return { answer: { $case: 'open', value } };

@@ -7,9 +7,13 @@ import { type Clock, type Credentials, pause, type RegionPeer, type RoundTrip } 
 const LIMIT_MS = 3_000;
 /** After a failure it is tried again sooner, so that a way that is gone is known soon. */
 const RETRY_MS = 1_000;
+/** A way that is gone, for its return is waited for. */
+const RETRY_UNREACHABLE_MS = 5_000;
 /** The median of so many is told: one lost packet is not a longer way. */
 const KEPT = 5;
 const FAILURES_UNTIL_UNREACHABLE = 3;
+/** A minute's. */
+const REFUSALS_UNTIL_UNREACHABLE = 12;
 const MICROSECONDS_PER_MS = 1_000;
 
 export interface MeasuredPeer {
@@ -32,6 +36,8 @@ interface Track {
   peer: MeasuredPeer;
   readonly times: number[];
   failures: number;
+  /** So often in a row somebody was there who said that nobody listens: the way is open, and the executor is away. */
+  refusals: number;
   detail: string;
 }
 
@@ -56,7 +62,7 @@ export class RoundTrips {
     const before = this.#tracks;
     this.#tracks = [...told, ...others].map((peer) => {
       const known = before.find((track) => track.peer.region === peer.region);
-      if (known === undefined) return { peer, times: [], failures: 0, detail: '' };
+      if (known === undefined) return { peer, times: [], failures: 0, refusals: 0, detail: '' };
       known.peer = peer;
       return known;
     });
@@ -68,8 +74,15 @@ export class RoundTrips {
     while (!signal.aborted) {
       await Promise.allSettled(this.#tracks.map((track) => this.#measure(track)));
       const isFailing = this.#tracks.some(({ failures }) => failures > 0 && failures < FAILURES_UNTIL_UNREACHABLE);
-      const pauseMs = isFailing ? Math.min(RETRY_MS, this.#world.everyMs) : this.#world.everyMs;
-      await pause(this.#world.clock, pauseMs, AbortSignal.any([signal, this.#wake.signal]));
+      const isGone = this.#tracks.some(
+        ({ failures, refusals }) => refusals > 0 || failures >= FAILURES_UNTIL_UNREACHABLE,
+      );
+      const retryMs = isFailing ? RETRY_MS : isGone ? RETRY_UNREACHABLE_MS : this.#world.everyMs;
+      await pause(
+        this.#world.clock,
+        Math.min(retryMs, this.#world.everyMs),
+        AbortSignal.any([signal, this.#wake.signal]),
+      );
       if (this.#wake.signal.aborted) this.#wake = new AbortController();
     }
   }
@@ -86,18 +99,25 @@ export class RoundTrips {
   async #measure(track: Track): Promise<void> {
     const { addresses } = track.peer;
     const failures: string[] = [];
+    let isRefused = false;
     for (const address of addresses) {
       try {
         track.times.push(await this.#reach(address, track.peer.serverName));
         if (track.times.length > KEPT) track.times.shift();
         track.failures = 0;
+        track.refusals = 0;
         return;
       } catch (error) {
+        isRefused ||= (error as NodeJS.ErrnoException).code === 'ECONNREFUSED';
         failures.push(`${address}: ${(error as Error).message}`);
       }
     }
-    track.failures += 1;
     track.detail = failures.join('; ');
+    track.refusals = isRefused ? track.refusals + 1 : 0;
+    // That an executor is away is told of its region, not of the way; but a wall can refuse as well, and for long.
+    const isAway = isRefused && track.refusals < REFUSALS_UNTIL_UNREACHABLE;
+    track.failures = isAway ? 0 : track.failures + 1;
+    if (isRefused && !isAway) track.failures = FAILURES_UNTIL_UNREACHABLE;
     if (track.failures >= FAILURES_UNTIL_UNREACHABLE) track.times.length = 0;
   }
 

@@ -14,7 +14,7 @@ const MAX_POLL_MS = 2_000;
 const POLL_GROWTH = 1.3;
 /** Without an event for this long, the stack itself is looked at. */
 const LOOK_AFTER_MS = 5_000;
-/** A delete is asked for again when the stack is still there after this long. */
+/** A delete is asked for again when the stack is still there and nothing was heard of it for this long. */
 const DELETE_AGAIN_MS = 30_000;
 const MAX_DELETE_FAILURES = 3;
 /** A delete that has not ended by then is given up; the command may be repeated. */
@@ -108,6 +108,8 @@ export class StackProgress {
     const end = clock.monotonicMs() + DELETE_LIMIT_MS;
     let failures = 0;
     let askedMs = Number.NEGATIVE_INFINITY;
+    let againMs = Math.min(DELETE_AGAIN_MS, stuckAfterMs);
+    let last: string | undefined;
     for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * POLL_GROWTH, MAX_POLL_MS)) {
       signal.throwIfAborted();
       try {
@@ -119,9 +121,13 @@ export class StackProgress {
           const why = hasFailed ? stack.reason : `it is ${stack.status} and nothing happens`;
           throw new CommandError(status.INTERNAL, `Stack ${ref.name} cannot be deleted: ${why}`);
         }
-        // A delete whose engine died stays IN_PROGRESS for ever; a second one does no harm and gets it done.
-        if (hasFailed || clock.monotonicMs() - askedMs > Math.min(DELETE_AGAIN_MS, stuckAfterMs)) {
-          await heat.remove(ref);
+        // A delete whose engine died stays IN_PROGRESS for ever, and a second one gets it done. One that goes on, slowly,
+        // is cancelled and begins anew with every other: each is given twice as long as the one before.
+        if (hasFailed || clock.monotonicMs() - askedMs > againMs) {
+          if (Number.isFinite(askedMs)) againMs *= 2;
+          const goesOn = !hasFailed && Number.isFinite(askedMs) && (await heat.lastEvent(ref)) !== last;
+          if (!goesOn) await heat.remove(ref);
+          last = await heat.lastEvent(ref);
           askedMs = clock.monotonicMs();
         }
         silence.heard();

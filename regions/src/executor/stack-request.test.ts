@@ -4,6 +4,7 @@ import { resourceTypes } from '../microcloud/resource-types.ts';
 import { readTree } from '../microcloud/stack-tree.ts';
 import { FEDERATION, REGION, spec } from '../testing/region.ts';
 import { executorConfig } from './config.ts';
+import { questions } from './region-check.ts';
 import { memberOfStack, readTemplates, stackName, stackRequest } from './stack-request.ts';
 
 const files = {
@@ -25,7 +26,7 @@ test('the same wish gives the same request, named after the member', (t) => {
 
   t.deepEqual(stackRequest(spec('c1-1'), region), first);
   t.is(first.name, 'argosy-test-c1-1');
-  t.deepEqual(first.tags, ['argosy-test', 'c1']);
+  t.deepEqual(first.tags, ['argosy-test', 'c1', 'compute-server']);
   t.is(memberOfStack(FEDERATION, stackName(FEDERATION, 'c1-1')), 'c1-1');
   t.is(memberOfStack(FEDERATION, 'argosy-other-c1-1'), undefined);
 });
@@ -50,6 +51,17 @@ test('a volume type is asked for only where the region names one', (t) => {
   t.is(typed.parameters.volume_type, 'fast');
 });
 
+test('what the region is asked for at the start is each of the things that the configuration names', (t) => {
+  const subjects = (changes: Partial<typeof config>): string[] =>
+    questions({ ...config, ...changes }).map(({ subject }) => subject);
+
+  t.deepEqual(subjects({}), ['network members', 'flavor small (m1.small) with image member']);
+  t.deepEqual(subjects({ floatingNetwork: 'public', volumeType: 'fast' }), [
+    ...['network members', 'floatingNetwork public', 'volumeType fast', 'flavor small (m1.small) with image member'],
+  ]);
+  t.deepEqual(subjects({ compute: 'container' }), ['network members', 'containers']);
+});
+
 test('members and executors are admitted to agent and database, clients to the database', (t) => {
   const narrow = { ...config, peerCidrs: ['10.0.0.0/8'], clientCidrs: ['10.0.0.0/8', 'fd00::/8'] };
   const rules = (given: typeof config) =>
@@ -64,12 +76,40 @@ test('members and executors are admitted to agent and database, clients to the d
   ]);
 });
 
+test('what a member runs on, and how it is reached, are files of the same template; no more are sent', (t) => {
+  const sent = (changes: Partial<typeof config>): string[] => {
+    const request = stackRequest(spec('c1-1'), { ...region, config: { ...config, ...changes } });
+    readTree(request, resourceTypes);
+    return Object.keys(request.files);
+  };
+
+  t.deepEqual(sent({}), ['compute-nova.yaml', 'network-routed.yaml']);
+  t.deepEqual(sent({ compute: 'container', floatingNetwork: 'public' }), [
+    'compute-container.yaml',
+    'network-floating.yaml',
+  ]);
+  t.deepEqual(sent({ compute: 'baremetal' }), ['compute-baremetal.yaml', 'network-routed.yaml']);
+});
+
+test('the common template names nothing that only one kind of compute has', (t) => {
+  const { resources } = stackRequest(spec('c1-1'), region).template as { resources: Record<string, { type: string }> };
+
+  for (const { type } of Object.values(resources)) t.true(type.startsWith('Argosy::'), type);
+});
+
+test('a member that no host may have two of is told its group', (t) => {
+  const hints = (group?: string): unknown => stackRequest(spec('c1-1'), region, group).parameters.hints;
+
+  t.is(hints(), undefined);
+  t.deepEqual(hints('g'), { group: 'g' });
+});
+
 test('every template is whole: what it names is sent along, and each parameter has a value or a default', (t) => {
   const request = stackRequest(spec('c1-1'), region);
   const { order } = readTree(request, resourceTypes);
   const { parameters } = request.template as { parameters: Record<string, { default?: unknown }> };
 
-  t.deepEqual([...order].sort(), ['attachment', 'compute', 'network', 'volume']);
+  t.deepEqual([...order].sort(), ['compute', 'network', 'volume']);
   for (const [name, { default: value }] of Object.entries(parameters)) {
     t.true(name in request.parameters || value !== undefined, name);
   }

@@ -2,12 +2,21 @@
 // by any executor asks Heat for the same name and is refused as a double.
 import { readFileSync } from 'node:fs';
 import { datastores } from '@argosy/datastores';
-import { AGENT_PORT, enrolmentToken, GATE_PORT, identityUri, MemberKind, type MemberSpec } from '@argosy/proto';
+import {
+  AGENT_PORT,
+  behindDoor,
+  enrolmentToken,
+  GATE_PORT,
+  identityUri,
+  MemberKind,
+  type MemberSpec,
+} from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import { parse } from 'yaml';
-import type { NewStack, Stack } from '../openstack/heat.ts';
+import type { NewStack } from '../openstack/heat.ts';
 import { CommandError } from './command-error.ts';
 import type { ExecutorSettings } from './config.ts';
+import { filesOf, kindTag, NESTED_FILES, registryOf, type Ways } from './member-ways.ts';
 import { eventSinks } from './pushed-events.ts';
 
 const STACK_PREFIX = 'argosy-';
@@ -15,25 +24,30 @@ const STACK_PREFIX = 'argosy-';
 export const STACK_TIMEOUT_MINUTES = 20;
 const MEMBER_ID = /^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/;
 const MAX_VOLUME_GIB = 65_536;
-
-/** How a resource type of ours is made. Other ways (a container, bare metal, floating addresses) are other files. */
-const REGISTRY = {
-  'Argosy::Member::Compute': 'compute-nova.yaml',
-  'Argosy::Member::Network': 'network-routed.yaml',
-} as const;
+const NOTHING_KEEPS_APART =
+  'Members are containers here, and nothing keeps containers from sharing a host: survive: host needs servers.';
 
 /** The templates as they are sent: the outer one parsed, the nested ones as text. */
 export interface Templates {
   readonly member: { readonly resources: { readonly volume: { readonly properties: object } } };
   readonly files: Readonly<Record<string, string>>;
+  /** Of a cluster's server group. */
+  readonly apart: unknown;
 }
 
 export function readTemplates(): Templates {
   const read = (name: string): string => readFileSync(new URL(`../../templates/${name}`, import.meta.url), 'utf8');
   return {
     member: parse(read('member.yaml')) as Templates['member'],
-    files: Object.fromEntries(Object.values(REGISTRY).map((name) => [name, read(name)])),
+    files: Object.fromEntries(NESTED_FILES.map((name) => [name, read(name)])),
+    apart: parse(read('apart-nova.yaml')),
   };
+}
+
+export interface SizeParameters {
+  readonly flavor: string;
+  readonly vcpus: number;
+  readonly memory_mib: number;
 }
 
 /** Every stack of a federation has this tag: two federations may share a project and see their own stacks only. */
@@ -75,6 +89,8 @@ export function checkSpec(spec: MemberSpec, config: ExecutorSettings): void {
   if (!config.zones.some(({ name }) => name === spec.zone)) refuse(`${config.region} has no zone "${spec.zone}".`);
   if (!config.flavors.some(({ name }) => name === spec.flavor))
     refuse(`${config.region} has no flavor "${spec.flavor}".`);
+  if (spec.apart && config.compute === 'container')
+    throw new CommandError(status.FAILED_PRECONDITION, NOTHING_KEEPS_APART);
   const definition = datastores.find(spec.datastore);
   if (definition === undefined) refuse(`"${spec.datastore}" is not a supported datastore.`);
   if (definition?.versions.includes(spec.version) === false) {
@@ -92,18 +108,21 @@ export function stackRequest(
     readonly root: string;
     readonly regionKey: string;
   },
+  /** The server group that keeps it apart from the cluster's others. */
+  group?: string,
 ): NewStack {
   const { config, templates } = region;
+  const ways = waysOf(config);
   const port = datastores.find(spec.datastore)?.port ?? 0;
   return {
     name: stackName(config.federation, spec.memberId),
-    tags: [stackTag(config.federation), spec.clusterId],
+    tags: [stackTag(config.federation), spec.clusterId, kindTag(config.compute)],
     template: memberTemplate(templates, config.volumeType),
     environment: {
-      resource_registry: REGISTRY,
+      resource_registry: registryOf(ways),
       ...(config.events === undefined ? {} : { event_sinks: eventSinks(config.federation) }),
     },
-    files: templates.files,
+    files: filesOf(ways, templates.files),
     parameters: {
       member_id: spec.memberId,
       cluster_id: spec.clusterId,
@@ -112,51 +131,37 @@ export function stackRequest(
       version: spec.version,
       availability_zone: spec.zone,
       image: config.image,
-      flavor: openstackFlavor(spec.flavor, config),
+      ...sizeParameters(spec.flavor, config),
+      ...(group === undefined ? {} : { hints: { group } }),
       network_name: config.network,
+      ...(config.floatingNetwork === undefined ? {} : { floating_network: config.floatingNetwork }),
       volume_size: spec.volumeGib,
       ...(config.volumeType === undefined ? {} : { volume_type: config.volumeType }),
       user_data: userData(spec, region),
       agent_port: AGENT_PORT,
       datastore_port: port,
-      rules: admissionRules(config, port),
+      rules: admissionRules(config, port, spec),
     },
     timeoutMinutes: STACK_TIMEOUT_MINUTES,
   };
 }
 
-/**
- * What a stack's parameters must become for the member to be as wished; undefined when it is so already. A stack whose
- * last update or check failed is updated in any case: Heat then does what it left undone.
- * @throws CommandError INVALID_ARGUMENT when the volume would have to shrink.
- */
-export function stackChange(
-  stack: Stack,
-  spec: MemberSpec,
-  config: ExecutorSettings,
-): { readonly flavor: string; readonly volume_size: number } | undefined {
-  const [flavor, size] = [openstackFlavor(spec.flavor, config), volumeGib(stack)];
-  if (spec.volumeGib < size) {
-    const message = `The volume of ${spec.memberId} has ${size} GiB and cannot shrink to ${spec.volumeGib} GiB.`;
-    throw new CommandError(status.INVALID_ARGUMENT, message);
-  }
-  const { flavor: had, volume_size: hadGib } = stack.parameters;
-  const isAsWished = had === flavor && Number(hadGib) === spec.volumeGib && size === spec.volumeGib;
-  return isAsWished && stack.status.endsWith('_COMPLETE') ? undefined : { flavor, volume_size: spec.volumeGib };
+export function waysOf({ compute, floatingNetwork }: ExecutorSettings): Ways {
+  return { compute, network: floatingNetwork === undefined ? 'routed' : 'floating' };
 }
 
-/** The volume as it is: what a failed update was asked stands in the parameters, what it did in the outputs. */
-export function volumeGib(stack: Stack): number {
-  const told = stack.outputs.volume_gib;
-  return told === undefined || told === null || told === '' ? Number(stack.parameters.volume_size) : Number(told);
+/** A flavor as compute of every kind takes it. */
+export function sizeParameters(name: string, { flavors }: ExecutorSettings): SizeParameters {
+  const found = flavors.find((flavor) => flavor.name === name);
+  return { flavor: found?.openstackFlavor ?? name, vcpus: found?.vcpus ?? 0, memory_mib: found?.memoryMib ?? 0 };
 }
 
-function openstackFlavor(name: string, config: ExecutorSettings): string {
-  return config.flavors.find((flavor) => flavor.name === name)?.openstackFlavor ?? name;
-}
-
-/** Members and executors reach agent and database, clients the database and the gate that leads to its primary. */
-function admissionRules({ peerCidrs, clientCidrs }: ExecutorSettings, port: number): object[] {
+/** Members and executors reach agent and database, clients the database and what leads to its primary. */
+function admissionRules(
+  { peerCidrs, clientCidrs }: ExecutorSettings,
+  port: number,
+  { datastore, door }: MemberSpec,
+): object[] {
   const rule = (cidr: string, to: number): object => ({
     protocol: 'tcp',
     ethertype: cidr.includes(':') ? 'IPv6' : 'IPv4',
@@ -164,10 +169,13 @@ function admissionRules({ peerCidrs, clientCidrs }: ExecutorSettings, port: numb
     port_range_max: to,
     remote_ip_prefix: cidr,
   });
+  const open = [port, GATE_PORT, datastores.find(datastore)?.discoveryPort ?? []].flat();
   return [
     ...peerCidrs.map((cidr) => rule(cidr, AGENT_PORT)),
+    // Members copy each other beside the door.
+    ...(door ? peerCidrs.map((cidr) => rule(cidr, behindDoor(port))) : []),
     // Neutron refuses a rule that is there twice.
-    ...[...new Set([...peerCidrs, ...clientCidrs])].flatMap((cidr) => [rule(cidr, port), rule(cidr, GATE_PORT)]),
+    ...[...new Set([...peerCidrs, ...clientCidrs])].flatMap((cidr) => open.map((to) => rule(cidr, to))),
   ];
 }
 
@@ -197,5 +205,6 @@ function userData(
     root_certificate: region.root,
     enrolment_token: enrolmentToken(region.regionKey, spec.memberId),
     datastore_port: datastores.find(spec.datastore)?.port,
+    ...(spec.door ? { door: true } : {}),
   });
 }

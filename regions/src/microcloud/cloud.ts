@@ -22,6 +22,13 @@ export interface Volume {
   readonly serverId: string | null;
 }
 
+/** Servers of a group are told apart by a scheduler; here there is one host. */
+export interface ServerGroup {
+  readonly id: string;
+  readonly name: string;
+  readonly policies: readonly string[];
+}
+
 export interface Server {
   readonly id: string;
   readonly name: string;
@@ -30,6 +37,8 @@ export interface Server {
   readonly image: string;
   readonly portId: string;
   readonly userData: string;
+  /** The server group that it was told to be of. */
+  readonly group?: string;
   /** Nova's words. */
   readonly status: 'BUILD' | 'ACTIVE' | 'RESIZE' | 'SHUTOFF' | 'ERROR';
   readonly process: ProcessRef | null;
@@ -77,6 +86,7 @@ export class Cloud {
   readonly #servers: Collection<Server>;
   readonly #ports: Collection<Port>;
   readonly #volumes: Collection<Volume>;
+  readonly #groups: Collection<ServerGroup>;
   readonly #processes: GuestProcesses;
   readonly #log: Logger;
   readonly #deadSince = new Map<string, number>();
@@ -94,6 +104,7 @@ export class Cloud {
     this.#servers = new Collection(join(config.directory, 'servers'));
     this.#ports = new Collection(join(config.directory, 'ports'));
     this.#volumes = new Collection(join(config.directory, 'volumes'));
+    this.#groups = new Collection(join(config.directory, 'groups'));
     // The database's own user must be able to pass through.
     for (const folder of [config.volumesDirectory, config.runDirectory]) {
       mkdirSync(folder, { recursive: true });
@@ -124,6 +135,23 @@ export class Cloud {
 
   volumesOf(serverId: string): Volume[] {
     return this.#volumes.all().filter((volume) => volume.serverId === serverId);
+  }
+
+  group(id: string): ServerGroup | undefined {
+    return this.#groups.get(id);
+  }
+
+  createGroup(id: string, name: string, policies: readonly string[]): void {
+    this.#groups.put({ id, name, policies });
+  }
+
+  deleteGroup(id: string): void {
+    this.#groups.remove(id);
+  }
+
+  /** The server that has the port. */
+  serverOnPort(portId: string): string | undefined {
+    return this.servers().find((server) => server.portId === portId)?.id;
   }
 
   /** A host that was killed in the middle gives up what it was making, as Nova's does. */
@@ -220,6 +248,8 @@ export class Cloud {
     const zone = this.config.zones.find(({ name }) => name === server.zone);
     if (zone === undefined)
       throw new ResourceError('The requested availability zone is not available (HTTP 400)', { type: 'BadRequest' });
+    if (server.group !== undefined && this.group(server.group) === undefined)
+      throw new ResourceError(`Server group ${server.group} could not be found. (HTTP 400)`, { type: 'BadRequest' });
     const there = this.servers().filter((other) => other.zone === zone.name && other.status !== 'ERROR').length;
     const record: Server = { ...server, status: 'BUILD', process: null };
     if (there >= (zone.capacity ?? Number.POSITIVE_INFINITY) || this.#isFull(zone.name)) {

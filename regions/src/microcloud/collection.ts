@@ -13,6 +13,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 
+const NEW = '.new';
+
 export class Collection<Item extends { readonly id: string }> {
   readonly #directory: string;
   readonly #items = new Map<string, Item>();
@@ -21,6 +23,8 @@ export class Collection<Item extends { readonly id: string }> {
     this.#directory = directory;
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     for (const name of readdirSync(directory)) {
+      // Half written when we were killed: what was there before counts.
+      if (name.endsWith(NEW)) rmSync(join(directory, name));
       if (!name.endsWith('.json')) continue;
       const item = JSON.parse(readFileSync(join(directory, name), 'utf8')) as Item;
       this.#items.set(item.id, item);
@@ -38,14 +42,14 @@ export class Collection<Item extends { readonly id: string }> {
   put(item: Item): void {
     this.#items.set(item.id, item);
     const path = this.#path(item.id);
-    const file = openSync(`${path}.new`, 'w', 0o600);
+    const file = openSync(`${path}${NEW}`, 'w', 0o600);
     try {
       writeSync(file, JSON.stringify(item));
       fsyncSync(file);
     } finally {
       closeSync(file);
     }
-    renameSync(`${path}.new`, path);
+    renameSync(`${path}${NEW}`, path);
   }
 
   remove(id: string): void {

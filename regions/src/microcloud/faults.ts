@@ -13,6 +13,8 @@ const faultsBody = z.strictObject({
   zone_full: z.array(z.string()).default([]),
   /** Zones whose hosts take a server, and do not get it booted until they are told otherwise. */
   zone_stalled: z.array(z.string()).default([]),
+  /** `hang`: Nova makes a server that it is asked for, and never says so. Under a real Heat only. */
+  server_answers: z.enum(['ok', 'hang']).default('ok'),
   /** How many servers Nova grants; null: as many as there is room for. */
   server_quota: z.int().min(0).nullable().default(null),
   /** The name of a resource that cannot be made or changed, in whichever template it stands. */

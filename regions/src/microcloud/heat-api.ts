@@ -7,9 +7,9 @@ import type { Faults } from './faults.ts';
 import { eventBody, links, listed, resourceBody, selfOf, shown, statusOf } from './heat-bodies.ts';
 import { readTemplate, TemplateError } from './hot.ts';
 import type { Directory } from './identity.ts';
-import type { Properties } from './resource-types.ts';
-import type { StackRecord } from './stack-records.ts';
-import type { Stacks } from './stacks.ts';
+import type { Properties } from './resource-type.ts';
+import { placedResources, type StackRecord } from './stack-records.ts';
+import { MAX_NESTED, type Stacks } from './stacks.ts';
 import type { Tokens } from './tokens.ts';
 import { bodyOf, createApp, HttpError } from './web.ts';
 
@@ -68,6 +68,11 @@ export function createHeat(world: {
     context.status = 201;
     context.body = { stack: { id: stack.id, links: links(context, stack) } };
   });
+  router.post('/v1/:project/stacks/preview', (context) => {
+    const { name, ...content } = newStack(context);
+    const resources = stacks.preview(content).map(({ name, type }) => ({ resource_name: name, resource_type: type }));
+    context.body = { stack: { stack_name: name, resources } };
+  });
   router.get('/v1/:project/stacks/:name', (context) => {
     const stack = stacks.find(project(context), String(context.params.name));
     if (stack === undefined) throw notFound(`The Stack (${context.params.name}) could not be found.`);
@@ -114,8 +119,17 @@ function addStackRoutes(router: Router, stacks: Stacks): void {
   });
   router.get(`${under}/resources`, (context) => {
     const stack = named(context, stacks);
+    const depth = Math.min(Number(context.query.nested_depth ?? 0), MAX_NESTED);
+    const placed = placedResources(stack, stack.resources, depth);
+    context.body = { resources: placed.map((one) => resourceBody(context, one)) };
+  });
+  router.get(`${under}/resources/:resource`, (context: Context) => {
+    const { id, resource: name } = context.params;
+    const placed = stacks.resource(project(context), String(id), String(name));
+    if (placed === undefined)
+      throw notFound(`The Resource (${name}) could not be found in Stack ${context.params.name}.`);
     context.body = {
-      resources: Object.values(stack.resources).map((resource) => resourceBody(context, stack, resource)),
+      resource: { ...resourceBody(context, placed), attributes: stacks.attributes(placed.resource) },
     };
   });
   router.get(`${under}/events`, (context) => {

@@ -1,7 +1,7 @@
 // What Heat answers, as JSON: stacks, resources and events, with the names and the formats of the real one.
 import type { Context } from 'koa';
 import { readTemplate } from './hot.ts';
-import type { ResourceRecord, StackEventRecord, StackRecord } from './stack-records.ts';
+import type { Placed, StackEventRecord, StackRecord } from './stack-records.ts';
 import type { Stacks } from './stacks.ts';
 
 const HIDDEN = '******';
@@ -45,7 +45,9 @@ export function shown(context: Context, stack: StackRecord, stacks: Stacks): Rec
   };
 }
 
-export function resourceBody(context: Context, stack: StackRecord, resource: ResourceRecord): Record<string, unknown> {
+export function resourceBody(context: Context, placed: Placed): Record<string, unknown> {
+  const { resource, in: stack, parent } = placed;
+  const self = selfOf(context, stack);
   return {
     resource_name: resource.name,
     logical_resource_id: resource.name,
@@ -56,7 +58,11 @@ export function resourceBody(context: Context, stack: StackRecord, resource: Res
     creation_time: seconds(stack.createdAt),
     updated_time: seconds(resource.updatedAt),
     required_by: [],
-    links: [{ rel: 'self', href: `${selfOf(context, stack)}/resources/${resource.name}` }],
+    ...(parent === undefined ? {} : { parent_resource: parent }),
+    links: [
+      { rel: 'self', href: `${self}/resources/${resource.name}` },
+      { rel: 'stack', href: self },
+    ],
   };
 }
 
@@ -77,7 +83,7 @@ export function links(context: Context, stack: StackRecord): object[] {
   return [{ rel: 'self', href: selfOf(context, stack) }];
 }
 
-export function selfOf(context: Context, stack: StackRecord): string {
+export function selfOf(context: Context, stack: Placed['in']): string {
   return `http://${context.host}/v1/${stack.projectId}/stacks/${stack.name}/${stack.id}`;
 }
 

@@ -1,27 +1,17 @@
 // The resource types that Argosy's templates use, on microcloud's plain model. Each says which properties it knows and
 // how one is made, removed and asked. Both ways can be repeated: what exists is not made again, what is gone stays gone.
 import { isDeepStrictEqual } from 'node:util';
-import { type Cloud, ResourceError } from './cloud.ts';
+import { ResourceError } from './cloud.ts';
+import type { ResourceType } from './resource-type.ts';
+import { unplayedTypes } from './unplayed-types.ts';
 
-export interface ResourceType {
-  /** Every property it knows; true: it must be given. */
-  readonly properties: Readonly<Record<string, boolean>>;
-  /** What Heat finds wrong before anything is made. Properties that are not known yet are undefined. */
-  check?(cloud: Cloud, properties: Properties): string | undefined;
-  /** The id of what will be made, where it is not a new one. */
-  physicalId?(properties: Properties): string;
-  /** Changes it where it is. A type without this is made anew. */
-  update?(cloud: Cloud, id: string, before: Properties, after: Properties): Promise<void> | void;
-  /** What a check finds wrong with it. */
-  ailment?(cloud: Cloud, id: string): string | undefined;
-  /** Lets go of what its replacement will need. */
-  release?(cloud: Cloud, id: string): Promise<void>;
-  create(cloud: Cloud, id: string, properties: Properties): Promise<void> | void;
-  remove(cloud: Cloud, id: string): Promise<void> | void;
-  attribute(cloud: Cloud, id: string, name: string): unknown;
+/** The only one there is. */
+export const VOLUME_TYPE = 'folder';
+
+/** As Heat tells that a service does not have what a property names. */
+function invalid(property: string, value: unknown, why: string): string {
+  return `${property}: Error validating value '${value}': ${why}`;
 }
-
-export type Properties = Readonly<Record<string, unknown>>;
 
 const server: ResourceType = {
   properties: {
@@ -29,6 +19,7 @@ const server: ResourceType = {
     image: true,
     flavor: true,
     availability_zone: false,
+    scheduler_hints: false,
     networks: true,
     config_drive: false,
     user_data_format: false,
@@ -37,9 +28,9 @@ const server: ResourceType = {
   },
   check(cloud, { image, flavor }) {
     if (image !== undefined && !cloud.config.images.includes(String(image)))
-      return `The Image (${image}) could not be found.`;
+      return invalid('image', image, `No images matching {'name': '${image}'}.`);
     if (flavor !== undefined && !cloud.config.flavors.some(({ name }) => name === flavor)) {
-      return `The Flavor (${flavor}) could not be found.`;
+      return invalid('flavor', flavor, `No Flavor matching {'name': '${flavor}'}. (HTTP 404)`);
     }
     return undefined;
   },
@@ -56,6 +47,7 @@ const server: ResourceType = {
       image: String(properties.image),
       portId: network.port,
       userData: String(properties.user_data ?? ''),
+      ...groupOf(properties.scheduler_hints),
     });
   },
   async update(cloud, id, before, after) {
@@ -72,6 +64,7 @@ const server: ResourceType = {
   },
   release: (cloud, id) => cloud.releaseServer(id),
   remove: (cloud, id) => cloud.deleteServer(id),
+  attributes: ['name', 'first_address'],
   attribute(cloud, id, name) {
     const record = cloud.server(id);
     if (name === 'name') return record?.name;
@@ -79,16 +72,23 @@ const server: ResourceType = {
   },
 };
 
+function groupOf(hints: unknown): { readonly group?: string } {
+  const { group } = (hints ?? {}) as { group?: string };
+  return group === undefined ? {} : { group };
+}
+
 const port: ResourceType = {
   properties: { name: false, network: true, security_groups: false },
   check(cloud, { network }) {
     if (network === undefined || cloud.config.networks.some(({ name }) => name === network)) return undefined;
-    return `Unable to find network with name or id '${network}'`;
+    return invalid('network', network, `Unable to find network with name or id '${network}'`);
   },
   create: (cloud, id, properties) => cloud.createPort(id, String(properties.network)),
   remove: (cloud, id) => cloud.deletePort(id),
+  attributes: ['device_id', 'fixed_ips'],
   attribute(cloud, id, name) {
     const address = cloud.port(id)?.address;
+    if (name === 'device_id') return cloud.serverOnPort(id) ?? '';
     return name === 'fixed_ips' && address !== undefined ? [{ ip_address: address }] : undefined;
   },
 };
@@ -102,8 +102,20 @@ const securityGroup: ResourceType = {
   attribute: () => undefined,
 };
 
+/** Hosts are not played: a group is a name that servers may be told. */
+const serverGroup: ResourceType = {
+  properties: { name: false, policies: false },
+  create: (cloud, id, { name, policies }) => cloud.createGroup(id, String(name ?? id), (policies ?? []) as string[]),
+  remove: (cloud, id) => cloud.deleteGroup(id),
+  attribute: () => undefined,
+};
+
 const volume: ResourceType = {
   properties: { name: false, size: true, volume_type: false },
+  check(_cloud, { volume_type: type }) {
+    if (type === undefined || type === VOLUME_TYPE) return undefined;
+    return invalid('volume_type', type, `The VolumeType (${type}) could not be found.`);
+  },
   create: (cloud, id, properties) => cloud.createVolume(id, Number(properties.size)),
   /** Heat takes it from its server, extends it, and gives it back. */
   async update(cloud, id, before, { size }) {
@@ -117,6 +129,7 @@ const volume: ResourceType = {
     }
   },
   remove: (cloud, id) => cloud.deleteVolume(id),
+  attributes: ['size'],
   attribute: (cloud, id, name) => (name === 'size' ? cloud.volume(id)?.sizeGib : undefined),
 };
 
@@ -134,8 +147,10 @@ const attachment: ResourceType = {
 
 export const resourceTypes: Readonly<Record<string, ResourceType>> = {
   'OS::Nova::Server': server,
+  'OS::Nova::ServerGroup': serverGroup,
   'OS::Neutron::Port': port,
   'OS::Neutron::SecurityGroup': securityGroup,
   'OS::Cinder::Volume': volume,
   'OS::Cinder::VolumeAttachment': attachment,
+  ...unplayedTypes,
 };

@@ -1,6 +1,9 @@
 // What microcloud keeps of a stack, and how a new one is laid out before anything of it exists.
-import type { Properties } from './resource-types.ts';
+import type { Properties } from './resource-type.ts';
 import type { StackSource, Tree } from './stack-tree.ts';
+
+/** Of a nested stack's name, which ends with something of its own. */
+const SHORT_ID = 12;
 
 export interface ResourceRecord {
   readonly name: string;
@@ -72,4 +75,29 @@ export function planned(
     return [name, record];
   });
   return Object.fromEntries(records);
+}
+
+/** A resource, and the stack that it stands in: the stack itself, or one of the templates inside it. */
+export interface Placed {
+  readonly resource: ResourceRecord;
+  /** As a stack of its own, which a nested template is. */
+  readonly in: Pick<StackRecord, 'id' | 'name' | 'projectId' | 'createdAt'>;
+  /** Of the resource in the outer template that it is inside of. */
+  readonly parent: string | undefined;
+}
+
+/** The resources of a stack, and of the templates inside it down to this depth. */
+export function placedResources(
+  stack: Placed['in'],
+  records: Readonly<Record<string, ResourceRecord>>,
+  depth: number,
+  parent?: string,
+): Placed[] {
+  return Object.values(records).flatMap((resource) => {
+    const own: Placed = { resource, in: stack, parent };
+    const { resources, physicalId, name } = resource;
+    if (resources === undefined || physicalId === '' || depth === 0) return [own];
+    const inner = { ...stack, id: physicalId, name: `${stack.name}-${name}-${physicalId.slice(0, SHORT_ID)}` };
+    return [own, ...placedResources(inner, resources, depth - 1, name)];
+  });
 }

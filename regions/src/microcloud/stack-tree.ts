@@ -3,13 +3,14 @@
 import {
   bindParameters,
   creationOrder,
+  type ResourceDefinition,
   readTemplate,
   resolve,
   type Scope,
   type Template,
   TemplateError,
 } from './hot.ts';
-import type { Properties, ResourceType } from './resource-types.ts';
+import type { Properties, ResourceType } from './resource-type.ts';
 
 const MAX_DEPTH = 5;
 
@@ -32,8 +33,15 @@ export function readTree(source: StackSource, types: Readonly<Record<string, Res
   if (depth > MAX_DEPTH) throw new TemplateError('Recursion depth exceeds 5.', 'RequestLimitExceeded');
   const template = readTemplate(source.template);
   const nested: Record<string, Tree> = {};
-  for (const [name, { type }] of Object.entries(template.resources)) {
-    const file = registry(source.environment)[type];
+  const resources: Record<string, ResourceDefinition> = {};
+  for (const [name, definition] of Object.entries(template.resources)) {
+    const meant = registry(source.environment)[definition.type];
+    // The environment may also say that a type is another.
+    const [type, file] =
+      meant === undefined || types[meant] !== undefined
+        ? [meant ?? definition.type, undefined]
+        : [definition.type, meant];
+    resources[name] = { ...definition, type };
     if (file !== undefined) {
       const content = source.files[file];
       if (content === undefined) throw new TemplateError(`Could not fetch remote template '${file}'`);
@@ -42,7 +50,7 @@ export function readTree(source: StackSource, types: Readonly<Record<string, Res
       throw new TemplateError(`ERROR: The Resource Type (${type}) could not be found.`);
     }
   }
-  return { template, order: creationOrder(template), nested };
+  return { template: { ...template, resources }, order: creationOrder(template), nested };
 }
 
 function registry(environment: unknown): Record<string, string> {
@@ -86,7 +94,7 @@ export function checkTree(
       if (isRequired && !(property in definition.properties)) throw fail(`Property ${property} not assigned`);
     }
     const problem = check(definition.type, properties);
-    if (problem !== undefined) throw fail(problem);
+    if (problem !== undefined) throw new TemplateError(`Property error: resources.${name}.properties.${problem}`);
   }
 }
 

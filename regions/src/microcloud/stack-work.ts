@@ -5,7 +5,8 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { type Cloud, ResourceError } from './cloud.ts';
 import { resolve, type Scope, TemplateError } from './hot.ts';
-import { type Properties, type ResourceType, resourceTypes } from './resource-types.ts';
+import type { Properties, ResourceType } from './resource-type.ts';
+import { resourceTypes } from './resource-types.ts';
 import type { ResourceRecord } from './stack-records.ts';
 import { checkTree, nestedParameters, type Tree } from './stack-tree.ts';
 

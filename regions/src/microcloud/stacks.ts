@@ -7,9 +7,12 @@ import type { Logger } from 'pino';
 import { type Cloud, ResourceError } from './cloud.ts';
 import { Collection } from './collection.ts';
 import { bindParameters, resolve, TemplateError } from './hot.ts';
-import { type Properties, resourceTypes } from './resource-types.ts';
+import type { Properties } from './resource-type.ts';
+import { resourceTypes } from './resource-types.ts';
 import {
   type NewStackRequest,
+  type Placed,
+  placedResources,
   planned,
   type ResourceRecord,
   type StackContent,
@@ -25,6 +28,9 @@ const MAX_EVENTS = 1_000;
 const NAME_KEPT_MS = 300;
 /** Deleted stacks still answer by id; the oldest are forgotten. */
 const MAX_DELETED = 200;
+
+/** Of templates inside templates. */
+export const MAX_NESTED = 5;
 
 type Action = StackRecord['action'];
 
@@ -94,6 +100,24 @@ export class Stacks {
     };
     this.#begin(stack, 'CREATE', (work) => converge(work, tree, parameters, stack.resources));
     return stack;
+  }
+
+  /** What would be made of this content: its resources. @throws TemplateError */
+  preview(content: StackContent): ResourceRecord[] {
+    return Object.values(planned(this.#read(content).tree));
+  }
+
+  /** A resource of a stack, or of a template inside one, which has an id as a stack has. */
+  resource(projectId: string, stackId: string, name: string): Placed | undefined {
+    const stacks = this.#stacks.all().filter((stack) => stack.projectId === projectId);
+    const all = stacks.flatMap((stack) => placedResources(stack, stack.resources, MAX_NESTED));
+    return all.find((placed) => placed.in.id === stackId && placed.resource.name === name);
+  }
+
+  /** What a resource tells, live. */
+  attributes({ type, physicalId }: ResourceRecord): Record<string, unknown> {
+    const { attributes = [], attribute } = resourceTypes[type] ?? {};
+    return Object.fromEntries(attributes.map((name) => [name, attribute?.(this.#cloud, physicalId, name)]));
   }
 
   /** Begins to bring a stack to this content, whatever it is doing. @throws TemplateError */

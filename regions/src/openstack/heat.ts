@@ -10,6 +10,9 @@ const ORCHESTRATION = 'orchestration';
 const PAGE = 200;
 const MAX_PAGES = 50;
 const MAX_TEXT_CHARACTERS = 300;
+/** Of templates inside templates: Heat's own limit. */
+const MAX_NESTED = 5;
+const PREVIEW_NAME = 'argosy-preview';
 
 /** What `show` tells of a stack. */
 export interface Stack {
@@ -34,6 +37,17 @@ export interface StackEvent {
   readonly reason: string;
 }
 
+/** A resource of a stack, or of a template inside it. */
+export interface StackResource {
+  readonly name: string;
+  readonly type: string;
+  readonly status: string;
+  /** Empty as long as Heat knows of nothing that was made. */
+  readonly physicalId: string;
+  /** Where Heat tells more of it: the rest of a path that begins with `/stacks`. */
+  readonly path: string;
+}
+
 export interface NewStack {
   readonly name: string;
   readonly tags: readonly string[];
@@ -50,6 +64,20 @@ export interface NewStack {
 export type StackRef = Pick<Stack, 'id' | 'name'>;
 
 export interface Heat {
+  /** Why Heat would refuse to make this; undefined when it would not. Nothing is made. */
+  preview(stack: Pick<NewStack, 'template'>): Promise<string | undefined>;
+  /**
+   * Begins to make a stack of resources that are there already, by their ids; undefined where the operator's Heat lets
+   * nobody adopt.
+   */
+  adopt(
+    stack: Pick<NewStack, 'name' | 'tags' | 'template'>,
+    resources: Readonly<Record<string, { readonly type: string; readonly id: string }>>,
+  ): Promise<StackRef | undefined>;
+  /** All resources of a stack, those inside its templates too. */
+  resources(ref: StackRef): Promise<StackResource[]>;
+  /** What a resource tells of itself now; empty when it is not there. */
+  attributes(resource: StackResource): Promise<Readonly<Record<string, unknown>>>;
   /** Begins to make a stack. @throws OpenStackError of type `StackExists` when the project has one of this name. */
   create(stack: NewStack): Promise<StackRef>;
   /** Begins to change the stack to these parameters; the others stay. What failed before is tried again. */
@@ -64,6 +92,14 @@ export interface Heat {
   events(ref: StackRef, marker: string | undefined): Promise<StackEvent[]>;
   /** The newest event's id: a marker. */
   lastEvent(ref: StackRef): Promise<string | undefined>;
+}
+
+interface ResourceBody {
+  readonly resource_name: string;
+  readonly resource_type: string;
+  readonly resource_status: string;
+  readonly physical_resource_id: string | null;
+  readonly links: readonly { readonly rel: string; readonly href: string }[];
 }
 
 interface StackBody {
@@ -107,6 +143,57 @@ export class HeatClient implements Heat {
     }
     if (answer.status !== 201) throw answerError(answer, `Creating stack ${stack.name}`);
     return { id: (answer.body as { stack: { id: string } }).stack.id, name: stack.name };
+  }
+
+  async preview({ template }: Pick<NewStack, 'template'>): Promise<string | undefined> {
+    const body = { stack_name: PREVIEW_NAME, disable_rollback: true, template };
+    const answer = await this.#keystone.request(ORCHESTRATION, { method: 'POST', path: '/stacks/preview', body });
+    if (answer.status === 200) return undefined;
+    const error = answerError(answer, 'Previewing a stack');
+    if (answer.status !== 400) throw error;
+    return (answer.body as { error?: { message?: string } } | undefined)?.error?.message ?? error.message;
+  }
+
+  async adopt(
+    { name, tags, template }: Pick<NewStack, 'name' | 'tags' | 'template'>,
+    resources: Readonly<Record<string, { readonly type: string; readonly id: string }>>,
+  ): Promise<StackRef | undefined> {
+    const done = { action: 'CREATE', status: 'COMPLETE', metadata: {}, resource_data: {} };
+    const known = Object.entries(resources).map(([key, { type, id }]) => [
+      key,
+      { ...done, name: key, type, resource_id: id },
+    ]);
+    const data = { name, template, environment: {}, resources: Object.fromEntries(known), ...done };
+    const body = {
+      ...{ stack_name: name, tags: tags.join(','), disable_rollback: true },
+      adopt_stack_data: JSON.stringify(data),
+    };
+    const answer = await this.#keystone.request(ORCHESTRATION, { method: 'POST', path: '/stacks', body });
+    if (answer.status === 201) return { id: (answer.body as { stack: { id: string } }).stack.id, name };
+    const error = answerError(answer, `Adopting into stack ${name}`);
+    if (error.type === 'NotSupported') return undefined;
+    throw error;
+  }
+
+  async resources(ref: StackRef): Promise<StackResource[]> {
+    const answer = await this.#get(`/stacks/${ref.name}/${ref.id}/resources?nested_depth=${MAX_NESTED}`);
+    if (answer.status === 404) return [];
+    if (answer.status !== 200) throw answerError(answer, `Listing the resources of stack ${ref.name}`);
+    return (answer.body as { resources: ResourceBody[] }).resources.map((resource) => ({
+      name: resource.resource_name,
+      type: resource.resource_type,
+      status: resource.resource_status,
+      physicalId: resource.physical_resource_id ?? '',
+      // As with a redirect: the host is Heat's own idea of itself.
+      path: /\/stacks\/.+$/.exec(resource.links.find(({ rel }) => rel === 'self')?.href ?? '')?.[0] ?? '',
+    }));
+  }
+
+  async attributes({ name, path }: StackResource): Promise<Readonly<Record<string, unknown>>> {
+    const answer = await this.#get(path);
+    if (answer.status === 404) return {};
+    if (answer.status !== 200) throw answerError(answer, `Showing resource ${name}`);
+    return (answer.body as { resource: { attributes?: Record<string, unknown> } }).resource.attributes ?? {};
   }
 
   async update(

@@ -1,13 +1,19 @@
 // A service user's session with Keystone v3: a token that is renewed before it expires and after a 401, and the
 // catalog that came with it. Tokens of others are checked here too, with the token itself as the proof to ask.
 
-import type { Clock } from '@argosy/proto';
+import { type Clock, pause } from '@argosy/proto';
 import { status } from '@grpc/grpc-js';
 import { OpenStackError } from './errors.ts';
 import { answerError, type Fetch, type HttpAnswer, type HttpRequest } from './http.ts';
 
 /** A token this near to its end is not used any more. */
 const RENEW_BEFORE_MS = 120_000;
+/**
+ * Keystone counts in seconds when a user's tokens were ended (its revocation events, its Fernet tokens): one that was
+ * issued within the same second is refused as well.
+ */
+const REVOCATION_MS = 1_000;
+const MAX_RENEWALS = 2;
 
 /** By its id, or by its name in a domain. */
 export type Named =
@@ -69,13 +75,14 @@ export class Keystone {
 
   /** Sends a request to the service of this type, with our token. `path` continues the catalog's URL. */
   async request(serviceType: string, input: Omit<HttpRequest, 'url'> & { readonly path: string }): Promise<HttpAnswer> {
-    const first = await this.#current();
-    const answer = await this.#send(first, serviceType, input);
-    if (answer.status !== 401) return answer;
+    for (let renewals = 0; ; renewals++) {
+      const answer = await this.#send(await this.#current(), serviceType, input);
+      if (answer.status !== 401 || renewals === MAX_RENEWALS) return answer;
 
-    // The token was revoked, or Keystone's keys changed: once more with a new one.
-    this.#session = undefined;
-    return this.#send(await this.#current(), serviceType, input);
+      // The token was revoked, or Keystone's keys changed: again with a new one.
+      if (renewals > 0) await pause(this.#clock, REVOCATION_MS);
+      this.#session = undefined;
+    }
   }
 
   /** True when the executor acts by an application credential, which may do less than its user. */

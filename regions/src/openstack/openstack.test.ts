@@ -59,6 +59,16 @@ test('a token that is refused, or nearly over, is replaced', async (t) => {
   await t.notThrowsAsync(new HeatClient(new Keystone(ACCOUNT, refusing.fetch, systemClock)).list('argosy'));
   t.is(refusing.signIns(), 2);
 
+  // A token of the second in which all tokens of the user were ended is refused as well.
+  const twice = fakeCloud(3_600_000, ({ headers }) =>
+    headers?.['x-auth-token'] === 'token-3' ? answer(200, { stacks: [] }) : answer(401),
+  );
+  await t.notThrowsAsync(new HeatClient(new Keystone(ACCOUNT, twice.fetch, systemClock)).list('argosy'));
+  t.is(twice.signIns(), 3);
+  const never = fakeCloud(3_600_000, () => answer(401));
+  await t.throwsAsync(new HeatClient(new Keystone(ACCOUNT, never.fetch, systemClock)).list('argosy'));
+  t.is(never.signIns(), 3);
+
   const short = fakeCloud(60_000, () => answer(200, { stacks: [] }));
   const heat = new HeatClient(new Keystone(ACCOUNT, short.fetch, systemClock));
   await heat.list('argosy');

@@ -66,6 +66,7 @@ function report(): MemberReport {
     streams: [],
     serverVersion: '',
     detail: '',
+    lease: undefined,
   };
 }
 
@@ -85,7 +86,7 @@ const service: grpc.UntypedServiceImplementation = {
     kept.isEnrolled = true;
     writeFileSync(keptPath, JSON.stringify(kept));
     callback(null, {});
-    setTimeout(() => void serve(), POLL_MS);
+    setTimeout(reserve, POLL_MS);
   },
   initialise: answerEmpty,
   promote: answerEmpty,
@@ -105,6 +106,12 @@ const service: grpc.UntypedServiceImplementation = {
 };
 
 let server: grpc.Server | undefined;
+let serving: Promise<void> = Promise.resolve();
+
+/** One after the other: two executors may bring a certificate at the same moment, and there is one port. */
+function reserve(): void {
+  serving = serving.then(serve);
+}
 
 async function serve(): Promise<void> {
   server?.forceShutdown();
@@ -129,5 +136,6 @@ async function serve(): Promise<void> {
   server = next;
 }
 
-await serve();
+reserve();
+await serving;
 process.on('SIGTERM', () => process.exit(0));

@@ -258,6 +258,7 @@ export function spec(memberId: string, changes: Partial<MemberSpec> = {}): Membe
     volumeGib: 1,
     datastore: 'postgresql',
     version: '15',
+    ...{ apart: false, door: false },
     ...changes,
   };
 }

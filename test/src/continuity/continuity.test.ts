@@ -2,15 +2,16 @@
 // time another voter takes the writes by itself, has every one that was acknowledged, and the dead come back as replicas.
 import test, { type ExecutionContext } from 'ava';
 import { FederationUnderTest } from '../crash-matrix/local-federation.ts';
-import { type ClusterView, type Credentials, type MemberView, Tenant } from '../crash-matrix/tenant.ts';
+import { type Credentials, type MemberView, Tenant } from '../crash-matrix/tenant.ts';
 import { waitUntil } from '../crash-matrix/waiting.ts';
+import { clusterOf, whole } from './clusters.ts';
 import { Guests } from './guests.ts';
 import { Writer } from './writer.ts';
 
+const NAME = 'demo';
 const TEST_LIMIT_MS = 240_000;
 /** Generous: the machine of the test may do much else. */
 const FAILOVER_LIMIT_MS = 30_000;
-const WHOLE_LIMIT_MS = 60_000;
 const WRITES_BEFORE = 50;
 const HIDDEN_MS = 3_000;
 
@@ -27,8 +28,8 @@ test('a primary dies, its region dies, its machine freezes: no acknowledged writ
   const { home } = federation;
   const [tenant, guests] = [new Tenant(home), new Guests(home)];
   const accepted = await tenant.change('POST', '/v2/clusters/demo/credentials', {});
-  await whole(tenant);
-  const uri = (await demo(tenant)).endpoints.read_write ?? '';
+  await whole(tenant, NAME, { epoch: 1 });
+  const uri = (await clusterOf(tenant, NAME)).endpoints.read_write ?? '';
   const writer = new Writer(home, uri, accepted?.credentials as Credentials);
   t.teardown(() => writer.end());
   const scene = { t, tenant, writer };
@@ -54,7 +55,7 @@ async function told(tenant: Tenant): Promise<{ at: string; kind: string; message
 }
 
 async function failsOver({ t, tenant, writer }: Scene, what: string, kill: (primary: MemberView) => () => void) {
-  const before = await demo(tenant);
+  const before = await clusterOf(tenant, NAME);
   const primary = before.members.find(({ role }) => role === 'primary') as MemberView;
   const begin = writer.acknowledged.length;
   await waitUntil(
@@ -68,21 +69,21 @@ async function failsOver({ t, tenant, writer }: Scene, what: string, kill: (prim
   const isWritten = (): boolean => (writer.acknowledged.at(-1)?.atMs ?? 0) > killedMs + 200;
   await waitUntil('another member takes writes', FAILOVER_LIMIT_MS, isWritten);
   t.log(`${what}: RTO ${writer.longestPauseMs(killedMs)} ms as the writer saw it`);
-  const after = await demo(tenant);
+  const after = await clusterOf(tenant, NAME);
   t.not(after.members.find(({ role }) => role === 'primary')?.id, primary.id);
   t.true(after.epoch > before.epoch);
 
   const returnedMs = performance.now();
   giveBack();
-  await whole(tenant, after.epoch);
+  await whole(tenant, NAME, { epoch: after.epoch });
   t.log(`${what}: whole again ${Math.round(performance.now() - returnedMs)} ms after its return`);
-  const again = (await demo(tenant)).members.find(({ id }) => id === primary.id);
+  const again = (await clusterOf(tenant, NAME)).members.find(({ id }) => id === primary.id);
   t.like(again, { role: 'replica', status: 'UP' });
 }
 
 /** What only the gateway has lost sight of is left alone. */
 async function staysAsItIs({ t, tenant, writer }: Scene, hide: (region: string) => () => void): Promise<void> {
-  const { epoch, members } = await demo(tenant);
+  const { epoch, members } = await clusterOf(tenant, NAME);
   const region = members.find(({ role }) => role === 'primary')?.region ?? '';
   const hiddenMs = performance.now();
   const show = hide(region);
@@ -94,23 +95,7 @@ async function staysAsItIs({ t, tenant, writer }: Scene, hide: (region: string) 
   } finally {
     show();
   }
-  await whole(tenant);
-  t.is((await demo(tenant)).epoch, epoch);
+  await whole(tenant, NAME, { epoch: 1 });
+  t.is((await clusterOf(tenant, NAME)).epoch, epoch);
   t.log(`region hidden from the gateway: longest pause ${writer.longestPauseMs(hiddenMs)} ms`);
-}
-
-/** All members are up, follow the primary, and nothing is under way. */
-async function whole(tenant: Tenant, epoch = 1): Promise<void> {
-  let last: ClusterView | undefined;
-  const isWhole = async (): Promise<boolean> => {
-    last = await demo(tenant);
-    return last.status === 'ACTIVE' && last.epoch >= epoch && last.members.every(({ status }) => status === 'UP');
-  };
-  await waitUntil('the cluster is whole', WHOLE_LIMIT_MS, isWhole, () => JSON.stringify(last));
-}
-
-async function demo(tenant: Tenant): Promise<ClusterView> {
-  const cluster = await tenant.cluster('demo');
-  if (cluster === undefined) throw new Error('The cluster demo is not there.');
-  return cluster;
 }

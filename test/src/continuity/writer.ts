@@ -40,13 +40,19 @@ export class Writer {
   /** Ends, and answers the acknowledged numbers that the member that takes writes does not have. */
   async missing(): Promise<number[]> {
     await this.end();
+    return (await this.lost()).map(({ number }) => number);
+  }
+
+  /** What was acknowledged up to now, and the member that takes writes does not have. */
+  async lost(): Promise<{ readonly number: number; readonly atMs: number }[]> {
+    const asked = [...this.acknowledged];
     for (;;) {
       const client = await this.#connect();
       if (client === undefined) continue;
       const { rows } = await client.query('select number from continuity');
       await client.end();
       const there = new Set(rows.map((row) => (row as { number: number }).number));
-      return this.acknowledged.map(({ number }) => number).filter((number) => !there.has(number));
+      return asked.filter(({ number }) => !there.has(number));
     }
   }
 

@@ -75,6 +75,23 @@ export const operations: readonly OperationUnderTest[] = [
       after?.flavor === before?.flavor ? `The flavor is still ${after?.flavor}.` : undefined,
   },
   {
+    // With a restart of every member, one after another, and a switchover.
+    name: 'parameter',
+    needs: 3,
+    start: (tenant, cluster) => {
+      const value = cluster?.parameters?.max_locks_per_transaction === '128' ? '160' : '128';
+      const parameters = { max_locks_per_transaction: value };
+      return tenant.change('PATCH', path(cluster), { cluster: { parameters } });
+    },
+    complaint: (after, before) => {
+      const [now, then] = [after, before].map((each) => each?.parameters?.max_locks_per_transaction);
+      if (now === then) return `The parameter is still ${now}.`;
+      const generation = after?.parameter_generation;
+      const behind = after?.members.filter((member) => member.parameter_generation !== generation) ?? [];
+      return behind.length === 0 ? undefined : `${behind.map(({ id }) => id).join(', ')} have not got it.`;
+    },
+  },
+  {
     name: 'credentials',
     needs: 3,
     isNewPassword: true,

@@ -19,6 +19,7 @@ export interface MemberView {
   readonly region: string;
   readonly status: string;
   readonly address: string | null;
+  readonly parameter_generation?: number;
 }
 
 export interface ClusterView {
@@ -27,6 +28,8 @@ export interface ClusterView {
   readonly status: string;
   readonly epoch: number;
   readonly flavor: string;
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly parameter_generation?: number;
   readonly members: readonly MemberView[];
   readonly endpoints: { readonly read_write?: string };
   readonly operation_id: string;

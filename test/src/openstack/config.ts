@@ -27,6 +27,8 @@ export const openstackConfig = z.strictObject({
   others: z.array(z.strictObject({ region: z.string(), heat: listen, catalog })).default([]),
   /** Whether Keystone lets who is signed in by an application credential make trusts, as it did before LP#2150089. */
   applicationTrusts: z.boolean().default(false),
+  /** Whether Heat lets one take what is there into a stack. */
+  stackAdopt: z.boolean().default(false),
   /** How many stacks a project may have. */
   maxStacks: z.int().min(0).default(MAX_STACKS),
   /** Seconds until a token ends. */

@@ -88,6 +88,9 @@ export function heatConfiguration(
       num_engine_workers: 1,
       auth_encryption_key: secrets.encryptionKey,
       max_stacks_per_tenant: settings.maxStacks,
+      enable_stack_adopt: String(settings.stackAdopt),
+      // A server that goes into ERROR is made so many times more, ever later: by default five times, over a minute.
+      action_retry_limit: 1,
       region_name_for_services: own.region,
       stack_user_domain_name: STACK_DOMAIN.name,
       stack_domain_admin: STACK_DOMAIN.user,

@@ -1,5 +1,6 @@
 // What the cases make: a stack with a volume, and a member's stack from the very templates that the executor sends.
 import { readFileSync } from 'node:fs';
+import { NESTED_FILES, registryOf, type Ways } from '@argosy/regions';
 import { IMAGE } from './region-under-test.ts';
 
 export const VOLUME = {
@@ -13,20 +14,33 @@ export const VOLUME = {
 };
 
 /** As `POST /stacks` takes it, but for the name. */
-export function memberContent(changes: object = {}): object {
+export function memberContent(changes: object = {}, ways: Ways = { compute: 'server', network: 'routed' }): object {
   const read = (name: string): string =>
     readFileSync(new URL(`../../../regions/templates/${name}`, import.meta.url), 'utf8');
-  const [compute, network] = ['compute-nova.yaml', 'network-routed.yaml'];
+  const registry = registryOf(ways);
+  const meant = NESTED_FILES.filter((name) => Object.values(registry).includes(name));
   return {
     template: read('member.yaml').replace(/^ *volume_type: \{get_param: volume_type\}\n/m, ''),
-    files: { [compute]: read(compute), [network]: read(network) },
-    environment: {
-      resource_registry: { 'Argosy::Member::Compute': compute, 'Argosy::Member::Network': network },
-    },
+    files: Object.fromEntries(meant.map((name) => [name, read(name)])),
+    environment: { resource_registry: registry },
     parameters: {
       ...{ member_id: 'c1-1', cluster_id: 'c1', kind: 'voter', datastore: 'postgresql', version: '15' },
-      ...{ availability_zone: 'north-a', image: IMAGE, flavor: 'm1.small', network_name: 'members' },
-      ...{ volume_size: 1, user_data: 'nothing', agent_port: 8791, datastore_port: 5432, rules: [] },
+      ...{
+        availability_zone: 'north-a',
+        image: IMAGE,
+        flavor: 'm1.small',
+        vcpus: 1,
+        memory_mib: 512,
+        network_name: 'members',
+      },
+      ...{
+        volume_size: 1,
+        user_data: 'nothing',
+        floating_network: 'members',
+        agent_port: 8791,
+        datastore_port: 5432,
+        rules: [],
+      },
       ...changes,
     },
   };

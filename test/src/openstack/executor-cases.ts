@@ -7,12 +7,19 @@ import { status } from '@grpc/grpc-js';
 import type { ExecutionContext } from 'ava';
 import { booting, type Cases, type Given, until } from './cases.ts';
 import { VOLUME } from './contents.ts';
-import { type ExecutorProcess, memberSpec, passwordAccount, refusalOf, startExecutor } from './executor-process.ts';
+import {
+  type ExecutorProcess,
+  memberSpec,
+  passwordAccount,
+  REQUEST_LIMIT_MS,
+  refusalOf,
+  startExecutor,
+} from './executor-process.ts';
 import { RegionClient } from './region-client.ts';
 import { MAX_STACKS, MEMBER_ADDRESS, REGION } from './region-under-test.ts';
 
-/** Nothing is heard of a stack for so long: it is stuck. A busy Heat is silent for seconds. */
-const STUCK_SECONDS = 12;
+/** Nothing is heard of a stack for so long: it is stuck. A busy Heat is silent for seconds, so only where one is. */
+const STUCK = { stuckAfterSeconds: 12 };
 
 export const executorCases: Cases = {};
 const cases = executorCases;
@@ -21,7 +28,7 @@ type Changes = Parameters<typeof startExecutor>[1];
 
 /** An executor that ends with the test, and what it leaves is nothing. */
 async function executor(t: ExecutionContext, { target }: Given, changes: Changes = {}): Promise<ExecutorProcess> {
-  const started = await startExecutor(target, { stuckAfterSeconds: STUCK_SECONDS, ...changes });
+  const started = await startExecutor(target, changes);
   t.teardown(() => started.stop());
   return started;
 }
@@ -46,6 +53,7 @@ cases['members are made, grown and removed by Keystone and Heat alone: the execu
   const larger = await asked.ensure(memberSpec('c1-1', { flavor: 'large', volumeGib: 2 }));
   t.deepEqual(larger, { ...made[0], flavor: 'large', volumeGib: 2 });
   t.true((await asked.metric('argosy_heat_events_pushed_total')) > 0);
+  t.is(await asked.metric('argosy_region_findings'), 0);
   await leavesNothing(t, given, asked, ['c1-1', 'c1-2']);
   t.false(await asked.remove('c1-1'));
 
@@ -75,7 +83,7 @@ cases['the executor has a dead server replaced that Heat has found, with the add
 
 cases['an engine that is killed in the middle of a create costs time, and leaves one member'] = async (t, given) => {
   const { target } = given;
-  const asked = await executor(t, given);
+  const asked = await executor(t, given, STUCK);
   await target.faults({ zone_stalled: ['north-a'] });
   const making = asked.ensure(memberSpec('c3-1'));
   await booting(given, 'argosy-test-c3-1');
@@ -93,7 +101,7 @@ cases['an engine that answers no more ends a command at its deadline, and the ne
 ) => {
   const { target } = given;
   const openstack = { ...passwordAccount(target), requestTimeoutMs: 8_000 };
-  const asked = await executor(t, given, { openstack, heatSilenceSeconds: 4 });
+  const asked = await executor(t, given, { ...STUCK, openstack, heatSilenceSeconds: 4 });
   await target.faults({ zone_stalled: ['north-a'] });
   const making = refusalOf(asked.ensure(memberSpec('c4-1')));
   await booting(given, 'argosy-test-c4-1');
@@ -201,6 +209,7 @@ cases['an application credential signs in, and what Keystone refuses it is told 
   const { authUrl } = passwordAccount(target);
   const openstack = {
     ...{ authUrl, region: REGION, applicationCredentialId: id, applicationCredentialSecret: secret },
+    requestTimeoutMs: REQUEST_LIMIT_MS,
   };
   const asked = await executor(t, given, { openstack });
 
@@ -222,8 +231,40 @@ cases['a cloud of a clouds.yaml says where and as whom'] = async (t, given) => {
   const clouds = { ours: { region_name: REGION, auth: { ...auth, ...domains } } };
   // What is JSON is YAML.
   writeFileSync(cloudsFile, JSON.stringify({ clouds }));
-  const asked = await executor(t, given, { openstack: { cloud: 'ours', cloudsFile } });
+  const asked = await executor(t, given, {
+    openstack: { cloud: 'ours', cloudsFile, requestTimeoutMs: REQUEST_LIMIT_MS },
+  });
 
   t.is((await asked.ensure(memberSpec('c11-1'))).peer?.memberId, 'c11-1');
   await leavesNothing(t, given, asked, ['c11-1']);
+};
+
+cases['members that no host may have two of are of one server group, which goes with the last of them'] = async (
+  t,
+  given,
+) => {
+  const { target } = given;
+  const asked = await executor(t, given);
+
+  await Promise.all(['c12-1', 'c12-2'].map((id) => asked.ensure(memberSpec(id, { apart: true }))));
+  const groups = new Set(target.servers().map(({ group }) => group));
+  t.is(groups.size, 1);
+  t.truthy([...groups][0]);
+  t.true(await asked.remove('c12-1'));
+  t.true(target.leftOvers().some((name) => name.startsWith('groups/')));
+  await leavesNothing(t, given, asked, ['c12-2']);
+};
+
+cases['what the configuration names and the region does not have is said at the start'] = async (t, given) => {
+  const asked = await executor(t, given, { image: 'none', network: 'nowhere' });
+  const token = (await RegionClient.signIn(given.target, ['admin', 'admin', 'service'])).token;
+
+  await until('the region was asked', async () => (await asked.metric('argosy_region_findings')) === 3);
+  const { findings } = (await asked.admin(token, '/status')).status;
+  const subjects = findings.map(({ subject }: { subject: string }) => subject);
+  t.deepEqual(subjects, [
+    'network nowhere',
+    ...['small', 'large'].map((name) => `flavor ${name} (m1.${name}) with image none`),
+  ]);
+  t.regex(findings[0].why, /network with name or id 'nowhere'/);
 };

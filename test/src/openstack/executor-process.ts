@@ -25,6 +25,7 @@ import type { ExecutorConfig } from '@argosy/regions';
 import type { ServiceError } from '@grpc/grpc-js';
 import { waitUntil } from '../crash-matrix/waiting.ts';
 import { freePorts } from '../free-ports.ts';
+import { type Answer, call } from './region-client.ts';
 import { ADDRESS, IMAGE, REGION, ZONES } from './region-under-test.ts';
 import type { Target } from './targets.ts';
 
@@ -33,7 +34,7 @@ const EXECUTOR = fileURLToPath(new URL('../../../regions/dist/executor/main.js',
 const RECORDER = new URL('./record-connections.js', import.meta.url).href;
 const START_LIMIT_MS = 60_000;
 /** A create alone may take a busy Heat half a minute. */
-const REQUEST_LIMIT_MS = 60_000;
+export const REQUEST_LIMIT_MS = 60_000;
 const CALL_LIMIT_MS = 200_000;
 const VALIDITY_DAYS = 1;
 const ZONE_CAPACITY = 8;
@@ -43,6 +44,8 @@ export interface ExecutorProcess {
   remove(memberId: string): Promise<boolean>;
   /** Where it has connected to, each once: `address:port`. */
   connections(): readonly string[];
+  /** Asks the admin API as this token's owner. */
+  admin(token: string, path: string, body?: object): Promise<Answer['body']>;
   /** A number of `/metrics`. */
   metric(name: string): Promise<number>;
   stop(): Promise<void>;
@@ -114,9 +117,12 @@ export async function startExecutor(
     remove: async (memberId) =>
       (await callUnary(client.removeMember.bind(client), { header: header(memberId) }, deadline())).existed,
     connections: () => [...new Set(readFileSync(notes ?? '', 'utf8').split('\n'))].filter((line) => line !== ''),
+    admin: async (token, path, body) =>
+      (await call(`${admin}/v1${path}`, { token, ...(body === undefined ? {} : { method: 'POST', body }) })).body,
     metric: async (wanted) => {
       const lines = (await (await fetch(`${admin}/metrics`)).text()).split('\n');
-      return Number(lines.find((line) => line.startsWith(`${wanted} `))?.slice(wanted.length) ?? Number.NaN);
+      const line = lines.find((text) => text.startsWith(`${wanted} `) || text.startsWith(`${wanted}{} `));
+      return Number(line?.split(' ').at(-1) ?? Number.NaN);
     },
     stop,
   };
@@ -126,6 +132,7 @@ export function memberSpec(memberId: string, changes: Partial<MemberSpec> = {}):
   return {
     ...{ clusterId: memberId.replace(/-\d+$/, ''), memberId, kind: MemberKind.VOTER, zone: ZONES[0]?.name ?? '' },
     ...{ flavor: 'small', volumeGib: 1, datastore: 'postgresql', version: '15' },
+    ...{ apart: false, door: false },
     ...changes,
   };
 }

@@ -35,6 +35,13 @@ cases["a member's stack is made, checked and leaves nothing; others beside it ha
   const stacks = await Promise.all(paths.map((path) => region.settled(path)));
 
   for (const stack of stacks) t.is(stack.stack_status, 'CREATE_COMPLETE', stack.stack_status_reason);
+  const { resources } = (await region.ask(`${paths[0]}/resources?nested_depth=5`)).body;
+  const found = resources.map((one: { resource_name: string }) => one.resource_name);
+  t.deepEqual(found.sort(), ['attachment', 'compute', 'network', 'port', 'security_group', 'server', 'volume']);
+  const port = resources.find((one: { resource_name: string }) => one.resource_name === 'port');
+  const self = port.links.find(({ rel }: { rel: string }) => rel === 'self').href;
+  const { attributes } = (await region.ask(self.slice(self.indexOf('/stacks') + '/stacks'.length))).body.resource;
+  t.is(attributes.device_id, outputsOf(stacks[0]).server);
   const addresses = stacks.map((stack) => String(outputsOf(stack).address));
   for (const address of addresses) t.regex(address, MEMBER_ADDRESS);
   t.is(new Set(addresses).size, 2);
@@ -96,8 +103,8 @@ cases['a server that a check finds dead is replaced by the next update, around i
     'port is taken from the server',
     'server is made',
     'volume is detached',
-    'server is deleted',
     'volume is attached',
+    'server is deleted',
   ]);
   await region.removed(path);
   t.deepEqual(target.leftOvers(), []);
@@ -115,5 +122,19 @@ cases['a full quota of servers fails the stack with the words of Nova'] = async 
     /^Resource CREATE failed: Forbidden: resources\.compute\.resources\.server: Quota exceeded for instances/,
   );
   await region.removed(path);
+  t.deepEqual(target.leftOvers(), []);
+};
+
+cases['a member may be a server, a container or a node, with an address of its own or a floating one'] = async (
+  t,
+  { target, region },
+) => {
+  for (const compute of ['server', 'container', 'baremetal'] as const) {
+    for (const network of ['routed', 'floating'] as const) {
+      const body = { stack_name: 'previewed', disable_rollback: true, ...memberContent({}, { compute, network }) };
+      const answer = await region.ask('/preview', { method: 'POST', body });
+      t.is(answer.status, 200, `${compute} ${network}: ${JSON.stringify(answer.body)}`);
+    }
+  }
   t.deepEqual(target.leftOvers(), []);
 };

@@ -2,7 +2,8 @@
 import type { Target } from './targets.ts';
 
 const LIMIT_MS = 90_000;
-const POLL_MS = 150;
+/** Each look costs a real Heat a good part of this. */
+const POLL_MS = 300;
 const REQUEST_LIMIT_MS = 60_000;
 
 export interface Answer {

@@ -7,7 +7,7 @@ import type { ExecutionContext } from 'ava';
 import { freePorts } from '../free-ports.ts';
 import { startCloud } from './cloud-process.ts';
 import { startOpenStack } from './deployment.ts';
-import { memberSpec, passwordAccount, startExecutor } from './executor-process.ts';
+import { memberSpec, passwordAccount, REQUEST_LIMIT_MS, startExecutor } from './executor-process.ts';
 import { RegionClient } from './region-client.ts';
 import { ADDRESS, newNetwork, PROJECTS, REGION, USERS } from './region-under-test.ts';
 import { CACHE, cloudCatalog } from './targets.ts';
@@ -47,7 +47,10 @@ export async function regionsBehindOneKeystone(t: ExecutionContext): Promise<voi
 
   const { id, secret } = await north.applicationCredential('executor');
   const { authUrl } = passwordAccount({ keystoneUrl });
-  const credential = { authUrl, region: REGION, applicationCredentialId: id, applicationCredentialSecret: secret };
+  const credential = {
+    ...{ authUrl, region: REGION, applicationCredentialId: id, applicationCredentialSecret: secret },
+    requestTimeoutMs: REQUEST_LIMIT_MS,
+  };
   const inNorth = await startExecutor({ keystoneUrl }, { openstack: credential });
   t.teardown(() => inNorth.stop());
   const openstack = { ...passwordAccount({ keystoneUrl }), region: OTHER_REGION };

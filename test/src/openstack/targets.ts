@@ -3,24 +3,28 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { waitUntil } from '../crash-matrix/waiting.ts';
 import { freePorts } from '../free-ports.ts';
 import { type CloudProcess, startCloud } from './cloud-process.ts';
 import type { OpenStackConfig } from './config.ts';
 import { type OpenStack, startOpenStack } from './deployment.ts';
 import { ADDRESS, MAX_STACKS, newNetwork, PROJECTS, REGION, USERS } from './region-under-test.ts';
 
+const NEW_TOKEN_MS = 20_000;
+
 export const TARGETS = ['microcloud', 'openstack'] as const;
 export type TargetName = (typeof TARGETS)[number];
 
 /** Of what every deployment begins with. */
 export const CACHE = join(tmpdir(), `argosy-openstack-${userInfo().uid}`);
-const SERVER_FILES = ['servers', 'ports', 'volumes', 'belongings'];
+const SERVER_FILES = ['servers', 'ports', 'volumes', 'groups', 'belongings'];
 
 /** What a test may do to the cloud's hosts. */
 export interface CloudFaults {
   readonly zone_stalled?: readonly string[];
   readonly zone_full?: readonly string[];
   readonly server_quota?: number;
+  readonly server_answers?: 'ok' | 'hang';
 }
 
 export interface Target {
@@ -52,6 +56,7 @@ export interface ServerRecord {
   readonly name: string;
   readonly status: string;
   readonly flavor: string;
+  readonly group?: string;
   readonly portId: string;
   readonly process: { readonly pid: number } | null;
 }
@@ -139,6 +144,7 @@ function openDeployment(directory: string, { keystone, heat, faces, catalog }: P
       projects: PROJECTS,
       users: USERS,
       maxStacks: MAX_STACKS,
+      stackAdopt: true,
       catalog: [...cloudCatalog(faces), ...catalog],
     },
     { isRoot: process.getuid?.() === 0, progress: () => {} },
@@ -151,6 +157,7 @@ export function cloudCatalog(facesPort: number): NonNullable<OpenStackConfig['ca
   return [
     { type: 'compute', name: 'nova', url: `${cloud}/compute/v2.1` },
     { type: 'network', name: 'neutron', url: `${cloud}/network` },
+    { type: 'container', name: 'zun', url: `${cloud}/container/v1` },
     { type: 'image', name: 'glance', url: `${cloud}/image` },
     { type: 'volumev3', name: 'cinderv3', url: `${cloud}/volume/v3/%(project_id)s` },
   ];
@@ -181,11 +188,18 @@ async function endTokens(keystoneUrl: string): Promise<void> {
     body: JSON.stringify({ user: { password: user?.password } }),
   });
   if (answer.status !== 200) throw new Error(`Changing the password was answered ${answer.status}.`);
+  // Keystone counts in seconds: a token of the same one is ended with the others.
+  await waitUntil('a new token is good', NEW_TOKEN_MS, async () => {
+    const token = (await signIn('argosy', user?.password ?? '', 'service')).headers.get('x-subject-token') ?? '';
+    const headers = { 'x-auth-token': token, 'x-subject-token': token };
+    return (await fetch(`${keystoneUrl}/v3/auth/tokens`, { headers })).status === 200;
+  });
 }
 
 function namesOf(directory: string, kind: string): string[] {
   try {
-    return readdirSync(join(directory, 'cloud', kind));
+    // Beside them what is being written, or was when its writer was killed.
+    return readdirSync(join(directory, 'cloud', kind)).filter((file) => file.endsWith('.json'));
   } catch {
     // Nothing of this kind was ever made.
     return [];

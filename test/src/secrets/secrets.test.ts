@@ -33,7 +33,10 @@ test('no password, token or key is written where it is not at home', async (t) =
     if (changed?.credentials !== undefined) told.push(changed.credentials);
   }
   await untilActive(tenant, [(made as NonNullable<typeof made>).cluster]);
-  t.is(told.length, 2);
+  const user = await tenant.change('POST', `${path}/users`, { user: { name: 'app' } });
+  if (user?.credentials !== undefined) told.push(user.credentials);
+  await untilActive(tenant, [(made as NonNullable<typeof made>).cluster]);
+  t.is(told.length, 3);
 
   const secrets = [...(await texts(home, tenant, told)), ...keysIn(home)];
   t.true(secrets.length > 40, `${secrets.length} are known`);

@@ -9,6 +9,7 @@ import type { DatabaseHost } from './database/database-world.ts';
 import { runProgram } from './database/programs.ts';
 import { DatabaseServer, type ServersWorld } from './database/server.ts';
 import { sessionsOf } from './database/sessions.ts';
+import { type DoorHost, type LeaseWorld, leaseMachineOf, type SimulatedDoor } from './door.ts';
 import { SimulatedProcess } from './process.ts';
 import { silentLog } from './silent-log.ts';
 import { DATA, filesOf, VOLUME, Volume } from './volume.ts';
@@ -18,7 +19,7 @@ const AGENT_RESTART_MS = 500;
 /** Children of a postmaster that was killed notice it by themselves. */
 const LINGER_MS = 60;
 
-export interface GuestWorld extends ServersWorld {
+export interface GuestWorld extends ServersWorld, LeaseWorld {
   readonly random: Random;
   failed(error: Error): void;
 }
@@ -31,7 +32,7 @@ export interface GuestPlace {
   readonly address: string;
 }
 
-export class Guest implements DatabaseHost {
+export class Guest implements DatabaseHost, DoorHost {
   readonly memberId: string;
   readonly address: string;
   readonly place: string;
@@ -39,6 +40,8 @@ export class Guest implements DatabaseHost {
   diskSlowness = 1;
   keepsUnsynced = true;
   server: DatabaseServer | undefined;
+  /** Of an asynchronous cluster's member, once its agent has opened it. */
+  door: SimulatedDoor | undefined;
   agent: SimulatedProcess | undefined;
   /** What the agent serves, once it does. */
   serving: Server | undefined;
@@ -49,6 +52,8 @@ export class Guest implements DatabaseHost {
   readonly #programs = new Map<number, SimulatedProcess>();
   #lingering: { readonly pid: number; readonly untilMs: number } | undefined;
   #pids = 100;
+  /** Two clocks that run differ by less than this allows. */
+  readonly #clockRate: number;
   #isGone = false;
   #boots = 0;
 
@@ -59,6 +64,16 @@ export class Guest implements DatabaseHost {
     this.#where = where;
     this.#userData = userData;
     this.#world = world;
+    this.#clockRate = userData.door === true ? world.random.between(0.991, 1.009) : 1;
+  }
+
+  bootMs(): number {
+    return this.#world.timeline.nowMs * this.#clockRate;
+  }
+
+  /** Whether what the database says gets out to a client now. */
+  letsOut(): boolean {
+    return this.#userData.door !== true || this.door?.isOpen === true;
   }
 
   get region(): string {
@@ -101,14 +116,17 @@ export class Guest implements DatabaseHost {
     const parts = {
       ...{ config, clock: agent.clock, log: silentLog, files: filesOf(this.volume, agent), session: sessions },
       processes: this.#processes(agent),
+      leaseMachine: leaseMachineOf(this, agent, this.#world),
     };
     const certificates = { isEnrolled: true, current: { certificate: '', key: '', root: '' } };
-    const { member, observations } = await openMember(parts, certificates);
+    const { member, granting, observations } = await openMember(parts, certificates);
     if (!agent.isAlive) return;
     const service = agentService({
-      ...{ config, member, observations, log: silentLog, onCertificate: async () => undefined, copyOut: undefined },
+      ...{ config, member, granting, observations, log: silentLog, onCertificate: async () => undefined },
+      copyOut: undefined,
       certificates: { request: Buffer.alloc(0), install: async () => false },
       rehearsal: { take: () => Promise.reject(new Error('The model knows no drills.')) },
+      share: async () => ({ text: '' }),
     });
     this.serving = { process: agent, methods: service };
     observations.start();
@@ -153,6 +171,7 @@ export class Guest implements DatabaseHost {
     this.isOn = false;
     this.#boots += 1;
     this.serving = undefined;
+    this.door = undefined;
     this.agent?.kill();
     this.server?.crash('power');
     for (const program of this.#programs.values()) program.kill();

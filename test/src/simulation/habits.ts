@@ -14,6 +14,8 @@ export interface Habits {
   readonly faultEveryMs: number;
   readonly outageMs: number;
   readonly createFailureChance: number;
+  /** Of an asynchronous cluster, what it may lose; undefined: commits wait for a quorum. */
+  readonly rpoSeconds: number | undefined;
 }
 
 export function drawHabits(random: Random): Habits {
@@ -37,5 +39,6 @@ export function drawHabits(random: Random): Habits {
     faultEveryMs: random.pick([2_000, 4_000, 8_000]),
     outageMs: random.pick([1_000, 4_000, 10_000]),
     createFailureChance: random.pick([0, 0, 0.1]),
+    rpoSeconds: random.chance(0.25) ? random.pick([1, 2, 5, 10]) : undefined,
   };
 }

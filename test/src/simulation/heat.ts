@@ -11,11 +11,13 @@ const ANSWER_MS = 8;
 const CREATE_MS = 1_500;
 const DELETE_MS = 600;
 const UPDATE_MS = 1_200;
+const GROUP_MS = 300;
 
 interface HeldStack {
   stack: Stack;
   readonly events: StackEvent[];
-  readonly guest: Guest;
+  /** A stack of something else than a member has none. */
+  readonly guest: Guest | undefined;
 }
 
 export class SimulatedHeat {
@@ -37,7 +39,7 @@ export class SimulatedHeat {
   }
 
   get guests(): Guest[] {
-    return [...this.#stacks.values()].filter(({ stack }) => !isGone(stack)).map(({ guest }) => guest);
+    return [...this.#stacks.values()].filter(({ stack }) => !isGone(stack)).flatMap(({ guest }) => guest ?? []);
   }
 
   /** Heat as this process of an executor sees it. */
@@ -52,9 +54,14 @@ export class SimulatedHeat {
       update: (ref, parameters) => ask(() => this.#update(ref, parameters)),
       find: (name) => ask(() => this.#held(name)?.stack),
       show: (ref) => ask(() => this.#stacks.get(ref.id)?.stack),
-      list: (tag) => ask(() => this.#list().filter(({ tags }) => tags.includes(tag))),
+      list: (tag) => ask(() => this.#list().filter(({ tags }) => tag.split(',').every((one) => tags.includes(one)))),
       remove: (ref) => ask(() => this.#remove(ref)),
       events: (ref, marker) => ask(() => this.#events(ref, marker)),
+      // Templates are not played, and no server is ever lost.
+      preview: () => ask(() => undefined),
+      adopt: () => ask(() => undefined),
+      resources: () => ask(() => []),
+      attributes: () => ask(() => ({})),
       lastEvent: (ref) => ask(() => this.#stacks.get(ref.id)?.events.at(-1)?.id),
     };
   }
@@ -87,15 +94,16 @@ export class SimulatedHeat {
     }
     this.#count += 1;
     const id = `stack-${this.#region}-${this.#count}`;
-    const userData = JSON.parse(String(wanted.parameters.user_data)) as UserData;
-    const where: GuestPlace = {
-      ...{ federation: this.#federation, region: this.#region, address: this.#addressOf() },
-      ...{ clusterId: userData.cluster_id, memberId: userData.member_id },
-    };
     const parameters = Object.fromEntries(
       Object.entries(wanted.parameters).map(([name, value]) => [name, String(value)]),
     );
     const stack = { id, name: wanted.name, tags: wanted.tags, parameters, outputs: {}, reason: '', status: '' };
+    if (parameters.user_data === undefined) return this.#createGroup(stack);
+    const userData = JSON.parse(parameters.user_data) as UserData;
+    const where: GuestPlace = {
+      ...{ federation: this.#federation, region: this.#region, address: this.#addressOf() },
+      ...{ clusterId: userData.cluster_id, memberId: userData.member_id },
+    };
     const guest = new Guest(where, userData, this.#world);
     this.#stacks.set(id, { stack, events: [], guest });
     this.#become(id, 'CREATE_IN_PROGRESS');
@@ -107,6 +115,15 @@ export class SimulatedHeat {
       guest.boot();
     });
     return { id, name: wanted.name };
+  }
+
+  /** What keeps members apart costs a moment. */
+  #createGroup(stack: Stack): StackRef {
+    const { id, name } = stack;
+    this.#stacks.set(id, { stack: { ...stack, outputs: { group: id } }, events: [], guest: undefined });
+    this.#become(id, 'CREATE_IN_PROGRESS');
+    this.#later(id, GROUP_MS, 'CREATE_IN_PROGRESS', () => this.#become(id, 'CREATE_COMPLETE'));
+    return { id, name };
   }
 
   #setOutputs(id: string, address: string): void {
@@ -130,11 +147,12 @@ export class SimulatedHeat {
     const changed = Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, String(value)]));
     held.stack = { ...held.stack, parameters: { ...held.stack.parameters, ...changed } };
     this.#become(ref.id, 'UPDATE_IN_PROGRESS');
-    held.guest.losePower();
+    const { guest } = held;
+    guest?.losePower();
     this.#later(ref.id, UPDATE_MS, 'UPDATE_IN_PROGRESS', () => {
-      this.#setOutputs(ref.id, held.guest.address);
+      if (guest !== undefined) this.#setOutputs(ref.id, guest.address);
       this.#become(ref.id, 'UPDATE_COMPLETE');
-      held.guest.boot();
+      guest?.boot();
     });
   }
 
@@ -143,7 +161,7 @@ export class SimulatedHeat {
     if (held === undefined || isGone(held.stack) || held.stack.status === 'DELETE_IN_PROGRESS') return;
     this.#become(ref.id, 'DELETE_IN_PROGRESS');
     this.#later(ref.id, DELETE_MS, 'DELETE_IN_PROGRESS', () => {
-      held.guest.remove();
+      held.guest?.remove();
       this.#become(ref.id, 'DELETE_COMPLETE');
     });
   }

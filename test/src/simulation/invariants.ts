@@ -1,11 +1,15 @@
 // What must never happen: a write that was acknowledged, or a row that was read, is missing in a log that is elected
-// later; two members complete commits in one epoch; two logs that end in the same place are not the same.
+// later, or in an asynchronous cluster one that is older than the bound, or one that was acknowledged after the election; two members complete commits in one epoch; two logs that end in the same place are not the same.
 import type { DataDirectory, LogRecord } from './database/data-directory.ts';
 import type { DatabaseServer } from './database/server.ts';
 
 export class Violation extends Error {
   override readonly name = 'Violation';
 }
+
+const MS_PER_SECOND = 1_000;
+/** The bound is counted by a clock that may run as slow as this. */
+const SLOW_CLOCK = 1.01;
 
 interface Elected {
   readonly epoch: number;
@@ -21,6 +25,14 @@ export class Invariants {
   readonly #committers = new Map<number, string>();
   readonly #elected = new Map<number, Elected>();
   readonly #places = new Map<string, LogRecord>();
+  readonly #toldMs = new Map<LogRecord, number>();
+  readonly #boundMs: number | undefined;
+  #newestMs = 0;
+
+  /** `rpoSeconds`: of an asynchronous cluster. */
+  constructor(rpoSeconds?: number) {
+    this.#boundMs = rpoSeconds === undefined ? undefined : rpoSeconds * MS_PER_SECOND * SLOW_CLOCK;
+  }
 
   get elections(): number {
     return this.#elected.size;
@@ -31,18 +43,22 @@ export class Invariants {
   }
 
   /** @throws Violation */
-  commitTold(record: LogRecord, server: DatabaseServer): void {
+  commitTold(record: LogRecord, server: DatabaseServer, nowMs: number): void {
     const { memberId } = server.host;
     const epoch = server.timeline;
     const other = this.#committers.get(epoch) ?? memberId;
     if (other !== memberId) throw new Violation(`${memberId} and ${other} both complete commits in epoch ${epoch}`);
     this.#committers.set(epoch, memberId);
     this.acknowledged.push(record);
+    this.#toldMs.set(record, nowMs);
+    this.#newestMs = nowMs;
     this.#mustBeInLater(record, epoch, 'acknowledged');
   }
 
   /** What is shown in an epoch may come from an older one, whose tail the election has kept. */
   rowsRead(records: readonly LogRecord[], { host, timeline }: DatabaseServer): void {
+    // What is shown before it is confirmed can be lost with its writer.
+    if (this.#boundMs !== undefined) return;
     for (const record of records) {
       if (this.#read.has(record)) continue;
       this.#read.add(record);
@@ -52,7 +68,7 @@ export class Invariants {
 
   #mustBeInLater(record: LogRecord, told: number, what: string): void {
     for (const { epoch, memberId, records } of this.#elected.values()) {
-      if (epoch <= told || holds(records, record)) continue;
+      if (epoch <= told || (holds(records, record) && this.#boundMs === undefined)) continue;
       throw new Violation(
         `row ${record.content} of epoch ${record.timeline} was ${what} by ${record.by}, but ${memberId} was already elected for epoch ${epoch} without it`,
       );
@@ -76,17 +92,31 @@ export class Invariants {
   }
 
   #mustHaveAll(records: readonly LogRecord[], what: string): void {
-    const lost = this.acknowledged.filter((record) => !holds(records, record));
+    const missing = this.acknowledged.filter((record) => !holds(records, record));
+    const lost = missing.filter((record) => !this.#mayBeLost(record));
     if (lost.length > 0) {
       const [first] = lost as [LogRecord];
       throw new Violation(
         `${what} without ${lost.length} acknowledged rows, such as ${first.content} of epoch ${first.timeline} by ${first.by}`,
       );
     }
+    this.#forget(missing);
     for (const record of this.#read) {
       if (!holds(records, record))
         throw new Violation(`${what} without row ${record.content}, which a client has read`);
     }
+  }
+
+  /** Nothing was acknowledged while it was older than the bound. */
+  #mayBeLost(record: LogRecord): boolean {
+    return this.#boundMs !== undefined && this.#newestMs - (this.#toldMs.get(record) ?? 0) <= this.#boundMs;
+  }
+
+  #forget(lost: readonly LogRecord[]): void {
+    if (lost.length === 0) return;
+    const gone = new Set(lost);
+    const kept = this.acknowledged.filter((record) => !gone.has(record));
+    this.acknowledged.splice(0, this.acknowledged.length, ...kept);
   }
 
   /** Losing writes was accepted: what this log has not counts no more. */

@@ -204,6 +204,60 @@ export const mutants: readonly Mutant[] = [
     script: 'primaryOutside',
   },
   {
+    bug: 'lease 1',
+    name: 'a lease is counted from when it is heard of',
+    edits: [
+      edit(
+        'lease/lease-keeper.js',
+        'granted(this.#lease, grantor.memberId, askedMs)',
+        'granted(this.#lease, grantor.memberId, bootMs())',
+      ),
+    ],
+    script: 'slowGrants',
+  },
+  {
+    bug: 'lease 2',
+    name: 'a grantor that starts anew takes it that it has granted nothing',
+    edits: [
+      edit(
+        'lease/grants.js',
+        'return { epoch: 0, untilMs: nowMs + terms.grantedMs };',
+        'return { epoch: 0, untilMs: nowMs };',
+      ),
+    ],
+    script: 'forgottenGrants',
+  },
+  {
+    bug: 'lease 3',
+    name: 'the agent opens and shuts the door, which counts nothing itself',
+    edits: [
+      edit(
+        'lease/lease-keeper.js',
+        'await this.#parts.door.move(this.#deadlineMs);',
+        'await this.#parts.door.move(this.isHeld ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY);',
+      ),
+    ],
+    script: 'frozenHolder',
+  },
+  {
+    bug: 'lease 4',
+    name: 'a lease is held for longer than its grantors wait',
+    edits: [
+      edit(
+        'lease/terms.js',
+        'heldMs: Math.floor(GRANTED_MS * (1 - 2 * RATE_ERROR)) - REACTION_MS,',
+        'heldMs: GRANTED_MS * 1.5,',
+      ),
+    ],
+    script: 'frozenHolder',
+  },
+  {
+    bug: 'lease 5',
+    name: 'a promise counts while the grant before it lasts',
+    edits: [inMember('await this.#parts.grantor?.untilOver();', '')],
+    script: 'frozenHolder',
+  },
+  {
     bug: 'timeline',
     name: 'who has gone over to a timeline that was left out is not turned back',
     edits: [inStandby('await this.#leaveTimelines(await this.#checkFit(role));', 'await this.#checkFit(role);')],
@@ -214,5 +268,4 @@ export const mutants: readonly Mutant[] = [
 /** Rows whose rule is not in the code yet, or which others keep from losing anything. */
 export const NOT_THERE: readonly (readonly [string, string])[] = [
   ['7', 'following raises no promise: only pg_rewind would take anything away, and the model has none'],
-  ['lease 1-5', 'asynchronous clusters and their leases'],
 ];

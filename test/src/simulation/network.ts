@@ -26,6 +26,7 @@ export class Network {
   readonly #random: Random;
   readonly #habits: NetworkHabits;
   readonly #cuts = new Set<Cut>();
+  readonly #slow = new Set<Cut & { readonly moreMs: number }>();
 
   constructor(timeline: Timeline, random: Random, habits: NetworkHabits) {
     this.#timeline = timeline;
@@ -42,8 +43,16 @@ export class Network {
     return () => this.#cuts.delete(cut);
   }
 
+  /** What is sent this way takes so much longer. */
+  slow(way: Cut, moreMs: number): () => void {
+    const slow = { ...way, moreMs };
+    this.#slow.add(slow);
+    return () => this.#slow.delete(slow);
+  }
+
   calm(): void {
     this.#cuts.clear();
+    this.#slow.clear();
   }
 
   isOpen(from: Place, to: Place): boolean {
@@ -54,7 +63,9 @@ export class Network {
   latencyMs(from: Place, to: Place): number {
     const isLocal = regionOf(from) === regionOf(to);
     const base = isLocal ? this.#habits.localMs : this.#habits.remoteMs;
-    return base - Math.log(1 - this.#random.next()) * this.#habits.extraMs;
+    let moreMs = 0;
+    for (const slow of this.#slow) if (slow.from(from) && slow.to(to)) moreMs += slow.moreMs;
+    return base + moreMs - Math.log(1 - this.#random.next()) * this.#habits.extraMs;
   }
 
   /** Arrives, unless the way is cut when it does. */

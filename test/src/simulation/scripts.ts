@@ -1,27 +1,18 @@
 // Traces that lose a write as soon as a rule is taken away, from the model of the election. On the real code each ends
 // well; random worlds reach most of them too seldom to rely on.
+import { forgottenGrants, frozenHolder, slowGrants } from './lease-scripts.ts';
+import { isElected, type Script } from './script.ts';
 import { Stage } from './stage.ts';
-
-export interface Script {
-  readonly voters: number;
-  readonly replicas?: number;
-  /** Whether everything must come to rest afterwards. */
-  readonly isHealed?: boolean;
-  play(stage: Stage): Promise<void>;
-}
 
 /** Plays a script; answers what must not have happened and did. */
 export async function playScript(script: Script, listener?: (line: string) => void): Promise<string | undefined> {
-  const stage = new Stage(script.voters, listener);
+  const stage = new Stage(script.voters, script.rpoSeconds, listener);
   await stage.world.make(script.replicas ?? 0);
   if (stage.world.violation === undefined) await script.play(stage);
   if (stage.world.violation === undefined && script.isHealed !== false) await stage.world.heal();
   const { violation } = stage.world;
   return violation === undefined || violation.name === 'Violation' ? violation?.message : violation.stack;
 }
-
-const isElected = (stage: Stage, epoch: number): boolean =>
-  stage.cluster.epoch >= epoch && stage.cluster.primary !== undefined;
 
 /** The agent of 3 promises, is killed and comes back: it must not stream from the old primary again. */
 const forgottenPromise: Script = {
@@ -345,6 +336,7 @@ const primaryOutside: Script = {
 };
 
 export const scripts = {
+  ...{ frozenHolder, forgottenGrants, slowGrants },
   ...{ forgottenPromise, aloneIsNotEnough, longTail, followedNothing, lateReceiver, vacuous, lostVolume, halfCopied },
   ...{ skippedEpoch, leftTimeline, openAtOnce, newestRule, noBarrier, olderRule, otherMember, anyName, primaryOutside },
 } satisfies Readonly<Record<string, Script>>;

@@ -8,7 +8,7 @@ import type { Place } from './network.ts';
 import { SimulatedProcess } from './process.ts';
 import { type RecordedCall, World } from './world.ts';
 
-const CALM: Omit<Habits, 'voters'> = {
+const CALM: Omit<Habits, 'voters' | 'rpoSeconds'> = {
   writers: 0,
   network: { localMs: 0.2, remoteMs: 1, extraMs: 0.2 },
   calls: { repeatChance: 0, repeatWithinMs: 0 },
@@ -26,8 +26,8 @@ export class Stage {
   readonly #client: SimulatedProcess;
   #rows = 0;
 
-  constructor(voters: number, listener?: (line: string) => void) {
-    this.world = new World(1, listener, { ...CALM, voters });
+  constructor(voters: number, rpoSeconds: number | undefined, listener?: (line: string) => void) {
+    this.world = new World(1, listener, { ...CALM, voters, rpoSeconds });
     this.#client = new SimulatedProcess('client', 'nowhere/client', this.world.timeline);
   }
 
@@ -73,6 +73,24 @@ export class Stage {
     return () => {
       for (const mend of mends) mend();
     };
+  }
+
+  /** What these members' agents say takes so much longer to one other. */
+  slowAnswers(ordinals: readonly number[], toOrdinal: number, moreMs: number): () => void {
+    const [places, toPlace] = [
+      new Set(ordinals.map((ordinal) => this.guest(ordinal).place)),
+      this.guest(toOrdinal).place,
+    ];
+    return this.world.network.slow({ from: (place) => places.has(place), to: (place) => place === toPlace }, moreMs);
+  }
+
+  /** Writes at a member again and again. */
+  async writeOn(ordinal: number, isOver: () => boolean, withinMs: number): Promise<void> {
+    const endMs = this.world.timeline.nowMs + withinMs;
+    while (!isOver() && this.world.violation === undefined && this.world.timeline.nowMs < endMs) {
+      await this.write(ordinal, 40);
+      await this.live(STEP_MS);
+    }
   }
 
   /** The gateways and the executor do not reach the agent. */

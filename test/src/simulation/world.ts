@@ -42,7 +42,7 @@ export class World implements PeerWorld, RegionWorld, NemesisWorld {
   readonly peers: readonly SimulatedPeer[];
   readonly regions: readonly SimulatedRegion[];
   readonly regionNames = REGIONS;
-  readonly invariants = new Invariants();
+  readonly invariants: Invariants;
   readonly counts: Counts = noCounts();
   violation: Error | undefined;
   /** Of scripted worlds. */
@@ -60,6 +60,7 @@ export class World implements PeerWorld, RegionWorld, NemesisWorld {
     this.#trace = new Trace(listener);
     this.random = new Random(seed);
     this.habits2 = habits ?? drawHabits(this.random);
+    this.invariants = new Invariants(this.habits2.rpoSeconds);
     this.network = new Network(this.timeline, this.random.fork(), this.habits2.network);
     const [network, random] = [this.network, this.random.fork()];
     this.calls = {
@@ -84,7 +85,7 @@ export class World implements PeerWorld, RegionWorld, NemesisWorld {
 
   readonly watcher = {
     acknowledged: (record: LogRecord, server: DatabaseServer): void =>
-      this.#guard(() => this.invariants.commitTold(record, server)),
+      this.#guard(() => this.invariants.commitTold(record, server, this.timeline.nowMs)),
     wasRead: (records: readonly LogRecord[], server: DatabaseServer): void =>
       this.#guard(() => this.invariants.rowsRead(records, server)),
     promoted: (server: DatabaseServer, timeline: number): void =>
@@ -147,6 +148,10 @@ export class World implements PeerWorld, RegionWorld, NemesisWorld {
 
   placeOf(address: string): string {
     return this.guestAt(address)?.place ?? 'nowhere/guest';
+  }
+
+  agentAt(address: string): Server | undefined {
+    return this.guestAt(address)?.serving;
   }
 
   executorOf(region: string): Server | undefined {
@@ -215,7 +220,7 @@ export class World implements PeerWorld, RegionWorld, NemesisWorld {
     for (const region of this.regions) region.start();
     for (const peer of this.peers) peer.start();
     await this.#until('the regions are heard', MAKING_MS, () => this.#hasRegions());
-    await this.#request('clusters.create', {}, { cluster: wish(this.habits2.voters, replicas) });
+    await this.#request('clusters.create', {}, { cluster: wish(this.habits2, replicas) });
     await this.#until('the cluster is made', MAKING_MS, () => this.#isAtRest());
   }
 
@@ -266,7 +271,8 @@ export class World implements PeerWorld, RegionWorld, NemesisWorld {
     if (federation === undefined || cluster?.rule === undefined) return false;
     const { epoch, rule, opened, primary, members } = cluster;
     const isOpen = opened.epoch === epoch && opened.generation === rule.generation && primary !== undefined;
-    const areInForce = members.every(({ facts }) => facts.epoch === epoch && facts.generation === rule.generation);
+    const withData = members.filter(({ kind }) => kind !== 'arbiter');
+    const areInForce = withData.every(({ facts }) => facts.epoch === epoch && facts.generation === rule.generation);
     const haveEnded = federation.operations().every(({ status }) => status !== 'RUNNING');
     return isOpen && areInForce && haveEnded && this.guests().length === members.length;
   }
@@ -377,10 +383,13 @@ const CALLER = {
   roles: ['member', 'reader'],
 };
 
-function wish(voters: number, replicas: number) {
+function wish({ voters, rpoSeconds }: Habits, replicas: number) {
+  const isAsync = rpoSeconds !== undefined;
+  const arbiters = isAsync && voters % 2 === 0 ? 1 : 0;
   return {
     ...{ name: 'orders', datastore: { type: 'postgresql' } },
-    topology: { voters, replicas },
+    topology: { voters, replicas, arbiters },
+    ...(isAsync ? { durability: { mode: 'async', rpo_seconds: rpoSeconds } } : {}),
     placement: { survive: voters <= 3 && voters > 1 ? (voters === 2 ? 'host' : 'region') : 'zone' },
   };
 }

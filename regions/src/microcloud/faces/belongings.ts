@@ -2,7 +2,7 @@
 // port, volume and security group that was made through the faces.
 import type { Collection } from '../collection.ts';
 
-export type Kind = 'server' | 'port' | 'volume' | 'security-group';
+export type Kind = 'server' | 'port' | 'volume' | 'security-group' | 'server-group';
 
 export interface Belonging {
   readonly id: string;

@@ -3,9 +3,10 @@ import { randomUUID } from 'node:crypto';
 import type { Router } from '@koa/router';
 import type { Context } from 'koa';
 import { ResourceError } from '../cloud.ts';
+import { VOLUME_TYPE } from '../resource-types.ts';
 import { bodyOf } from '../web.ts';
 import type { Belonging } from './belongings.ts';
-import { type Faces, fault, now, projectOf } from './requests.ts';
+import { type Faces, fault, idOf, now, projectOf } from './requests.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -20,6 +21,14 @@ export function addCinder(router: Router, faces: Faces): void {
     }
     return found;
   };
+  const type = { id: idOf('volume type', VOLUME_TYPE), name: VOLUME_TYPE, is_public: true, extra_specs: {} };
+  router.get('/volume/v3/:project/types', (context) => {
+    context.body = { volume_types: [type] };
+  });
+  router.get('/volume/v3/:project/types/:id', (context: Context) => {
+    if (context.params.id !== type.id) throw fault(404, `Volume type ${context.params.id} could not be found.`);
+    context.body = { volume_type: type };
+  });
   router.post('/volume/v3/:project/volumes', (context) => {
     const wanted = bodyOf(context).volume as Body;
     const [id, size] = [randomUUID(), Number(wanted.size)];
@@ -75,7 +84,13 @@ function volumeBody({ cloud }: Faces, { id, name, projectId, createdAt, told }: 
   return {
     ...{ id, name, size: sizeGib, status: serverId === null ? 'available' : 'in-use', ...told },
     attachments: serverId === null ? [] : [{ ...attachment, attached_at: createdAt }],
-    ...{ availability_zone: 'nova', volume_type: 'folder', snapshot_id: null, source_volid: null, bootable: 'false' },
+    ...{
+      availability_zone: 'nova',
+      volume_type: VOLUME_TYPE,
+      snapshot_id: null,
+      source_volid: null,
+      bootable: 'false',
+    },
     ...{ encrypted: false, multiattach: false, created_at: createdAt, updated_at: createdAt },
     'os-vol-tenant-attr:tenant_id': projectId,
   };

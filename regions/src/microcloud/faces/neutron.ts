@@ -82,9 +82,12 @@ function addPorts(router: Router, faces: Faces): void {
     belongings.tell(port, bodyOf(context).port as Body);
     context.body = { port: portBody(faces, belongings.find(port.projectId, 'port', port.id) ?? port) };
   });
-  router.delete('/network/v2.0/ports/:id', (context: Context) => {
+  router.delete('/network/v2.0/ports/:id', async (context: Context) => {
     const port = belongings.find(projectOf(context), 'port', context.params.id);
     if (port === undefined) throw notFound('port', context.params.id);
+    // A server that still has it has no address from now on.
+    const holder = cloud.serverOnPort(port.id);
+    if (holder !== undefined) await cloud.releaseServer(holder);
     cloud.deletePort(port.id);
     belongings.remove(port.id);
     context.status = 204;

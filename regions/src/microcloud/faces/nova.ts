@@ -51,13 +51,15 @@ export function addNova(router: Router, faces: Faces): void {
     context.body = { flavor };
   });
   addServers(router, faces);
+  addServerGroups(router, faces);
   addAttachments(router, faces);
 }
 
 function addServers(router: Router, faces: Faces): void {
   const { belongings } = faces;
   router.post(`${ROOT}/servers`, async (context) => {
-    const id = await createServer(faces, projectOf(context), bodyOf(context).server as Body);
+    const id = await createServer(faces, projectOf(context), bodyOf(context));
+    if (faces.cloud.faults.state.server_answers === 'hang') await new Promise(() => {});
     context.status = 202;
     context.body = { server: { id, links: [], 'OS-DCF:diskConfig': 'MANUAL', security_groups: [] } };
   });
@@ -85,8 +87,9 @@ function addServers(router: Router, faces: Faces): void {
   });
 }
 
-async function createServer(faces: Faces, projectId: string, wanted: Body): Promise<string> {
+async function createServer(faces: Faces, projectId: string, body: Body): Promise<string> {
   const { cloud, belongings } = faces;
+  const wanted = body.server as Body;
   const [image, flavor] = [imageName(faces, String(wanted.imageRef)), flavorName(faces, wanted.flavorRef)];
   if (image === undefined) throw fault(400, `Image ${wanted.imageRef} could not be found.`);
   if (flavor === undefined) throw fault(400, `Flavor ${wanted.flavorRef} could not be found.`);
@@ -95,6 +98,9 @@ async function createServer(faces: Faces, projectId: string, wanted: Body): Prom
   if (port === undefined) throw fault(400, `Port ${network?.port} could not be found.`);
   if (port.told.device_id !== '') throw fault(409, `Port ${port.id} is still in use.`);
 
+  const { group } = (body['os:scheduler_hints'] ?? {}) as { readonly group?: string };
+  if (group !== undefined && belongings.find(projectId, 'server-group', group) === undefined)
+    throw fault(400, `Server group ${group} could not be found.`);
   const refusal = cloud.quotaRefusal();
   if (refusal !== undefined) throw fault(403, refusal);
 
@@ -105,7 +111,11 @@ async function createServer(faces: Faces, projectId: string, wanted: Body): Prom
   });
   const userData = Buffer.from(String(wanted.user_data ?? ''), 'base64').toString('utf8');
   const zone = String(wanted.availability_zone ?? cloud.config.zones[0]?.name);
-  const creating = cloud.createServer({ ...{ id, name, zone, flavor, image, userData }, portId: port.id });
+  const creating = cloud.createServer({
+    ...{ id, name, zone, flavor, image, userData },
+    ...(group === undefined ? {} : { group }),
+    portId: port.id,
+  });
   if (cloud.server(id) === undefined) {
     belongings.remove(id);
     await creating.catch((error: unknown) => {
@@ -128,6 +138,50 @@ async function deleteServer({ cloud, belongings, deleting }: Faces, owned: Belon
     if (port.told.device_id === owned.id) belongings.tell(port, { device_id: '', device_owner: '' });
   }
   belongings.remove(owned.id);
+}
+
+function addServerGroups(router: Router, { cloud, belongings }: Faces): void {
+  const groups = `${ROOT}/os-server-groups`;
+  const view = ({ id, name, projectId }: Belonging): Body => {
+    const members = cloud.servers().filter(({ group }) => group === id);
+    const policy = cloud.group(id)?.policies[0] ?? '';
+    return {
+      id,
+      name,
+      policy,
+      rules: {},
+      members: members.map((server) => server.id),
+      project_id: projectId,
+      user_id: '',
+    };
+  };
+  const found = (context: Context): Belonging => {
+    const group = belongings.find(projectOf(context), 'server-group', String(context.params.id));
+    if (group === undefined) throw fault(404, `Instance group ${context.params.id} could not be found.`);
+    return group;
+  };
+  router.post(groups, (context) => {
+    const { name, policy } = bodyOf(context).server_group as { readonly name: string; readonly policy: string };
+    const made: Belonging = {
+      ...{ id: randomUUID(), kind: 'server-group', projectId: projectOf(context), name, createdAt: now() },
+      told: {},
+    };
+    cloud.createGroup(made.id, name, [policy]);
+    belongings.put(made);
+    context.body = { server_group: view(made) };
+  });
+  router.get(groups, (context) => {
+    context.body = { server_groups: belongings.of(projectOf(context), 'server-group').map(view) };
+  });
+  router.get(`${groups}/:id`, (context: Context) => {
+    context.body = { server_group: view(found(context)) };
+  });
+  router.delete(`${groups}/:id`, (context: Context) => {
+    const { id } = found(context);
+    cloud.deleteGroup(id);
+    belongings.remove(id);
+    context.status = 204;
+  });
 }
 
 function act(faces: Faces, { owned, server }: FoundServer, action: Body): void {

@@ -46,6 +46,8 @@ export interface DatabaseHost {
   readonly place: string;
   readonly volume: Volume;
   nextPid(): number;
+  /** Whether what it says gets out to a client now. */
+  letsOut(): boolean;
   /** How much slower than usual its disk is. */
   readonly diskSlowness: number;
   /** Whether a crash may leave some of what was not synced. */

@@ -82,7 +82,10 @@ function controlFile({ systemId, timeline }: DataDirectory): string {
     `Latest checkpoint's TimeLineID:       ${timeline}`,
     'Minimum recovery ending location:     0/0',
     `Min recovery ending loc's timeline:   ${timeline}`,
-    'max_connections setting:              50',
+    'max_connections setting:              100',
+    'max_worker_processes setting:         8',
+    'max_prepared_xacts setting:           0',
+    'max_locks_per_xact setting:           64',
     '',
   ].join('\n');
 }

@@ -208,7 +208,7 @@ export class TenantSession {
       }
       client.deliver(() => {
         if (server === undefined) answer('connection refused');
-        else if (!server.isAccepting || !server.isDoorOpen) answer('not let in');
+        else if (!server.isAccepting || !server.isDoorOpen || !server.host.letsOut()) answer('not let in');
         else if (server.state !== 'primary') answer('read only');
         else {
           const session = new TenantSession(world, client, server);
@@ -240,6 +240,10 @@ export class TenantSession {
         false,
         (isCommitted) => {
           if (!isCommitted) return;
+          if (!server.host.letsOut()) {
+            this.#wire.close(1);
+            return;
+          }
           server.world.watcher.acknowledged(record, server);
           this.#wire.send(1, () => finish('committed'));
         },
@@ -259,6 +263,10 @@ export class TenantSession {
     const server = this.#server;
     this.#wire.send(0, () => {
       if (server.state !== 'primary') {
+        this.#wire.close(1);
+        return;
+      }
+      if (!server.host.letsOut()) {
         this.#wire.close(1);
         return;
       }

@@ -37,7 +37,7 @@ export function readConninfo(text: string): Record<string, string> {
   return Object.fromEntries([...text.matchAll(/(\w+)='([^']*)'/g)].map((pair) => [pair[1] ?? '', pair[2] ?? '']));
 }
 
-/** Whether clients are let in. */
+/** Whether clients are let in; those of an asynchronous member come from its own address, by the door. */
 export function isDoorOpen(hba: string): boolean {
-  return hba.includes('hostssl all all all scram-sha-256');
+  return /^hostssl all all \S+ scram-sha-256$/m.test(hba);
 }

@@ -232,5 +232,5 @@ const STATEMENTS: readonly (readonly [string, Statement])[] = [
       return [];
     },
   ],
-  ['select pg_is_in_recovery() and pg_get_wal_replay_pause_state()', () => [{ is_paused: false, connections: 50 }]],
+  ['select pg_is_in_recovery() and pg_get_wal_replay_pause_state()', () => [{ is_paused: false, settings: '{}' }]],
 ];
