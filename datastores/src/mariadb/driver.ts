@@ -61,6 +61,7 @@ class MariadbDriver implements Driver {
   #role: Role | undefined;
   /** Since when this primary, by its own clock, has been what it is: until then it cannot have proven anything. */
   #leadsSinceMs = 0;
+  #hasNewCertificate = false;
 
   constructor(options: DriverOptions, layout: Layout) {
     const server = new MariadbServer(options, layout);
@@ -92,7 +93,18 @@ class MariadbDriver implements Driver {
 
   async installCertificate(certificate: ServerCertificate): Promise<void> {
     await this.#files.writeCertificate(certificate);
-    if (this.isRunning()) await this.#parts.control.query('flush ssl');
+    this.#hasNewCertificate = true;
+    await this.#showCertificate();
+  }
+
+  /** The running server reads the certificate's files anew; one that does not answer is asked again by the next probe. */
+  async #showCertificate(): Promise<void> {
+    if (!this.#hasNewCertificate || !this.isRunning()) return;
+    this.#hasNewCertificate = false;
+    // Not local, it would be in the log, as a record that no primary wrote.
+    await this.#parts.control.query('flush local ssl').catch(() => {
+      this.#hasNewCertificate = true;
+    });
   }
 
   async initialise(): Promise<void> {
@@ -217,6 +229,7 @@ class MariadbDriver implements Driver {
 
   async probe(): Promise<ProbeResult> {
     await this.#parts.server.limitLog();
+    await this.#showCertificate();
     return await this.#probe.run(this.isRunning());
   }
 
