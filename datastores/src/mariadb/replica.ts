@@ -43,6 +43,8 @@ export class Replica {
   readonly #door: Door;
   /** How far the primary's log reached when it was asked. */
   #goal: Position | undefined;
+  /** That this log cannot go on with the upstream's: it was not connected to it, so the server does not tell. */
+  #parted: DivergedError | undefined;
 
   constructor(parts: Parts, door: Door) {
     this.#parts = parts;
@@ -51,6 +53,7 @@ export class Replica {
 
   forget(): void {
     this.#goal = undefined;
+    this.#parted = undefined;
   }
 
   /** A running server that receives from nobody, and has applied all that it received. */
@@ -96,6 +99,7 @@ export class Replica {
   async isFollowing(role: ReplicaRole): Promise<Position | undefined> {
     const { options, server } = this.#parts;
     if (server.pid === undefined) return undefined;
+    if (this.#parted !== undefined) throw this.#parted;
     const status = await replicaStatus(this.#parts);
     if (status === undefined || status.Master_User !== streamName({ ...role, memberId: options.memberId })) return;
     if (Number(status.Last_IO_Errno) === FATAL_READ_ERROR) {
@@ -137,10 +141,11 @@ export class Replica {
     const parted = divergence(end, log, upstream.log);
     if (parted === undefined) return;
     const { leftAt, transactions } = parted;
-    throw new DivergedError(
+    this.#parted = new DivergedError(
       `This member's log ends with record ${end.value} of epoch ${end.epoch}; epoch ${role.epoch} left it at record ${leftAt.value} of epoch ${leftAt.epoch}.`,
       { bytes: 0, transactions },
     );
+    throw this.#parted;
   }
 
   /** Only a voter asks to be waited for; who is one, the primary's rule says. @throws DriverError while it has another rule */
