@@ -15,6 +15,8 @@ const STOP_POLL_MS = 15;
 const LOG_BYTES = 16 * 1024 * 1024;
 const LOG_TAIL_CHARACTERS = 2_000;
 const PROGRAM = 'mariadbd';
+/** The server makes a file of 12 MiB whenever it starts; on a full disk it would wait for room, and tell nobody. */
+const LEAST_FREE_BYTES = 24 * 1024 * 1024;
 
 export class MariadbServer {
   readonly #options: DriverOptions;
@@ -59,6 +61,7 @@ export class MariadbServer {
   async start(extra: readonly string[] = []): Promise<void> {
     await this.clear();
     await this.limitLog();
+    await this.#requireRoom();
     // Until it is ready, its end is this call's failure and no crash.
     this.#isStopping = true;
     const program = this.program('sbin/mariadbd', [`--defaults-file=${this.#layout.configFile}`, ...extra]);
@@ -125,6 +128,12 @@ export class MariadbServer {
     const { files } = this.#options;
     const size = (await files.size(this.#layout.logFile)) ?? 0;
     if (size > LOG_BYTES) await files.clear(this.#layout.logFile);
+  }
+
+  async #requireRoom(): Promise<void> {
+    const free = await this.#options.files.freeBytes(this.#layout.data);
+    if (free >= LEAST_FREE_BYTES) return;
+    throw new DriverError('unavailable', 'The volume has no room for the database to start: make it larger.');
   }
 
   async #kill(): Promise<void> {
