@@ -11,13 +11,17 @@ export const mariadb: DatastoreDefinition = {
   defaultVersion: '10.11',
   port: 3306,
   commitModes: ['quorum'],
-  members: { min: 1, max: 7 },
+  members: { min: 1, max: 11 },
+  mostVoters: {
+    count: 3,
+    reason: 'MariaDB waits for one replica and has no count, so that it cannot wait for two of five',
+  },
   admin: { user: 'admin', database: 'admin' },
   parameters: PARAMETERS,
   reserved: RESERVED,
   accounts,
-  // As for every engine; with more than three voters that is more than this server can wait for.
-  acknowledgements: (voters) => Math.floor(voters / 2),
+  // There are four only while one takes the place of another: elections need all the others then.
+  acknowledgements: (voters) => Math.min(1, Math.floor(voters / 2)),
   comparePositions,
   passwordVerifier: (password) => nativeVerifier(password),
   endpoints,
