@@ -27,6 +27,8 @@ export class Connection {
   readonly #options: ConnectionOptions;
   #open: Promise<mysql.Connection> | undefined;
   #queue: Promise<unknown> = Promise.resolve();
+  /** Ends what is asked at this moment: the client leaves a statement unanswered whose connection is destroyed. */
+  #giveUp: ((error: Error) => void) | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -35,7 +37,7 @@ export class Connection {
   /** Runs one statement at a time. @throws DriverError `unavailable` when there is no answer in time. */
   query(text: string, values: readonly unknown[] = [], timeoutMs = ANSWER_MS): Promise<readonly Row[]> {
     const answer = this.#queue.then(() =>
-      within(this.#options.clock, timeoutMs, this.#run(text, values)).catch((error: unknown) => {
+      within(this.#options.clock, timeoutMs, this.#untilClosed(this.#run(text, values))).catch((error: unknown) => {
         // What it has been told is not known: the next statement finds a new one.
         if (!isRefusal(error)) this.close();
         throw asDriverError(error);
@@ -45,14 +47,29 @@ export class Connection {
     return answer;
   }
 
-  /** Drops the connection; the next query makes another. */
+  /** Drops the connection, and whoever waits for its answer is told so; the next query makes another. */
   close(): void {
+    this.#giveUp?.(new Error('The connection was closed.'));
     const open = this.#open;
     this.#open = undefined;
     open?.then(
       (connection) => connection.destroy(),
       () => undefined,
     );
+  }
+
+  async #untilClosed<Answer>(work: Promise<Answer>): Promise<Answer> {
+    work.catch(() => undefined);
+    try {
+      return await Promise.race([
+        work,
+        new Promise<never>((_resolve, reject) => {
+          this.#giveUp = reject;
+        }),
+      ]);
+    } finally {
+      this.#giveUp = undefined;
+    }
   }
 
   async #run(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
