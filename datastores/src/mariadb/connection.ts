@@ -59,16 +59,17 @@ export class Connection {
   }
 
   async #untilClosed<Answer>(work: Promise<Answer>): Promise<Answer> {
+    let giveUp: ((error: Error) => void) | undefined;
+    const closed = new Promise<never>((_resolve, reject) => {
+      giveUp = reject;
+    });
+    this.#giveUp = giveUp;
     work.catch(() => undefined);
     try {
-      return await Promise.race([
-        work,
-        new Promise<never>((_resolve, reject) => {
-          this.#giveUp = reject;
-        }),
-      ]);
+      return await Promise.race([work, closed]);
     } finally {
-      this.#giveUp = undefined;
+      // The next statement may have begun.
+      if (this.#giveUp === giveUp) this.#giveUp = undefined;
     }
   }
 
