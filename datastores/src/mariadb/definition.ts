@@ -1,9 +1,9 @@
 import type { DatastoreDefinition } from '../definition.ts';
 import { accounts } from './account-names.ts';
 import { completeUri, endpoints, localEndpoint } from './endpoints.ts';
-import { comparePositions } from './gtid.ts';
 import { PARAMETERS, RESERVED } from './parameters.ts';
 import { nativeVerifier } from './password.ts';
+import { comparePositions } from './positions.ts';
 
 export const mariadb: DatastoreDefinition = {
   name: 'mariadb',

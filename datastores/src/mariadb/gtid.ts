@@ -6,6 +6,7 @@
 // a member follows, and a member that writes nothing has no record of the epoch.
 import type { Position } from '../definition.ts';
 import { DriverError } from '../driver.ts';
+import { readSequence } from './positions.ts';
 
 const DOMAIN = 0;
 /** Numbers below are epochs, those from here on are members: at rest nobody writes, and nothing written then would count. */
@@ -60,19 +61,6 @@ export function readPosition(text: string): Position {
 /** As the server writes it; empty for a log without records. */
 export function writePosition({ epoch, value }: Position): string {
   return epoch === 0 ? '' : `${DOMAIN}-${epoch}-${readSequence(value)}`;
-}
-
-/** @throws Error when it is none */
-export function readSequence(value: string): bigint {
-  if (!/^\d{1,20}$/.test(value)) throw new Error(`"${value}" is not the number of a record.`);
-  return BigInt(value);
-}
-
-/** Negative when `left` is behind, positive when it is ahead: the epoch first, then the number of the record. */
-export function comparePositions(left: Position, right: Position): number {
-  if (left.epoch !== right.epoch) return left.epoch - right.epoch;
-  const difference = readSequence(left.value) - readSequence(right.value);
-  return difference === 0n ? 0 : difference < 0n ? -1 : 1;
 }
 
 /** What a log holds that another never will. */

@@ -6,8 +6,9 @@
 import { join } from 'node:path';
 import { DriverError } from '../driver.ts';
 import type { Row } from './connection.ts';
-import { comparePositions, readPosition } from './gtid.ts';
+import { readPosition } from './gtid.ts';
 import type { Parts } from './parts.ts';
+import { comparePositions } from './positions.ts';
 import { sleep } from './server.ts';
 
 /** Of what was received, much may have to be applied yet. */

@@ -5,8 +5,9 @@ import { DivergedError, DriverError, type ReplicaRole, type Upstream } from '../
 import { OWN_DATABASE, streamName } from './accounts.ts';
 import { askMember } from './connection.ts';
 import type { Door } from './door.ts';
-import { comparePositions, divergence, type LogState, readPosition, readState } from './gtid.ts';
+import { divergence, type LogState, readPosition, readState } from './gtid.ts';
 import type { Parts } from './parts.ts';
+import { comparePositions } from './positions.ts';
 import { leaveUpstream, replicaStatus } from './relay.ts';
 
 /** The upstream does not have what comes next any more, or has never had what came last. */

@@ -5,8 +5,9 @@ import { basename, join } from 'node:path';
 import type { Position } from '../definition.ts';
 import { DriverError, type KeptTail } from '../driver.ts';
 import type { Files } from '../durable-files.ts';
-import { type Divergence, readSequence, readState } from './gtid.ts';
+import { type Divergence, readState } from './gtid.ts';
 import type { Parts } from './parts.ts';
+import { readSequence } from './positions.ts';
 
 /** Kept tails that hold nothing acknowledged; the oldest go. */
 const MAX_TAILS = 8;
