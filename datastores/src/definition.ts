@@ -52,6 +52,8 @@ export interface DatastoreDefinition {
   readonly commitModes: readonly CommitMode[];
   /** How many members with data a cluster may have. */
   readonly members: { readonly min: number; readonly max: number };
+  /** Where more voters than these would make no sense, with the reason in a phrase; absent: nowhere. */
+  readonly mostVoters?: { readonly count: number; readonly reason: string };
   /** The tenant's first user and database. */
   readonly admin: { readonly user: string; readonly database: string };
   readonly parameters: Readonly<Record<string, ParameterDefinition>>;

@@ -37,6 +37,10 @@ export interface StartedProgram {
 export interface Processes {
   /** Runs a program to its end; it is killed after `timeoutMs`. */
   run(program: Program, timeoutMs: number): Promise<ProgramResult>;
+  /** Runs a program to its end and gives what it writes to stdout. It fails when the program does. Not where it is simulated. */
+  read?(program: Program): AsyncIterable<Uint8Array>;
+  /** Runs a program to its end on what it is to read from stdin. Not where it is simulated. */
+  write?(program: Program, input: AsyncIterable<Uint8Array>): Promise<ProgramResult>;
   /** Starts a program that outlives this process; what it writes is appended to `logFile`. */
   start(program: Program, logFile: string): Promise<StartedProgram>;
   /** The living processes (no zombies) that run in this folder. */
@@ -93,6 +97,8 @@ export interface DriverOptions {
   readonly clock: DriverClock;
   readonly processes: Processes;
   readonly files: Files;
+  /** Another member's `copyOut`, by way of its agent. Absent where there are no agents. */
+  readonly fetchCopy?: (source: Upstream) => AsyncIterable<Uint8Array>;
   /** Begins a connection to a server of the engine. */
   readonly session: OpenSession;
   /** What the driver of another member of the cluster shares, asked over mutual TLS. */
@@ -280,6 +286,11 @@ export interface Driver {
   installCertificate(certificate: ServerCertificate): Promise<void>;
   /** Makes an empty data directory, at rest; what was in it before is gone. */
   initialise(): Promise<void>;
+  /**
+   * The primary's data as they are now, for the `seed` of another member; whole when it ends without an error. Absent
+   * where the engine is copied by its own connections.
+   */
+  copyOut?(): AsyncIterable<Uint8Array>;
   /** Copies the primary's data in place of what was there, at rest. Answers where the copy ends. */
   seed(source: Upstream): Promise<Position>;
   /**

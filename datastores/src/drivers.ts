@@ -1,6 +1,8 @@
 // The drivers by the name of their datastore. Only an agent imports this: a driver brings its database client along.
 import type { Discovery, DiscoveryParts } from './discovery.ts';
 import type { DrillClient, DrillClientOptions, Driver, DriverOptions } from './driver.ts';
+import { connectForDrill as connectToMariadbForDrill } from './mariadb/drill-client.ts';
+import { mariadbDriver } from './mariadb/driver.ts';
 import { connectForDrill } from './postgresql/drill-client.ts';
 import { postgresqlDriver } from './postgresql/driver.ts';
 import { postgresqlSession } from './postgresql/session.ts';
@@ -45,6 +47,7 @@ export {
   systemFiles,
   writeDurably,
 } from './durable-files.ts';
+export { installArguments } from './mariadb/copy.ts';
 export { initdbArguments } from './postgresql/template.ts';
 export { systemProcesses } from './processes.ts';
 export type { OpenSession, Row, Session, SessionSettings } from './session.ts';
@@ -61,6 +64,7 @@ export interface EngineDriver {
 }
 
 export const drivers: Readonly<Record<string, EngineDriver>> = {
+  mariadb: { create: mariadbDriver, connectForDrill: connectToMariadbForDrill },
   postgresql: { create: postgresqlDriver, session: postgresqlSession, connectForDrill },
   redis: { create: redisDriver, discovery: redisDiscovery },
 };

@@ -1,13 +1,16 @@
 // The operating system's processes, on Linux. A database outlives the agent that started it, so it is looked for in
 // /proc: a process id alone proves nothing, the folder that it runs in and its program do.
-import { type SpawnOptions, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { readlinkSync } from 'node:fs';
 import { open, readdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { DatabaseOwner, DriverClock, Processes, Program, ProgramResult } from './driver.ts';
 
 /** What is kept of a program's output. */
 const MAX_OUTPUT_CHARACTERS = 1024 * 1024;
+const MAX_COMPLAINT_CHARACTERS = 2_000;
 const LOG_MODE = 0o640;
 
 export function systemProcesses(owner: Pick<DatabaseOwner, 'uid' | 'gid'>, clock: DriverClock): Processes {
@@ -19,6 +22,8 @@ export function systemProcesses(owner: Pick<DatabaseOwner, 'uid' | 'gid'>, clock
   });
   return {
     run: (program, timeoutMs) => run(program, optionsOf(program), { clock, timeoutMs }),
+    read: (program) => read(program, optionsOf(program)),
+    write: (program, input) => write(program, optionsOf(program), input),
     start: async (program, logFile) => {
       const log = await open(logFile, 'a', LOG_MODE);
       try {
@@ -75,6 +80,55 @@ function run(
       resolve({ code, ...output });
     });
   });
+}
+
+async function* read(program: Program, options: SpawnOptions): AsyncIterable<Uint8Array> {
+  const child = spawn(program.path, program.arguments, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  const complaint = tailOf(child.stderr);
+  const ended = endOf(child);
+  try {
+    for await (const piece of child.stdout ?? []) yield piece as Uint8Array;
+    const code = await ended;
+    if (code !== 0) throw new Error(`${basename(program.path)} ended with ${code ?? 'a signal'}: ${complaint()}`);
+  } finally {
+    // Whoever reads may have gone.
+    child.kill('SIGKILL');
+  }
+}
+
+async function write(
+  program: Program,
+  options: SpawnOptions,
+  input: AsyncIterable<Uint8Array>,
+): Promise<ProgramResult> {
+  const child = spawn(program.path, program.arguments, { ...options, stdio: ['pipe', 'ignore', 'pipe'] });
+  const complaint = tailOf(child.stderr);
+  const ended = endOf(child);
+  try {
+    // One that ends early is told of by its code, not by the pipe.
+    if (child.stdin !== null) await pipeline(input, child.stdin).catch(forgiveBrokenPipe);
+    return { code: await ended, stdout: '', stderr: complaint() };
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
+
+function endOf(child: ChildProcess): Promise<number | null> {
+  const ended = new Promise<number | null>((resolve, reject) => child.once('close', resolve).once('error', reject));
+  ended.catch(() => undefined);
+  return ended;
+}
+
+function tailOf(stream: Readable | null): () => string {
+  let text = '';
+  stream?.setEncoding('utf8').on('data', (piece: string) => {
+    text = (text + piece).slice(-MAX_COMPLAINT_CHARACTERS);
+  });
+  return () => text.trim();
+}
+
+function forgiveBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }
 
 async function inFolder(folder: string): Promise<number[]> {

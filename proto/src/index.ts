@@ -14,6 +14,8 @@ export {
   AgentServiceClient,
   type AgentServiceServer,
   AgentServiceService,
+  type CopyRequest,
+  type CopyResponse,
   type Divergence,
   type EnrolResponse,
   type FollowRequest,

@@ -5,6 +5,7 @@ import type { WantedMember } from '../state/spec.ts';
 import { withWish } from '../state/wishes.ts';
 import { plan } from './cluster.ts';
 import { carryOut, cluster, failedOver, first, last, made, wanted } from './cluster-for-tests.ts';
+import { isEnough } from './elect.ts';
 import { expectedFact } from './expected.ts';
 import { readySteps } from './ready.ts';
 import type { Step } from './steps.ts';
@@ -313,4 +314,16 @@ test('a fact of an older epoch or rule changes nothing', (t) => {
     adminGeneration: 1,
   } as const;
   t.is(memberOf(applyFact(later, promoted), 1)?.facts.role, 'replica');
+});
+
+test('an engine that waits for one voter only is elected anew by all the others while it has four', (t) => {
+  const start = cluster(['voter', 'voter', 'voter', 'voter']);
+  const { end } = carryOut(
+    { ...start, spec: { ...start.spec, datastore: { type: 'mariadb', version: '10.11' } } },
+    first,
+  );
+
+  t.like(end.rule, { voters: [1, 2, 3, 4], acknowledgements: 1 });
+  t.false(isEnough(end, [2, 3]), 'a write may be on 1 and 4 alone');
+  t.true(isEnough(end, [2, 3, 4]));
 });

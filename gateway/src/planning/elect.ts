@@ -4,7 +4,7 @@
 // conditions, left out, loses a write.
 import { datastores } from '@argosy/datastores';
 import { type Cluster, degrades, isAsync, isPresent, type Member, memberOf, type Rule } from '../state/clusters.ts';
-import { leaseWith } from './rule.ts';
+import { acknowledgementsOf, leaseWith } from './rule.ts';
 
 /** Who is elected, or why nobody can be yet, in a sentence. */
 export type Choice = { readonly winner: Member } | { readonly missing: string };
@@ -113,7 +113,7 @@ export function electedRule(cluster: Cluster, winner: number): Omit<Rule, 'epoch
       (member) => isHere(member) && member.facts.promise?.epoch === cluster.epoch,
     );
     const voters = promised.filter(({ kind }) => kind !== 'arbiter').map(({ ordinal }) => ordinal);
-    const rule = { voters, acknowledgements: Math.floor(voters.length / 2) };
+    const rule = { voters, acknowledgements: acknowledgementsOf(cluster, voters.length) };
     const grantors = promised.map(({ ordinal }) => ordinal);
     return isAsync(cluster) ? { ...rule, lease: leaseWith(cluster, grantors) } : rule;
   }
@@ -124,7 +124,7 @@ export function electedRule(cluster: Cluster, winner: number): Omit<Rule, 'epoch
     return member !== undefined && isPresent(member) && (voter === winner || member.facts.isCutOff !== true);
   });
   if (present.length > rule.acknowledgements || !present.includes(winner)) return rule;
-  return { ...rule, voters: present, acknowledgements: Math.floor(present.length / 2) };
+  return { ...rule, voters: present, acknowledgements: acknowledgementsOf(cluster, present.length) };
 }
 
 function isEnoughFor(cluster: Cluster, promised: readonly Member[]): boolean {

@@ -4,7 +4,7 @@ import { accountsOf } from '../state/accounts.ts';
 import { type Cluster, peersOf, type Rule } from '../state/clusters.ts';
 import type { Fact } from '../state/entries.ts';
 import { electedRule } from './elect.ts';
-import { nextLease, nextVoters, ruleOf } from './rule.ts';
+import { nextRule } from './rule.ts';
 import type { Step } from './steps.ts';
 
 /** Stands for an address that is not known before its stack is made. */
@@ -41,11 +41,7 @@ export function expectedFact({ kind, ordinal }: Step, cluster: Cluster): Fact {
     case 'open':
       return { kind: 'opened', ordinal, epoch, generation };
     case 'change_rule':
-      return {
-        kind: 'rule_changed',
-        ordinal,
-        rule: ruleOf(epoch, generation + 1, nextVoters(cluster), nextLease(cluster)),
-      };
+      return { kind: 'rule_changed', ordinal, rule: nextRule(cluster, epoch, generation + 1) };
     case 'set_parameters':
       return { kind: 'parameterized', ordinal, parameters: spec.parameters ?? { generation: 0, values: {} } };
     case 'set_accounts':
@@ -60,7 +56,7 @@ export function expectedFact({ kind, ordinal }: Step, cluster: Cluster): Fact {
 /** A new generation keeps the acknowledgements of the old epoch apart. */
 function ruleOfElected(cluster: Cluster, winner: number): Rule {
   const rule = electedRule(cluster, winner);
-  if (cluster.rule === undefined || rule === undefined) return ruleOf(1, 1, nextVoters(cluster), nextLease(cluster));
+  if (cluster.rule === undefined || rule === undefined) return nextRule(cluster, 1, 1);
   const { voters, acknowledgements, lease } = rule;
   const elected = { epoch: cluster.epoch, generation: cluster.rule.generation + 1, voters, acknowledgements };
   return lease === undefined ? elected : { ...elected, lease };

@@ -1,12 +1,22 @@
 // The rule with which a primary begins, or by which it goes on: who must have a commit, and in an asynchronous cluster who
 // lets the primary acknowledge, and how old what they do not have may become.
+import { datastores } from '@argosy/datastores';
 import { type Cluster, isAsync, type LeaseRule, type Member, type Rule, wantedMembers } from '../state/clusters.ts';
 
-/** A majority for each commit; in an asynchronous cluster for each position that is older than the bound. */
-export function ruleOf(epoch: number, generation: number, voters: readonly number[], lease?: LeaseRule): Rule {
-  const ordered = [...voters].sort((left, right) => left - right);
-  const rule = { epoch, generation, voters: ordered, acknowledgements: Math.floor(voters.length / 2) };
+/** The rule that is wished now. */
+export function nextRule(cluster: Cluster, epoch: number, generation: number): Rule {
+  const voters = [...nextVoters(cluster)].sort((left, right) => left - right);
+  const rule = { epoch, generation, voters, acknowledgements: acknowledgementsOf(cluster, voters.length) };
+  const lease = nextLease(cluster);
   return lease === undefined ? rule : { ...rule, lease };
+}
+
+/**
+ * A majority for each commit; in an asynchronous cluster for each position that is older than the bound. Of an engine that
+ * cannot wait for so many it is less, and an election asks more of the voters for it.
+ */
+export function acknowledgementsOf({ spec }: Pick<Cluster, 'spec'>, voters: number): number {
+  return datastores.find(spec.datastore.type)?.acknowledgements(voters) ?? Math.floor(voters / 2);
 }
 
 /** The voters of the next rule. The primary stays in it until another has been elected. */

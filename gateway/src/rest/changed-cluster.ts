@@ -6,6 +6,7 @@ import type { ClusterSpec } from '../state/spec.ts';
 import { ApiError, invalidField } from './errors.ts';
 import {
   arbiterCount,
+  demandFewVoters,
   demandUseOfArbiters,
   demandUseOfDurability,
   durabilityMode,
@@ -75,6 +76,7 @@ export function changeSpec(spec: ClusterSpec, body: unknown, definition: Datasto
     throw invalidField('cluster.durability.mode', `cannot be changed: the cluster was made "${spec.durability.mode}"`);
   }
   demandUseOfDurability(changed.durability);
+  demandFewVoters(changed.topology, definition);
   demandUseOfArbiters(changed);
   if (isDeepStrictEqual(changed, spec)) throw new ApiError('cluster.unchanged', 'The cluster is as wished already.');
   return changed;

@@ -97,6 +97,7 @@ export function readNewCluster(body: unknown, datastores: Datastores): NewCluste
   const { name, placement, parameters: given, ...rest } = cluster;
   const { topology } = rest;
   const durability = durabilityOf(rest.durability, definition);
+  demandFewVoters(topology, definition);
   demandUseOfArbiters({ topology, durability });
   const survive = placement.survive ?? defaultSurvival({ topology, durability });
   const parameters = changeParameters(undefined, given, definition);
@@ -139,6 +140,13 @@ export function demandUseOfDurability(durability: ClusterSpec['durability']): vo
 function defaultSurvival({ topology, durability }: Pick<ClusterSpec, 'topology' | 'durability'>): Survive {
   const isDegrading = goesOnWithFewer({ durability }) && topology.voters + topology.arbiters > 2;
   return topology.voters < 3 && !isDegrading ? 'host' : 'region';
+}
+
+/** @throws ApiError where the engine cannot wait for so many */
+export function demandFewVoters({ voters }: ClusterSpec['topology'], { mostVoters }: DatastoreDefinition): void {
+  if (mostVoters === undefined || voters <= mostVoters.count) return;
+  const { count, reason } = mostVoters;
+  throw invalidField('cluster.topology.voters', `must be at most ${count}: ${reason}; more copies are \`replicas\``);
 }
 
 /** @throws ApiError where an arbiter would be there for nothing */

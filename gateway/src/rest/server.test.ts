@@ -74,6 +74,11 @@ test('what is wrong with a body is named', async (t) => {
     [{ cluster: { ...cluster, durability: { mode: 'quorum', rpo_seconds: 3 } } }, 400, /rpo_seconds: is of no use/],
     [{ cluster: { ...cluster, durability: { rpo_seconds: 0 } } }, 400, /cluster\.durability\.rpo_seconds/],
     [
+      { cluster: { ...cluster, datastore: { type: 'mariadb' }, topology: { voters: 5 } } },
+      400,
+      /voters: must be at most 3: MariaDB waits for one replica and has no count/,
+    ],
+    [
       { cluster: { ...cluster, datastore: { type: 'redis' }, durability: { mode: 'quorum' } } },
       400,
       /redis commits by async, not by quorum/,

@@ -21,6 +21,7 @@ import { noDatabase } from '../lease/no-database.ts';
 import { waitInTheDark } from './blackout.ts';
 import { MemberCertificates } from './certificates.ts';
 import { type AgentConfig, ConfigError } from './config.ts';
+import { fetchCopy } from './copy.ts';
 import { openDiscovery } from './finding.ts';
 import { Gate } from './gate.ts';
 import { Granting } from './granting.ts';
@@ -98,15 +99,8 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   const rehearsal = rehearsalOf(parts, driver, certificates);
   const share = async () => ({ text: (await driver.share?.()) ?? '' });
   const service = agentService({
-    config,
-    member,
-    granting,
-    certificates,
-    observations,
-    rehearsal,
-    log,
-    share,
-    onCertificate,
+    ...{ config, member, granting, certificates, observations, rehearsal, log, share, onCertificate },
+    copyOut: driver.copyOut?.bind(driver),
   });
   await relisten();
   observations.start();
@@ -215,6 +209,7 @@ function engineDriver(
     ...{ owner: config.owner, memoryMib, parameters, clock, processes, files, log: log.child({ part: 'driver' }) },
     session: session ?? engine.session ?? withoutSession,
     shareOf: (upstream) => askShare(upstream, credentials()),
+    fetchCopy: (source) => fetchCopy(source, credentials()),
   };
   return engine.create(options);
 }

@@ -13,6 +13,7 @@ import type { Logger } from 'pino';
 import { CommandError, refused } from './admission.ts';
 import { InvalidCertificateError, type MemberCertificates } from './certificates.ts';
 import type { AgentConfig } from './config.ts';
+import { sendCopy } from './copy.ts';
 import type { Granting } from './granting.ts';
 import type { Member } from './member.ts';
 import type { Observations } from './observations.ts';
@@ -29,6 +30,8 @@ export interface ServiceParts {
   readonly observations: Observations;
   readonly rehearsal: Pick<Rehearsal, 'take'>;
   readonly log: Logger;
+  /** The data of this member's database; undefined where the engine is copied in another way. */
+  readonly copyOut: (() => AsyncIterable<Uint8Array>) | undefined;
   /** What the driver tells the other members. */
   readonly share: () => Promise<{ readonly text: string }>;
   /** Puts a new certificate into use. */
@@ -48,8 +51,8 @@ export function accessTable(config: Pick<AgentConfig, 'member' | 'executor'>): A
   };
   for (const method of Object.values(AgentServiceService)) table[method.path] = isExecutor;
   table[AgentServiceService.observe.path] = (caller) => isExecutor(caller) || isFellow(caller);
-  const { grantLease, returnLease, share } = AgentServiceService;
-  for (const method of [grantLease, returnLease, share]) table[method.path] = isFellow;
+  const { grantLease, returnLease, share, copy } = AgentServiceService;
+  for (const method of [grantLease, returnLease, share, copy]) table[method.path] = isFellow;
   return table;
 }
 
@@ -105,6 +108,12 @@ export function agentService(parts: ServiceParts): AgentServiceServer {
       return await parts.rehearsal.take(request);
     }),
     share: unary('Share', parts.share),
+    copy: (call) => {
+      const { memberId } = parts.config.member;
+      sendCopy(call, call.request.memberId === memberId ? parts.copyOut : undefined).catch((error: unknown) => {
+        call.destroy(Object.assign(new Error('The copy failed.'), answerOf(error, parts.log, 'Copy')));
+      });
+    },
     observe: observing(observations),
   };
 }

@@ -9,8 +9,8 @@ export interface ProgramPlace {
 
 /** How the archive of an empty database is made: unpacking it takes a fraction of what making one does. */
 export interface TemplateRecipe {
-  /** The program that fills an empty folder, by its name, and its arguments. */
-  program(folder: string): { readonly name: string; readonly arguments: readonly string[] };
+  /** The program that fills an empty folder, by its name from `bin` on, and its arguments. */
+  program(folder: string, bin: string): { readonly name: string; readonly arguments: readonly string[] };
   /** What is left out of the archive, as tar's patterns. */
   readonly exclude: readonly string[];
 }

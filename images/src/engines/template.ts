@@ -38,7 +38,7 @@ export async function templateOf(
       await chown(data, identity.uid, identity.gid);
     }
     const libraries = engine.libraryPath === null ? {} : { LD_LIBRARY_PATH: engine.libraryPath };
-    const program = template.program(data);
+    const program = template.program(data, engine.bin);
     await run(join(engine.bin, program.name), program.arguments, {
       ...{ ...identity, folder: data, timeoutMs: MAKE_MS },
       environment: { ...libraries, LC_ALL: 'C.UTF-8' },

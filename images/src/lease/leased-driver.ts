@@ -2,16 +2,17 @@
 // order is the protocol: the door is shut before the server becomes anything else, and a lease is handed back only when
 // the door is shut and the server has ended.
 import type { Accounts, ParameterValues, Position } from '@argosy/datastores';
-import type {
-  Driver,
-  KeptTail,
-  PrimaryRole,
-  ProbeResult,
-  Progress,
-  ReplicaRole,
-  Role,
-  ServerCertificate,
-  Upstream,
+import {
+  type Driver,
+  DriverError,
+  type KeptTail,
+  type PrimaryRole,
+  type ProbeResult,
+  type Progress,
+  type ReplicaRole,
+  type Role,
+  type ServerCertificate,
+  type Upstream,
 } from '@argosy/datastores/drivers';
 import { behindDoor } from '@argosy/proto';
 import type { LeaseKeeper } from './lease-keeper.ts';
@@ -39,6 +40,12 @@ export class LeasedDriver implements Required<Driver> {
   async seed(source: Upstream): Promise<Position> {
     await this.#keeper.shut();
     return await this.#inner.seed(behind(source));
+  }
+
+  copyOut(): AsyncIterable<Uint8Array> {
+    const data = this.#inner.copyOut?.();
+    if (data === undefined) throw new DriverError('refused', 'This engine is copied by its own connections.');
+    return data;
   }
 
   async saveTail(source: Upstream, options: { epoch: number; mustKeep: boolean }): Promise<KeptTail | undefined> {

@@ -1,7 +1,7 @@
 // A Redis cluster of three regions as real processes: it is made by the same way as any, hands over, loses the region of
 // its primary, goes on with every write that is older than the bound, and is deleted without a trace.
 import { readFileSync } from 'node:fs';
-import { fixtures, type TenantClient } from '@argosy/datastores/contract';
+import { type EngineFixture, fixtures } from '@argosy/datastores/contract';
 import test, { type ExecutionContext } from 'ava';
 import { FederationUnderTest } from '../crash-matrix/local-federation.ts';
 import { type Credentials, Tenant } from '../crash-matrix/tenant.ts';
@@ -9,6 +9,7 @@ import { findGuests, readFederation } from '../crash-matrix/victims.ts';
 import { waitUntil } from '../crash-matrix/waiting.ts';
 import { clusterOf, primaryOf, whole } from './clusters.ts';
 import { Guests } from './guests.ts';
+import { NumberWriter } from './number-writer.ts';
 import { type StockClient, stockClients } from './stock-redis-clients.ts';
 
 const NAME = 'cache';
@@ -33,10 +34,11 @@ test('redis: three regions, a switchover, a lost region: what was acknowledged b
   };
   const accepted = await tenant.change('POST', '/v2/clusters', { cluster });
   const made = await whole(tenant, NAME, { epoch: 1, limitMs: MADE_LIMIT_MS });
-  const writer = new NumberWriter(home, tenant, accepted?.credentials as Credentials);
+  const credentials = accepted?.credentials as Credentials;
+  const writer = new NumberWriter({ home, tenant, name: NAME, fixture: fixtures.redis as EngineFixture, credentials });
   await writer.write(WRITES);
 
-  const { username, password } = writer.credentials;
+  const { username, password } = credentials;
   const ca = readFileSync(readFederation(home).ca, 'utf8');
   const addresses = made.members.flatMap(({ address }) => address ?? []);
   const clients = await stockClients(addresses, { username, password, ca });
@@ -90,59 +92,5 @@ async function goOn(t: ExecutionContext, clients: readonly StockClient[], when: 
       () => client.lastError,
     );
     t.log(`${client.name} ${when}: ${Math.round(performance.now() - beginMs)} ms`);
-  }
-}
-
-/** Writes numbers to whoever takes them, each until it is acknowledged. */
-class NumberWriter {
-  readonly acknowledged: { readonly number: number; readonly atMs: number }[] = [];
-  readonly credentials: Credentials;
-  readonly #tenant: Tenant;
-  readonly #login: { readonly user: string; readonly password: string; readonly root: string };
-  #client: TenantClient | undefined;
-  #next = 1;
-
-  constructor(home: string, tenant: Tenant, credentials: Credentials) {
-    const { username: user, password } = credentials;
-    this.credentials = credentials;
-    this.#tenant = tenant;
-    this.#login = { user, password, root: readFileSync(readFederation(home).ca, 'utf8') };
-  }
-
-  async write(count: number): Promise<void> {
-    const goal = this.acknowledged.length + count;
-    await waitUntil(`${count} writes are acknowledged`, LIMIT_MS, async () => {
-      await this.#writeUpTo(goal).catch(() => this.close());
-      return this.acknowledged.length >= goal;
-    });
-  }
-
-  async missing(): Promise<{ readonly number: number; readonly atMs: number }[]> {
-    const there = new Set(await (await this.#connected()).numbers());
-    return this.acknowledged.filter(({ number }) => !there.has(number));
-  }
-
-  close(): void {
-    this.#client?.close();
-    this.#client = undefined;
-  }
-
-  async #writeUpTo(goal: number): Promise<void> {
-    const client = await this.#connected();
-    while (this.acknowledged.length < goal) {
-      const number = this.#next++;
-      await client.write(number);
-      this.acknowledged.push({ number, atMs: performance.now() });
-    }
-  }
-
-  /** Of all members the one that the cluster calls its primary. */
-  async #connected(): Promise<TenantClient> {
-    if (this.#client !== undefined) return this.#client;
-    const { address } = primaryOf(await clusterOf(this.#tenant, NAME));
-    const fixture = fixtures.redis;
-    if (fixture === undefined) throw new Error('There is no fixture of Redis.');
-    this.#client = await fixture.connect({ ...this.#login, address: address ?? '', port: fixture.port });
-    return this.#client;
   }
 }

@@ -123,6 +123,7 @@ export class Guest implements DatabaseHost, DoorHost {
     if (!agent.isAlive) return;
     const service = agentService({
       ...{ config, member, granting, observations, log: silentLog, onCertificate: async () => undefined },
+      copyOut: undefined,
       certificates: { request: Buffer.alloc(0), install: async () => false },
       rehearsal: { take: () => Promise.reject(new Error('The model knows no drills.')) },
       share: async () => ({ text: '' }),

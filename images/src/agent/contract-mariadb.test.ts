@@ -1,0 +1,4 @@
+import test from 'ava';
+import { tryContract } from '../testing/contract.ts';
+
+tryContract(test, 'mariadb');

@@ -1,0 +1,45 @@
+// The data of one member on their way to another, by the agents' mutual TLS: of engines whose data directory can be copied
+// by a program only that runs beside it. Nothing of it is kept on the way, and who reads slowly slows down who sends.
+import { once } from 'node:events';
+import type { Upstream } from '@argosy/datastores/drivers';
+import {
+  AGENT_PORT,
+  AgentServiceClient,
+  type CopyRequest,
+  type CopyResponse,
+  type Credentials,
+  channelCredentials,
+  channelOptions,
+} from '@argosy/proto';
+import type { ServerWritableStream } from '@grpc/grpc-js';
+import { refused } from './admission.ts';
+
+/** @throws Error when the data cannot be read to their end; what was sent until then is worth nothing */
+export async function sendCopy(
+  call: ServerWritableStream<CopyRequest, CopyResponse>,
+  copyOut: (() => AsyncIterable<Uint8Array>) | undefined,
+): Promise<void> {
+  if (copyOut === undefined) throw refused('This member gives no copies.');
+  const gone = new AbortController();
+  call.on('cancelled', () => gone.abort());
+  for await (const piece of copyOut()) {
+    if (gone.signal.aborted) return;
+    if (call.write({ piece: Buffer.from(piece) })) continue;
+    await once(call, 'drain', { signal: gone.signal }).catch(() => undefined);
+  }
+  call.end();
+}
+
+/** The data of the primary, as its agent sends them. It fails unless they came whole. */
+export async function* fetchCopy(source: Upstream, credentials: Credentials): AsyncIterable<Uint8Array> {
+  const place = source.address.includes(':') ? `[${source.address}]` : source.address;
+  const options = channelOptions(source.serverName);
+  const client = new AgentServiceClient(`${place}:${AGENT_PORT}`, channelCredentials(credentials), options);
+  const call = client.copy({ memberId: source.memberId });
+  try {
+    for await (const { piece } of call as AsyncIterable<CopyResponse>) yield piece;
+  } finally {
+    call.cancel();
+    client.close();
+  }
+}
