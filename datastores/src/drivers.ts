@@ -1,11 +1,13 @@
 // The drivers by the name of their datastore. Only an agent imports this: a driver brings its database client along.
 import type { Discovery, DiscoveryParts } from './discovery.ts';
 import type { DrillClient, DrillClientOptions, Driver, DriverOptions } from './driver.ts';
+import { etcdDriver } from './etcd/driver.ts';
 import { connectForDrill } from './postgresql/drill-client.ts';
 import { postgresqlDriver } from './postgresql/driver.ts';
 import { postgresqlSession } from './postgresql/session.ts';
 import { redisDriver } from './redis/driver.ts';
 import { redisDiscovery } from './redis/sentinel-server.ts';
+import type { RuledDriver } from './ruled-driver.ts';
 import type { OpenSession } from './session.ts';
 
 export type { Discovery, DiscoveryMember, DiscoveryParts, DiscoveryView } from './discovery.ts';
@@ -33,6 +35,7 @@ export {
   type ReplicaRole,
   type Role,
   type ServerCertificate,
+  type ServerDriver,
   type Stream,
   type Upstream,
 } from './driver.ts';
@@ -47,11 +50,15 @@ export {
 } from './durable-files.ts';
 export { initdbArguments } from './postgresql/template.ts';
 export { systemProcesses } from './processes.ts';
+export type { RuledDriver } from './ruled-driver.ts';
 export type { OpenSession, Row, Session, SessionSettings } from './session.ts';
 
 /** What an agent needs of an engine. */
 export interface EngineDriver {
-  create(options: DriverOptions): Driver;
+  /** Of a cluster that Argosy rules; absent: there are none. */
+  readonly create?: (options: DriverOptions) => Driver;
+  /** Of one whose engine rules itself; absent: there are none. */
+  readonly createRuled?: (options: DriverOptions) => RuledDriver;
   /** How it connects to a server on a real machine; absent where the driver brings a client of its own. */
   readonly session?: OpenSession;
   /** How a drill comes to the member that takes writes, undefined when none does now; absent: no drill can write there. */
@@ -63,4 +70,5 @@ export interface EngineDriver {
 export const drivers: Readonly<Record<string, EngineDriver>> = {
   postgresql: { create: postgresqlDriver, session: postgresqlSession, connectForDrill },
   redis: { create: redisDriver, discovery: redisDiscovery },
+  etcd: { createRuled: etcdDriver },
 };

@@ -1,5 +1,6 @@
 // The datastores by name. A new engine is one line here, and one in drivers.ts.
 import type { DatastoreDefinition } from './definition.ts';
+import { etcd } from './etcd/definition.ts';
 import { nearestOf } from './nearest.ts';
 import { postgresql } from './postgresql/definition.ts';
 import { redis } from './redis/definition.ts';
@@ -11,7 +12,7 @@ export interface Datastores {
   nearest(name: string): string | undefined;
 }
 
-export const datastores: Datastores = registryOf([postgresql, redis]);
+export const datastores: Datastores = registryOf([postgresql, redis, etcd]);
 
 export function registryOf(all: readonly DatastoreDefinition[]): Datastores {
   return {

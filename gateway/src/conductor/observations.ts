@@ -13,7 +13,7 @@ import {
   type RegionReport,
 } from '@argosy/proto';
 import type { CandidateSite, Network } from '../placement/place.ts';
-import { memberOf, parseMemberId } from '../state/clusters.ts';
+import { isEngineRuled, isInForce, memberOf, parseMemberId } from '../state/clusters.ts';
 import type { EntryBody } from '../state/entries.ts';
 import type { Federation } from '../state/federation.ts';
 import type { Region } from '../state/regions.ts';
@@ -182,6 +182,10 @@ export class Observations {
     const isUp = observation.agent === AgentState.REACHABLE && serves && !observation.gone;
     if (!isUp && observation.agent === AgentState.AWAITED && !observation.gone) return;
     const detail = isUp ? undefined : downDetail(observation);
+    if (isEngineRuled(cluster) && report?.empty === true && isInForce(cluster, member)) {
+      const emptied = { kind: 'member.emptied', clusterId: cluster.id, ordinal: parsed.ordinal } as const;
+      return this.#proposeOnce(`${observation.memberId} empty`, 'false', 'true', emptied);
+    }
     const entry = {
       kind: 'member.observed',
       clusterId: cluster.id,
@@ -195,10 +199,11 @@ export class Observations {
   /** The primary tells how far its replicas are behind. */
   #remember(memberId: string, report: NonNullable<MemberObservation['report']>): void {
     const known = this.#members.get(memberId);
-    this.#members.set(memberId, { lagBytes: undefined, ...known, memberId, time: report.time });
+    const { time, leads } = report;
+    this.#members.set(memberId, { lagBytes: undefined, ...known, memberId, time, leads });
     if (report.role !== MemberRole.PRIMARY) return;
     for (const { memberId: replica, lagBytes } of report.streams) {
-      this.#members.set(replica, { time: undefined, ...this.#members.get(replica), memberId: replica, lagBytes });
+      this.#members.set(replica, { time: undefined, leads: undefined, ...this.#members.get(replica), memberId: replica, lagBytes });
     }
   }
 

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { DatastoreDefinition } from '@argosy/datastores';
 import { z } from 'zod';
 import type { ClusterSpec } from '../state/spec.ts';
+import { demandEngineTopology } from './engine-ruled.ts';
 import { ApiError, invalidField } from './errors.ts';
 import {
   arbiterCount,
@@ -75,6 +76,7 @@ export function changeSpec(spec: ClusterSpec, body: unknown, definition: Datasto
     throw invalidField('cluster.durability.mode', `cannot be changed: the cluster was made "${spec.durability.mode}"`);
   }
   demandUseOfDurability(changed.durability);
+  demandEngineTopology(changed);
   demandUseOfArbiters(changed);
   if (isDeepStrictEqual(changed, spec)) throw new ApiError('cluster.unchanged', 'The cluster is as wished already.');
   return changed;

@@ -1,7 +1,8 @@
 // How the entries about clusters change the state. Pure: tables in, tables changed, an answer out.
 import assert from 'node:assert/strict';
 import { drillOf } from './apply-drill.ts';
-import { type Cluster, memberOf, withNothingWanted } from './clusters.ts';
+import { emptied } from './apply-fact.ts';
+import { type Cluster, isEngineRuled, isInForce, memberOf, withNothingWanted } from './clusters.ts';
 import { type Applied, type EntryOf, newMember, type OperationStart, refuse } from './entries.ts';
 import { addSteps, dropPending, hasEnded, pendingStep, supersede, type Wish } from './operations.ts';
 import type { Tables } from './tables.ts';
@@ -155,6 +156,17 @@ export function observeMember(tables: Tables, entry: EntryOf<'member.observed'>)
   return {};
 }
 
+export function emptyMember(tables: Tables, { clusterId, ordinal, at }: EntryOf<'member.emptied'>): Applied {
+  const cluster = tables.clusters.get(clusterId);
+  if (cluster === undefined) return refuse('cluster.not_found', 'The cluster is gone.');
+  const member = memberOf(cluster, ordinal);
+  if (member === undefined || !isEngineRuled(cluster) || !isInForce(cluster, member)) {
+    return refuse('state.stale', 'The cluster has changed since.');
+  }
+  tables.setCluster(emptied(cluster, ordinal), at);
+  return {};
+}
+
 export function startOperation(
   tables: Tables,
   entry: OperationStart & { readonly at: string },
@@ -183,7 +195,7 @@ export function startOperation(
 /** Each cluster elects anew, in an epoch above all that the lost peers can have raised. */
 export function recoverClusters(tables: Tables, { epochs, at }: EntryOf<'federation.recovered'>): void {
   for (const cluster of [...tables.clusters.values()]) {
-    if (cluster.epoch === 0) continue;
+    if (cluster.epoch === 0 || isEngineRuled(cluster)) continue;
     const { primary, wantedPrimary: _void, candidate, ...rest } = cluster;
     const next = primary ?? candidate ?? cluster.lastElected?.ordinal;
     const electing = next === undefined ? {} : { candidate: next };

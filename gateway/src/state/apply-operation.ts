@@ -71,6 +71,10 @@ export function configureMember(tables: Tables, entry: EntryOf<'member.configure
   return finishStep(tables, { ...entry, kind: 'step.finished', facts: [entry.fact] });
 }
 
+export function listMember(tables: Tables, entry: EntryOf<'member.listed'>): Applied {
+  return finishStep(tables, { ...entry, kind: 'step.finished', facts: [entry.fact] });
+}
+
 export function failStep(tables: Tables, entry: EntryOf<'step.failed'>): Applied {
   const failure = {
     error: entry.error,

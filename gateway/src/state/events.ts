@@ -49,6 +49,7 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
       return ofOperation(entry.kind, entry.operationId, entry.step.id, scene);
     case 'step.finished':
     case 'member.configured':
+    case 'member.listed':
       return ofOperation('step.finished', entry.operationId, entry.stepId, scene);
     case 'step.failed':
       return ofOperation(entry.kind, entry.operationId, `${entry.stepId}: ${entry.error}`, scene);
@@ -63,6 +64,8 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
       const message = `Member ${entry.ordinal}${entry.detail === undefined ? '' : `: ${entry.detail}`}`;
       return ofCluster(entry.isUp ? 'member.up' : 'member.down', entry.clusterId, message, scene);
     }
+    case 'member.emptied':
+      return ofCluster('member.down', entry.clusterId, `Member ${entry.ordinal}: its volume is empty.`, scene);
     case 'cluster.failover':
       return ofOperation(entry.kind, entry.operationId, failoverMessage(entry, scene.cluster(entry.clusterId)), scene);
     case 'members.seen':

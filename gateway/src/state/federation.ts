@@ -5,6 +5,7 @@ import {
   changeAccounts,
   changeCluster,
   createCluster,
+  emptyMember,
   observeMember,
   recoverClusters,
   replaceMember,
@@ -12,7 +13,15 @@ import {
 } from './apply-cluster.ts';
 import { abortDrill, advanceDrill, createDrill, passSchedule } from './apply-drill.ts';
 import { degradeCluster, divergeMember, failOver, rejoinMember, seeMembers } from './apply-failover.ts';
-import { configureMember, endOperation, failOperation, failStep, finishStep, startStep } from './apply-operation.ts';
+import {
+  configureMember,
+  endOperation,
+  failOperation,
+  failStep,
+  finishStep,
+  listMember,
+  startStep,
+} from './apply-operation.ts';
 import { linkProjects, unlinkProjects } from './apply-project-links.ts';
 import { addRegion, drainRegion, observeRegion, removeRegion } from './apply-region.ts';
 import type { Cluster } from './clusters.ts';
@@ -249,6 +258,10 @@ export class Federation {
         return changeAccounts(tables, entry);
       case 'member.configured':
         return configureMember(tables, entry);
+      case 'member.listed':
+        return listMember(tables, entry);
+      case 'member.emptied':
+        return emptyMember(tables, entry);
       case 'cluster.noted':
         return tables.clusters.has(entry.clusterId) ? {} : refuse('cluster.not_found', 'The cluster is gone.');
       default:

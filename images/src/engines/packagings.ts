@@ -1,4 +1,5 @@
 // How each datastore is packaged. A new engine is one line here.
+import { etcdPackaging } from './etcd.ts';
 import type { Packaging } from './packaging.ts';
 import { postgresqlPackaging } from './postgresql.ts';
 import { redisPackaging } from './redis.ts';
@@ -6,4 +7,5 @@ import { redisPackaging } from './redis.ts';
 export const packagings: Readonly<Record<string, Packaging>> = {
   postgresql: postgresqlPackaging,
   redis: redisPackaging,
+  etcd: etcdPackaging,
 };
