@@ -13,6 +13,8 @@ export interface RuledDriver extends ServerDriver {
    * and what the engine knew of it, too. It has no vote yet. @throws DriverError `unavailable` while no peer takes it in
    */
   enter(peers: readonly Upstream[]): Promise<void>;
+  /** Whether the engine counts this member among its own. @throws DriverError `unavailable` while no peer can tell */
+  isCounted(peers: readonly Upstream[]): Promise<boolean>;
   /** Starts the server from its own data, unless it runs; it may have no majority yet. */
   start(): Promise<void>;
   /** True when the member has its vote, given now if need be, and answers with a majority behind it. */

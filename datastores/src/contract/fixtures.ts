@@ -1,9 +1,15 @@
 // One line an engine.
+import { etcdFixture } from '../etcd/contract-fixture.ts';
 import { postgresqlFixture } from '../postgresql/contract-fixture.ts';
 import { redisFixture } from '../redis/contract-fixture.ts';
-import type { EngineFixture } from './fixture.ts';
+import type { EngineFixture, RuledFixture } from './fixture.ts';
 
 export const fixtures: Readonly<Record<string, EngineFixture>> = {
   postgresql: postgresqlFixture,
   redis: redisFixture,
+};
+
+/** Of engines that rule themselves. */
+export const ruledFixtures: Readonly<Record<string, RuledFixture>> = {
+  etcd: etcdFixture,
 };

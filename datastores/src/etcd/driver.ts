@@ -98,6 +98,16 @@ class EtcdDriver implements RuledDriver {
     throw new DriverError('unavailable', `No member of the cluster takes this one in: ${why}`, { cause: reason });
   }
 
+  async isCounted(peers: readonly Upstream[]): Promise<boolean> {
+    for (const peer of peers) {
+      const members = await this.#clientOf(peer)
+        .members()
+        .catch(() => undefined);
+      if (members !== undefined) return entryOf(members, this.#options) !== undefined;
+    }
+    throw new DriverError('unavailable', 'No other member of the cluster tells who its members are.');
+  }
+
   async start(): Promise<void> {
     if (!this.isRunning()) await this.#server.start(this.#parameters);
   }
@@ -175,9 +185,9 @@ class EtcdDriver implements RuledDriver {
   /** Has a peer take this member in, as a learner; answers who the members are then, as a server is told. */
   async #takenInBy(peer: Upstream): Promise<string> {
     const client = this.#clientOf(peer);
-    const { memberId, address } = this.#options;
+    const { memberId } = this.#options;
     // What it once acknowledged is gone from this volume: nobody may count on it under its old name.
-    const known = entryOf(await client.members(), { memberId, address });
+    const known = entryOf(await client.members(), this.#options);
     if (known !== undefined) await remove(client, known);
     const body = { peerURLs: [peerUrlOf(this.#options)], isLearner: true };
     const members = membersOf(await client.call('cluster/member/add', body, CHANGE_MS));

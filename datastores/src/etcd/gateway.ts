@@ -6,7 +6,7 @@ import { DriverError } from '../driver.ts';
 
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
-/** Where a server is. By TLS it must be one of the cluster's: the members' certificates share its name. */
+/** Where a server is. The members of a cluster share the common name of their certificates. */
 export type ServerPlace =
   | { readonly kind: 'socket'; readonly path: string }
   | {
@@ -14,7 +14,8 @@ export type ServerPlace =
       readonly address: string;
       readonly port: number;
       readonly root: string;
-      readonly clusterId: string;
+      /** Of which it must be; absent: whichever the root vouches for. */
+      readonly clusterId?: string;
     };
 
 export interface Call {
@@ -85,7 +86,7 @@ function secure({ address, port, root, clusterId }: Extract<ServerPlace, { kind:
   return {
     ...{ host: address, port, ca: root, agent: false as const },
     checkServerIdentity: (host: string, certificate: Parameters<typeof checkServerIdentity>[1]) =>
-      certificate.subject.CN === clusterId
+      clusterId === undefined || certificate.subject.CN === clusterId
         ? checkServerIdentity(host, certificate)
         : new Error(`The server at ${host} is of cluster ${String(certificate.subject.CN)}.`),
   };

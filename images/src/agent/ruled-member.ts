@@ -1,7 +1,7 @@
 // One member of a cluster whose engine rules itself: it is founded or joins, and from then on its server is started from its
 // own data whenever it does not run, with nobody's help. What it is there, the engine says.
 import type { ParameterDefinition } from '@argosy/datastores';
-import type { RuledDriver } from '@argosy/datastores/drivers';
+import type { RuledDriver, Upstream } from '@argosy/datastores/drivers';
 import {
   type Clock,
   type CommandHeader,
@@ -105,8 +105,8 @@ export class RuledMember {
       this.#requireCertificate();
       const { file, driver } = this.#parts;
       const peers = named.map(upstreamOf);
-      if (file.state.seat === null) {
-        await file.change({ data: { status: 'incomplete' }, epoch, specRevision });
+      if (file.state.seat === null || !(await this.#isCounted(peers))) {
+        await file.change({ data: { status: 'incomplete' }, seat: null, epoch, specRevision });
         await driver.enter(peers);
         // Before it has a vote: whoever has one and does not know it would be missed.
         await file.change({ data: { status: 'initialised' } });
@@ -188,6 +188,11 @@ export class RuledMember {
 
   #admit(header: CommandHeader | undefined): CommandHeader {
     return admit(this.#parts.file.state, header);
+  }
+
+  /** Nobody is asked to begin anew because nobody could be asked. */
+  async #isCounted(peers: readonly Upstream[]): Promise<boolean> {
+    return await this.#parts.driver.isCounted(peers).catch(() => true);
   }
 
   #requireCertificate(): void {

@@ -4,7 +4,15 @@ import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { datastores } from '@argosy/datastores';
-import { ContractCluster, contractCases, fixtures, type SmallDisk } from '@argosy/datastores/contract';
+import {
+  ContractCluster,
+  contractCases,
+  fixtures,
+  RuledCluster,
+  ruledCases,
+  ruledFixtures,
+  type SmallDisk,
+} from '@argosy/datastores/contract';
 import type { TestFn } from 'ava';
 import { newFederation } from './federation.ts';
 import { Guest } from './guest.ts';
@@ -49,6 +57,41 @@ export function tryContract(test: TestFn, datastore: string): void {
   });
 
   for (const { title, run } of contractCases) {
+    test.serial(`${datastore}: ${title}`, async (t) => {
+      t.timeout(CASE_LIMIT_MS);
+      await run(t, cluster);
+    });
+  }
+}
+
+/** The same of an engine that rules itself. */
+export function tryRuledContract(test: TestFn, datastore: string): void {
+  const fixture = ruledFixtures[datastore];
+  const definition = datastores.find(datastore);
+  if (fixture === undefined || definition === undefined) throw new Error(`${datastore} does not rule itself.`);
+  const endings: (() => Promise<void>)[] = [];
+  let cluster: RuledCluster;
+
+  test.before(async (t) => {
+    t.timeout(CASE_LIMIT_MS);
+    const federation = await newFederation();
+    const boot = (ordinal: number) => {
+      const member = { clusterId: 'k1', ordinal, engine: fixture, kind: { engine_ruled: true } as const };
+      return Guest.boot(federation, member, (call) => {
+        endings.push(call);
+      });
+    };
+    const members = [await boot(1), await boot(2), await boot(3)] as const;
+    await Promise.all(members.map((guest) => guest.enrol()));
+    const verifier = (password: string): string => definition.passwordVerifier(password, Buffer.alloc(16, 7));
+    cluster = new RuledCluster({ fixture, members, password: PASSWORD, root: federation.root, verifier });
+  });
+
+  test.after.always(async () => {
+    await Promise.allSettled(endings.reverse().map((end) => end()));
+  });
+
+  for (const { title, run } of ruledCases) {
     test.serial(`${datastore}: ${title}`, async (t) => {
       t.timeout(CASE_LIMIT_MS);
       await run(t, cluster);
