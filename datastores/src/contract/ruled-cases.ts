@@ -200,6 +200,7 @@ const damage: RuledCase = {
     await eventually(() => second.dismiss(third));
     await third.join([first, second]);
     await cluster.untilWhole(third);
+    t.false(report.up);
   },
 };
 
@@ -245,6 +246,7 @@ const totalLoss: RuledCase = {
     for (const member of members) await cluster.untilWhole(member);
     t.log(`whole again after ${Math.round(performance.now() - start)} ms`);
     await cluster.write(members[1], 3);
+    t.deepEqual(await cluster.missing(members[2]), []);
   },
 };
 

@@ -18,6 +18,8 @@ export interface ListedMember {
 export interface ServerStatus {
   readonly version: string;
   readonly ownId: string;
+  /** It copies, and has no vote yet. */
+  readonly isLearner: boolean;
   /** Absent while there is none. */
   readonly leaderId: string | undefined;
   readonly term: number;
@@ -53,10 +55,11 @@ export class Client {
   async status(timeoutMs: number): Promise<ServerStatus> {
     // Nobody need be known for it, so it is told also while there is no leader that could say who is.
     const answer = await callServer(this.#place(), { path: 'maintenance/status', body: {}, timeoutMs });
-    const { version, leader = '0', raftTerm = '0', raftAppliedIndex, raftIndex, header } = answer;
+    const { version, leader = '0', raftTerm = '0', raftAppliedIndex, raftIndex, header, isLearner } = answer;
     return {
       version: String(version ?? ''),
       ownId: String((header as Answer | undefined)?.member_id ?? ''),
+      isLearner: isLearner === true,
       leaderId: leader === '0' ? undefined : String(leader),
       term: Number(raftTerm),
       index: String(raftAppliedIndex ?? raftIndex ?? '0'),

@@ -114,10 +114,9 @@ class EtcdDriver implements RuledDriver {
 
   async isServing(peers: readonly Upstream[]): Promise<boolean> {
     if (!this.isRunning()) return false;
-    const own = (await this.#client.status(PROBE_MS)).ownId;
-    if (await this.#answers()) return true;
-    // A learner answers no reads, and cannot ask for its vote.
-    for (const peer of peers) {
+    const { ownId: own, isLearner } = await this.#client.status(PROBE_MS);
+    // A learner answers nothing else, and cannot ask for its vote.
+    for (const peer of isLearner ? peers : []) {
       const isAsked = await this.#clientOf(peer)
         .call('cluster/member/promote', { ID: own }, CHANGE_MS)
         .catch(() => undefined);
@@ -146,7 +145,7 @@ class EtcdDriver implements RuledDriver {
     if (!this.isRunning()) return { ...nothing, detail: `etcd does not run: ${await this.#server.complaint()}` };
     try {
       const status = await this.#client.status(PROBE_MS);
-      const isUp = await this.#answers();
+      const isUp = !status.isLearner && (await this.#answers());
       return {
         ...nothing,
         ...{ isUp, isOpen: isUp, serverVersion: status.version, leads: isUp && status.leaderId === status.ownId },
