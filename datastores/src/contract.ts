@@ -15,4 +15,4 @@ export type {
   TenantPlace,
 } from './contract/fixture.ts';
 export { fixtures, ruledFixtures } from './contract/fixtures.ts';
-export { RuledCluster, type RuledCase, ruledCases } from './contract/ruled-cases.ts';
+export { type RuledCase, RuledCluster, ruledCases } from './contract/ruled-cases.ts';

@@ -141,7 +141,14 @@ class EtcdDriver implements RuledDriver {
 
   async probe(): Promise<ProbeResult> {
     await this.#server.limitLog();
-    const nothing = { isUp: false, isOpen: false, hearing: undefined, position: undefined, streams: [], serverVersion: '' };
+    const nothing = {
+      isUp: false,
+      isOpen: false,
+      hearing: undefined,
+      position: undefined,
+      streams: [],
+      serverVersion: '',
+    };
     if (!this.isRunning()) return { ...nothing, detail: `etcd does not run: ${await this.#server.complaint()}` };
     try {
       const status = await this.#client.status(PROBE_MS);

@@ -105,10 +105,7 @@ async function makeUsers({ options, layout, secret, admin }: FoundingParts, plac
   await started.exited;
 }
 
-async function untilLed(
-  options: DriverOptions,
-  call: (name: string, body: object) => Promise<unknown>,
-): Promise<void> {
+async function untilLed(options: DriverOptions, call: (name: string, body: object) => Promise<unknown>): Promise<void> {
   const deadline = options.clock.monotonicMs() + START_MS;
   for (;;) {
     const answer = await call('kv/range', { key: encoded('argosy') }).catch((error: unknown) => error as Error);

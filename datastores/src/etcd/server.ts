@@ -71,7 +71,8 @@ export class EtcdServer {
     void started.exited.then(() => this.#ended(started.pid));
     await sleep(this.#options, EARLY_MS);
     this.#isStopping = false;
-    if (this.#pid !== started.pid) throw new DriverError('unavailable', `etcd did not start: ${await this.complaint()}`);
+    if (this.#pid !== started.pid)
+      throw new DriverError('unavailable', `etcd did not start: ${await this.complaint()}`);
   }
 
   async stop(): Promise<void> {
@@ -80,7 +81,8 @@ export class EtcdServer {
     if (pid !== undefined) {
       this.#options.processes.signal(pid, 'SIGTERM');
       const deadline = this.#options.clock.monotonicMs() + STOP_MS;
-      while ((await this.#lives(pid)) && this.#options.clock.monotonicMs() < deadline) await sleep(this.#options, POLL_MS);
+      while ((await this.#lives(pid)) && this.#options.clock.monotonicMs() < deadline)
+        await sleep(this.#options, POLL_MS);
     }
     await this.clear();
     this.#pid = undefined;

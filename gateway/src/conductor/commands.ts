@@ -124,7 +124,10 @@ export async function execute(step: Step, context: CommandContext): Promise<Fact
       const keeper = keeperIn(step, cluster);
       const leaver = memberOf(cluster, ordinal);
       if (leaver === undefined) return [expectedFact(step, cluster)];
-      const value = { header: headerOf({ ...step, ordinal: keeper.ordinal }, context), leaver: peerOf(cluster, leaver) };
+      const value = {
+        header: headerOf({ ...step, ordinal: keeper.ordinal }, context),
+        leaver: peerOf(cluster, leaver),
+      };
       await region.commandMember({ command: { $case: 'dismiss', value } }, options);
       return [expectedFact(step, cluster)];
     }

@@ -184,7 +184,8 @@ export class Observations {
     const detail = isUp ? undefined : downDetail(observation);
     if (isEngineRuled(cluster) && report?.empty === true && isInForce(cluster, member)) {
       const emptied = { kind: 'member.emptied', clusterId: cluster.id, ordinal: parsed.ordinal } as const;
-      return this.#proposeOnce(`${observation.memberId} empty`, 'false', 'true', emptied);
+      this.#proposeOnce(`${observation.memberId} empty`, 'false', 'true', emptied);
+      return;
     }
     const entry = {
       kind: 'member.observed',
@@ -203,7 +204,13 @@ export class Observations {
     this.#members.set(memberId, { lagBytes: undefined, ...known, memberId, time, leads });
     if (report.role !== MemberRole.PRIMARY) return;
     for (const { memberId: replica, lagBytes } of report.streams) {
-      this.#members.set(replica, { time: undefined, leads: undefined, ...this.#members.get(replica), memberId: replica, lagBytes });
+      this.#members.set(replica, {
+        time: undefined,
+        leads: undefined,
+        ...this.#members.get(replica),
+        memberId: replica,
+        lagBytes,
+      });
     }
   }
 

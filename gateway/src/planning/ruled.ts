@@ -8,7 +8,10 @@ import type { Step } from './steps.ts';
 /** The steps that can begin now, of a cluster that is wished. */
 export function ruledSteps(cluster: Cluster): Step[] {
   const placed = wantedMembers(cluster).filter(({ facts }) => facts.address !== undefined);
-  const unset = parametersAtRest(cluster, placed.filter((member) => !isListed(member) && isPresent(member)));
+  const unset = parametersAtRest(
+    cluster,
+    placed.filter((member) => !isListed(member) && isPresent(member)),
+  );
   return [
     ...wantedMembers(cluster)
       .filter(({ facts }) => facts.address === undefined)

@@ -205,7 +205,12 @@ function viewMember(cluster: Cluster, member: Member, heard: Heard): z.infer<typ
   const lagBytes = isPrimary ? 0 : last?.lagBytes;
   return {
     id,
-    role: isPrimary || (isEngineRuled(cluster) && isListed(member)) ? 'primary' : member.kind === 'arbiter' ? 'arbiter' : 'replica',
+    role:
+      isPrimary || (isEngineRuled(cluster) && isListed(member))
+        ? 'primary'
+        : member.kind === 'arbiter'
+          ? 'arbiter'
+          : 'replica',
     kind: member.kind,
     region: member.region,
     zone: member.zone,

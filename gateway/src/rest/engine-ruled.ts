@@ -14,7 +14,10 @@ const REASONS = {
 /** @throws ApiError where the engine rules itself */
 export function demandPrimary(cluster: Cluster, code: keyof typeof REASONS): void {
   if (!isEngineRuled(cluster)) return;
-  throw new ApiError(code, `The engine of this cluster (${cluster.spec.datastore.type}) rules itself: ${REASONS[code]}`);
+  throw new ApiError(
+    code,
+    `The engine of this cluster (${cluster.spec.datastore.type}) rules itself: ${REASONS[code]}`,
+  );
 }
 
 /** @throws ApiError where members are wished that the engine knows nothing of, or that survive no more than fewer do */

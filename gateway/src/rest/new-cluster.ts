@@ -113,7 +113,9 @@ export function readNewCluster(body: unknown, datastores: Datastores): NewCluste
   };
 }
 
-type GivenDurability = Omit<ClusterSpec['durability'], 'mode'> & { readonly mode?: ClusterSpec['durability']['mode'] | undefined };
+type GivenDurability = Omit<ClusterSpec['durability'], 'mode'> & {
+  readonly mode?: ClusterSpec['durability']['mode'] | undefined;
+};
 
 /** What is not said has a default, and what is said for nothing is refused. @throws ApiError */
 function durabilityOf(

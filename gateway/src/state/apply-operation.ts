@@ -67,11 +67,8 @@ export function finishStep(tables: Tables, entry: EntryOf<'step.finished'>): App
   );
 }
 
-export function configureMember(tables: Tables, entry: EntryOf<'member.configured'>): Applied {
-  return finishStep(tables, { ...entry, kind: 'step.finished', facts: [entry.fact] });
-}
-
-export function listMember(tables: Tables, entry: EntryOf<'member.listed'>): Applied {
+/** A kind of its own tells peers of before that they cannot apply the fact. */
+export function establishFact(tables: Tables, entry: EntryOf<'member.configured' | 'member.listed'>): Applied {
   return finishStep(tables, { ...entry, kind: 'step.finished', facts: [entry.fact] });
 }
 

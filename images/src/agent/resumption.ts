@@ -78,7 +78,11 @@ export class Resumption {
 
 /** Of a member that is given its role. */
 export function resumptionOfRole(
-  { file, driver, ...parts }: Omit<ResumptionParts, 'takeUp' | 'queue'> & { readonly file: StateFile; readonly driver: Driver },
+  {
+    file,
+    driver,
+    ...parts
+  }: Omit<ResumptionParts, 'takeUp' | 'queue'> & { readonly file: StateFile; readonly driver: Driver },
   queue: CommandQueue,
 ): Resumption {
   const takeUp = async (): Promise<boolean> => {

@@ -77,7 +77,10 @@ const stateSchema = z.object({
     })
     .default({ generation: 0, values: {}, trying: null }),
   // Where the engine rules itself: it counts this member among its own, and these others were the rest.
-  seat: z.object({ peers: z.array(upstreamSchema) }).nullable().default(null),
+  seat: z
+    .object({ peers: z.array(upstreamSchema) })
+    .nullable()
+    .default(null),
   // What the log held too much when the member last rejoined; saved before its data are touched.
   tail: tailSchema.nullable().default(null),
 });

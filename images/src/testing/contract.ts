@@ -16,6 +16,7 @@ import {
 import type { TestFn } from 'ava';
 import { newFederation } from './federation.ts';
 import { Guest } from './guest.ts';
+import { RuledGuest } from './ruled-guest.ts';
 
 const PASSWORD = 'correct-horse-battery-staple';
 const FILLER = '.filler';
@@ -75,14 +76,12 @@ export function tryRuledContract(test: TestFn, datastore: string): void {
   test.before(async (t) => {
     t.timeout(CASE_LIMIT_MS);
     const federation = await newFederation();
-    const boot = (ordinal: number) => {
-      const member = { clusterId: 'k1', ordinal, engine: fixture, kind: { engine_ruled: true } as const };
-      return Guest.boot(federation, member, (call) => {
-        endings.push(call);
-      });
+    const boot = async (ordinal: number): Promise<RuledGuest> => {
+      const member = { clusterId: 'k1', ordinal, engine: fixture, kind: { engine_ruled: true } } as const;
+      return new RuledGuest(await Guest.boot(federation, member, (call) => void endings.push(call)));
     };
     const members = [await boot(1), await boot(2), await boot(3)] as const;
-    await Promise.all(members.map((guest) => guest.enrol()));
+    await Promise.all(members.map(({ guest }) => guest.enrol()));
     const verifier = (password: string): string => definition.passwordVerifier(password, Buffer.alloc(16, 7));
     cluster = new RuledCluster({ fixture, members, password: PASSWORD, root: federation.root, verifier });
   });

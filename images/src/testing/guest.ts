@@ -312,28 +312,7 @@ export class Guest {
     return await position(() => callUnary(this.agent.promise.bind(this.agent), request, { deadline: soon() }));
   }
 
-  /** Of a cluster whose engine rules itself, as the next four. */
-  async found(admin: AdminUser, version = this.engine.version): Promise<void> {
-    const request = { header: this.header(1, 0), version, admin };
-    await patiently(() => callUnary(this.agent.found.bind(this.agent), request, { deadline: soon() }));
-  }
-
-  async join(peers: readonly Guest[]): Promise<void> {
-    const request = { header: this.header(1, 0), version: this.engine.version, peers: peers.map(({ peer }) => peer) };
-    await patiently(() => callUnary(this.agent.join.bind(this.agent), request, { deadline: soon() }));
-  }
-
-  async dismiss({ peer: leaver }: Guest): Promise<void> {
-    const request = { header: this.header(1, 0), leaver };
-    await patiently(() => callUnary(this.agent.dismiss.bind(this.agent), request, { deadline: soon() }));
-  }
-
-  async setParameters(generation: number, values: Readonly<Record<string, string>>): Promise<void> {
-    const request = { header: this.header(1, 0), generation, values: { ...values }, mayRestart: true };
-    await callUnary(this.agent.setParameters.bind(this.agent), request, { deadline: soon() });
-  }
-
-  /** Begins on an empty volume, and is enrolled anew. */
+  /** Of an agent that has ended: it begins on an empty volume, and is enrolled anew. */
   async loseVolume(): Promise<void> {
     await rm(this.volume, { recursive: true, force: true });
     await mkdir(this.volume);

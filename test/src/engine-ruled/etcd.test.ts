@@ -121,7 +121,9 @@ async function beside({ t, home, tenant, writer }: Scene, what: string, ...words
   writer.longestPauseMs = 0;
   const beforeMs = performance.now();
   await said(t, home, ...words);
-  t.log(`${what}: ${Math.round(performance.now() - beforeMs)} ms, longest pause ${Math.round(writer.longestPauseMs)} ms`);
+  t.log(
+    `${what}: ${Math.round(performance.now() - beforeMs)} ms, longest pause ${Math.round(writer.longestPauseMs)} ms`,
+  );
   await whole(tenant, NAME, { limitMs: WHOLE_LIMIT_MS });
   await writer.goesOn(WRITES);
 }
