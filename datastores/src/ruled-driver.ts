@@ -10,9 +10,10 @@ export interface RuledDriver extends ServerDriver {
   found(admin: Admin): Promise<void>;
   /**
    * Has the engine take this member in as one that has nothing, and starts its server so; what was there before is gone,
-   * and what the engine knew of it, too. It has no vote yet. @throws DriverError `unavailable` while no peer takes it in
+   * and what the engine knew of it, too. It has no vote yet. Nothing is begun once `signal` is aborted: the cluster may
+   * have gone on without it. @throws DriverError `unavailable` while no peer takes it in
    */
-  enter(peers: readonly Upstream[]): Promise<void>;
+  enter(peers: readonly Upstream[], signal: AbortSignal): Promise<void>;
   /** Whether the engine counts this member among its own. @throws DriverError `unavailable` while no peer can tell */
   isCounted(peers: readonly Upstream[]): Promise<boolean>;
   /** Starts the server from its own data, unless it runs; it may have no majority yet. */

@@ -125,6 +125,11 @@ export interface RuledContractMember {
 export interface RuledWorld {
   readonly fixture: RuledFixture;
   readonly members: readonly [RuledContractMember, RuledContractMember, RuledContractMember];
+  /** Where members dial each other. */
+  readonly peerPort: number;
+  /** Certificates of members, of this cluster and of another of the same federation: PEM. */
+  readonly own: { readonly certificate: string; readonly key: string };
+  readonly stranger: { readonly certificate: string; readonly key: string };
   readonly password: string;
   readonly root: string;
   verifier(password: string): string;

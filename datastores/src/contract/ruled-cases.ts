@@ -1,5 +1,6 @@
 // The contract of an engine that rules itself, told as one story in which each case begins where the one before it ended.
 // What it shares with the other contract is that a tenant's writes are looked for after everything that happens.
+import { type ConnectionOptions, connect } from 'node:tls';
 import type { ExecutionContext } from 'ava';
 import type { RuledContractMember, RuledWorld, TenantClient } from './fixture.ts';
 
@@ -10,6 +11,7 @@ export interface RuledCase {
 
 const ATTEMPTS_MS = 40_000;
 const POLL_MS = 100;
+const HEARD_MS = 5_000;
 
 /** On its way through the contract: what was acknowledged. */
 export class RuledCluster {
@@ -112,6 +114,32 @@ const clients: RuledCase = {
     }
   },
 };
+
+const strangers: RuledCase = {
+  title: 'members let in those of their own cluster, and nobody of another',
+  run: async (t, { world: { members, root, peerPort, own, stranger } }) => {
+    for (const { address: host } of members) {
+      const place = { host, port: peerPort, ca: root };
+      t.true((await heard({ ...place, cert: own.certificate, key: own.key })) > 0);
+      await t.throwsAsync(heard({ ...place, cert: stranger.certificate, key: stranger.key }));
+      await t.throwsAsync(heard(place), undefined, 'without a certificate');
+    }
+  },
+};
+
+/** How many bytes a server answers to whatever it is asked. @throws Error when it cuts the connection */
+function heard(options: ConnectionOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(options, () => socket.write('GET / HTTP/1.0\r\n\r\n'));
+    socket.setTimeout(HEARD_MS, () => socket.destroy(new Error('It says nothing.')));
+    socket.once('data', (data: Buffer) => {
+      resolve(data.length);
+      socket.destroy();
+    });
+    socket.once('error', reject);
+    socket.once('close', () => reject(new Error('It cut the connection.')));
+  });
+}
 
 const repeats: RuledCase = {
   title: 'a repeated command changes nothing, and what is not for such a member is refused with the reason',
@@ -251,6 +279,6 @@ const totalLoss: RuledCase = {
 };
 
 export const ruledCases: readonly RuledCase[] = [
-  ...[founding, clients, repeats, adoption, crash, leaving],
+  ...[founding, clients, strangers, repeats, adoption, crash, leaving],
   ...[parameters, damage, lostVolume, lostMajority, totalLoss],
 ];

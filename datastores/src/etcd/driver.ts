@@ -77,7 +77,7 @@ class EtcdDriver implements RuledDriver {
     await makeFirstDatabase({ options: this.#options, layout: this.#layout, secret, admin });
   }
 
-  async enter(peers: readonly Upstream[]): Promise<void> {
+  async enter(peers: readonly Upstream[], signal: AbortSignal): Promise<void> {
     await this.#empty();
     const { clock } = this.#options;
     const deadline = clock.monotonicMs() + ENTER_MS;
@@ -85,6 +85,7 @@ class EtcdDriver implements RuledDriver {
     do {
       for (const peer of peers) {
         try {
+          signal.throwIfAborted();
           await this.#record.ask(peer);
           await this.#server.start(this.#parameters, { cluster: await this.#takenInBy(peer) });
           return;
@@ -93,7 +94,7 @@ class EtcdDriver implements RuledDriver {
         }
       }
       await sleep(this.#options, ENTER_POLL_MS);
-    } while (peers.length > 0 && clock.monotonicMs() < deadline);
+    } while (peers.length > 0 && !signal.aborted && clock.monotonicMs() < deadline);
     const why = reason instanceof Error ? reason.message : String(reason);
     throw new DriverError('unavailable', `No member of the cluster takes this one in: ${why}`, { cause: reason });
   }
@@ -193,11 +194,13 @@ class EtcdDriver implements RuledDriver {
     const client = this.#clientOf(peer);
     const { memberId } = this.#options;
     // What it once acknowledged is gone from this volume: nobody may count on it under its old name.
-    const known = entryOf(await client.members(), this.#options);
-    if (known !== undefined) await remove(client, known);
+    const members = await client.members();
+    const known = entryOf(members, this.#options);
+    // Members join one at a time: another learner is what a join that came to nothing has left, and would be the last.
+    const left = members.filter((member) => member.isLearner && member !== known);
+    for (const member of known === undefined ? left : [known, ...left]) await remove(client, member);
     const body = { peerURLs: [peerUrlOf(this.#options)], isLearner: true };
-    const members = membersOf(await client.call('cluster/member/add', body, CHANGE_MS));
-    return members
+    return membersOf(await client.call('cluster/member/add', body, CHANGE_MS))
       .flatMap(({ name, peerUrls }) => peerUrls.map((url) => `${name === '' ? memberId : name}=${url}`))
       .join(',');
   }

@@ -68,6 +68,17 @@ test('a dead member is dismissed before another is taken in', (t) => {
   t.is(dismissal?.blocked, undefined);
 });
 
+test('who was asked to join and is wished no more is dismissed, though nobody heard whether it was taken in', (t) => {
+  const grown = applyFact(ordinalsWished(made(3), [1, 2, 3, 4]), placed(4));
+  t.deepEqual(ids(grown), ['join/4']);
+  t.deepEqual(carryOut(ordinalsWished(grown, [1, 2, 3]), first).done, ['dismiss/4', 'remove_member/4']);
+});
+
+test('who was dismissed and is wished again joins anew', (t) => {
+  const gone = applyFact(ordinalsWished(made(3), [1, 2]), { kind: 'dismissed', ordinal: 3 });
+  t.deepEqual(carryOut(ordinalsWished(gone, [1, 2, 3]), first).done, ['join/3']);
+});
+
 test('without a majority nobody is taken in, taken out or disturbed, and the reason is said', (t) => {
   const two = ['2', '3'].reduce((state, ordinal) => withFacts(state, Number(ordinal), { isUp: false }), made(3));
   const shrunk = readySteps(ordinalsWished(two, [1]));

@@ -18,7 +18,7 @@ export function ruledSteps(cluster: Cluster): Step[] {
       .map((member) => step('ensure_member', member)),
     ...(unset.length > 0 ? unset : cluster.epoch === 0 ? founding(placed) : change(cluster, placed)),
     ...cluster.members
-      .filter((member) => member.isRetired && !isListed(member))
+      .filter((member) => member.isRetired && !mayBeListed(cluster, member))
       .map((member) => step('remove_member', member)),
   ];
 }
@@ -31,7 +31,8 @@ function founding(placed: readonly Member[]): Step[] {
 
 /** One thing at a time: each of them may cost a member for a while. */
 function change(cluster: Cluster, placed: readonly Member[]): Step[] {
-  const dead = cluster.members.find((member) => member.isRetired && isListed(member) && !isLiving(member));
+  const leavers = cluster.members.filter((member) => member.isRetired && mayBeListed(cluster, member));
+  const dead = leavers.find((member) => !isLiving(member));
   if (dead !== undefined) return dismissal(cluster, dead);
 
   const resting = placed.find((member) => isLaidOpen(cluster, member));
@@ -41,7 +42,7 @@ function change(cluster: Cluster, placed: readonly Member[]): Step[] {
   if (back !== undefined) return [withBlock(step('join', back), blockOf(cluster, back))];
   if (wantedMembers(cluster).some((member) => !isInForce(cluster, member))) return [];
 
-  const leaver = cluster.members.find((member) => member.isRetired && isListed(member));
+  const [leaver] = leavers;
   if (leaver !== undefined) return dismissal(cluster, leaver);
   return adjustment(cluster, placed.filter(isPresent));
 }
@@ -91,6 +92,11 @@ function shortage(members: readonly Member[]): string {
   const down = members.filter((member) => !isLiving(member)).map(({ ordinal, region }) => `${ordinal} (${region})`);
   const names = down.length === 0 ? 'none to spare' : `member ${down.join(', ')} not up`;
   return `The engine needs a majority of its ${members.length} members: ${names}.`;
+}
+
+/** Whoever has a place may have been asked to join, and have been taken in though nobody heard of it. */
+function mayBeListed({ epoch }: Cluster, { facts }: Member): boolean {
+  return epoch > 0 && facts.address !== undefined && facts.isDismissed !== true;
 }
 
 /** The engine counts it among its members, whether it lives or not. */

@@ -181,8 +181,12 @@ function resize(cluster: Cluster, { ordinal, flavor, volumeGib }: FactOf<'resize
 
 /** The first founds the cluster: there is one epoch, and it is open for good. */
 function join(cluster: Cluster, ordinal: number): Cluster {
-  const facts = { role: 'primary', epoch: 1, generation: 1, isInitialised: true, isUp: true, ...AWAKE } as const;
-  return { ...withFacts(cluster, ordinal, facts), epoch: 1, opened: { epoch: 1, generation: 1 } };
+  const role = { role: 'primary', epoch: 1, generation: 1, isDismissed: false } as const;
+  return {
+    ...withFacts(cluster, ordinal, { ...role, isInitialised: true, isUp: true, ...AWAKE }),
+    epoch: 1,
+    opened: { epoch: 1, generation: 1 },
+  };
 }
 
 /** What it has on its volume is of no use to the engine any more: it would join as one that has nothing. */
@@ -190,7 +194,7 @@ function dismiss(cluster: Cluster, ordinal: number): Cluster {
   const members = cluster.members.map((member) => {
     if (member.ordinal !== ordinal) return member;
     const { role: _none, isUp: _unknown, isInitialised: _void, ...facts } = member.facts;
-    return { ...member, facts };
+    return { ...member, facts: { ...facts, isDismissed: true } };
   });
   return { ...cluster, members };
 }

@@ -73,6 +73,8 @@ export interface MemberFacts {
   readonly leftOutInEpoch?: number;
   /** Commits went on without this voter when too few were left; it is one again when it follows. */
   readonly isCutOff?: boolean;
+  /** Where the engine rules itself: it counts the member no more, nor can it have been taken in since. */
+  readonly isDismissed?: boolean;
   /** What its log held too much when it last rejoined. */
   readonly tail?: Tail;
 }

@@ -10,8 +10,8 @@ const RETRY_FIRST_MS = 200;
 const RETRY_LAST_MS = 5_000;
 
 export interface ResumptionParts {
-  /** Does what is stored. False when nothing is. */
-  readonly takeUp: () => Promise<boolean>;
+  /** Does what is stored, and says what that is. Undefined when nothing is. */
+  readonly takeUp: () => Promise<object | undefined>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly queue: CommandQueue;
@@ -69,9 +69,10 @@ export class Resumption {
 
   async #takeUp(): Promise<void> {
     const { takeUp, log, onChange } = this.#parts;
-    if (this.#isEnding || !(await takeUp())) return;
+    const taken = this.#isEnding ? undefined : await takeUp();
+    if (taken === undefined) return;
     this.#retryMs = RETRY_FIRST_MS;
-    log.info({}, 'Took up its role.');
+    log.info(taken, 'Took up its role.');
     onChange();
   }
 }
@@ -85,11 +86,11 @@ export function resumptionOfRole(
   }: Omit<ResumptionParts, 'takeUp' | 'queue'> & { readonly file: StateFile; readonly driver: Driver },
   queue: CommandQueue,
 ): Resumption {
-  const takeUp = async (): Promise<boolean> => {
+  const takeUp = async (): Promise<object | undefined> => {
     const { role, data } = file.state;
-    if (role === null || data.status === 'incomplete') return false;
+    if (role === null || data.status === 'incomplete') return undefined;
     await takeUpRole(role, driver);
-    return true;
+    return { role: role.kind, epoch: role.epoch };
   };
   return new Resumption({ ...parts, queue, takeUp });
 }

@@ -55,9 +55,9 @@ export class RuledMember {
     this.#resumption = new Resumption({
       ...{ clock, log, onChange, queue: this.#queue },
       takeUp: async () => {
-        if (file.state.seat === null) return false;
+        if (file.state.seat === null) return undefined;
         await driver.start();
-        return true;
+        return { role: "one of the engine's own" };
       },
     });
   }
@@ -107,7 +107,7 @@ export class RuledMember {
       const peers = named.map(upstreamOf);
       if (file.state.seat === null || !(await this.#isCounted(peers))) {
         await file.change({ data: { status: 'incomplete' }, seat: null, epoch, specRevision });
-        await driver.enter(peers);
+        await driver.enter(peers, signal);
         // Before it has a vote: whoever has one and does not know it would be missed.
         await file.change({ data: { status: 'initialised' } });
       }

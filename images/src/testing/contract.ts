@@ -83,7 +83,13 @@ export function tryRuledContract(test: TestFn, datastore: string): void {
     const members = [await boot(1), await boot(2), await boot(3)] as const;
     await Promise.all(members.map(({ guest }) => guest.enrol()));
     const verifier = (password: string): string => definition.passwordVerifier(password, Buffer.alloc(16, 7));
-    cluster = new RuledCluster({ fixture, members, password: PASSWORD, root: federation.root, verifier });
+    const identity = { ...members[0].guest.identity, memberId: 'k1-9' };
+    const own = await federation.issue(identity);
+    const stranger = await federation.issue({ ...identity, clusterId: 'k2', memberId: 'k2-1' });
+    cluster = new RuledCluster({
+      ...{ fixture, members, password: PASSWORD, root: federation.root, verifier, own, stranger },
+      peerPort: definition.peerPort ?? definition.port,
+    });
   });
 
   test.after.always(async () => {

@@ -1,12 +1,16 @@
 // An etcd cluster over three regions by the command line, with a writer beside it all the while: made, refused what it
 // cannot do, a region lost and back, grown, shrunk, a parameter changed, a member replaced, all members lost at once and
 // back, deleted.
+import { readFileSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { clusterOf, whole } from '../continuity/clusters.ts';
 import { Guests } from '../continuity/guests.ts';
 import { FederationUnderTest } from '../crash-matrix/local-federation.ts';
 import { Tenant } from '../crash-matrix/tenant.ts';
 import { findGuests } from '../crash-matrix/victims.ts';
+import { waitUntil } from '../crash-matrix/waiting.ts';
 import { argosy } from '../regions/command-line.ts';
 import { RuledWriter } from './writer.ts';
 
@@ -51,6 +55,8 @@ test('etcd: three regions, one lost, grown, shrunk, replaced, all lost at once: 
   await beside(scene, 'shrink', 'cluster', 'shrink', NAME, '--voters', '3', '--wait');
   t.is((await clusterOf(tenant, NAME)).members.length, 3);
   await beside(scene, 'parameter', 'parameter', 'set', NAME, 'max-txn-ops=256', '--wait');
+  await beside(scene, 'volume', 'cluster', 'resize', NAME, '--volume', '2', '--wait');
+  await aVolumeIsLost(scene);
   await aDeadMemberIsReplaced(scene);
   await allAreLostAtOnce(scene);
 
@@ -93,6 +99,29 @@ async function aRegionIsLost({ t, tenant, guests, writer }: Scene): Promise<void
   t.log(`region lost: longest pause ${Math.round(writer.longestPauseMs)} ms`);
   giveBack();
   await whole(tenant, NAME, { limitMs: WHOLE_LIMIT_MS });
+}
+
+/** The guest comes back, with nothing on its volume; nobody is asked. */
+async function aVolumeIsLost({ t, home, tenant, guests, writer }: Scene): Promise<void> {
+  const { id = '', region = '' } = (await clusterOf(tenant, NAME)).members[0] ?? {};
+  const giveBack = guests.cutPower(({ memberId }) => memberId === id);
+  const volumes = join(home, 'volumes', region);
+  const isOurs = (name: string): boolean =>
+    readFileSync(join(volumes, name, 'agent/state.json'), 'utf8').includes(`"${id}"`);
+  const [volume] = (await readdir(volumes)).filter(isOurs);
+  if (volume === undefined) throw new Error(`${id} has no volume.`);
+  for (const name of await readdir(join(volumes, volume))) await rm(join(volumes, volume, name), { recursive: true });
+  const beforeMs = performance.now();
+  giveBack();
+  const isBack = async (): Promise<boolean> => {
+    const { body } = await tenant.ask('GET', `/v2/events?cluster=${NAME}&limit=1000`);
+    const told = (body as { events: readonly { kind: string; message: string }[] }).events;
+    return told.some(({ message }) => /its volume is empty/.test(message));
+  };
+  await waitUntil('the lost volume is known', WHOLE_LIMIT_MS, isBack);
+  await whole(tenant, NAME, { limitMs: WHOLE_LIMIT_MS });
+  t.log(`volume lost: whole again after ${Math.round(performance.now() - beforeMs)} ms`);
+  await writer.goesOn(WRITES);
 }
 
 /** It never comes back: its place is taken by another while its region and its stack are there. */
