@@ -39,12 +39,22 @@ test('one member founds the cluster and the others join it one at a time, in whi
       const joining = readySteps(state).filter(({ kind }) => kind === 'join' || kind === 'found');
       t.true(joining.length <= 1);
     });
-    t.is(done.filter((id) => id.startsWith('found/')).length, 1);
-    t.is(done.filter((id) => id.startsWith('join/')).length, 2);
+    t.deepEqual(
+      done.filter((id) => /^(found|join)/.test(id)),
+      ['found/1', 'join/2', 'join/3'],
+    );
     t.is(end.epoch, 1);
     t.is(end.primary, undefined);
     t.deepEqual(end.liveRules, []);
   }
+});
+
+test('who founds and who joins next is settled, whoever has its place first', (t) => {
+  t.deepEqual(ids(applyFact(wished(3), placed(3))), ['ensure_member/1', 'ensure_member/2']);
+  const founded = carryOut(wished(1), first).end;
+  const grown = applyFact(ordinalsWished(founded, [1, 2, 3]), placed(3));
+  t.deepEqual(ids(grown), ['ensure_member/2']);
+  t.deepEqual(ids(applyFact(grown, placed(2))), ['join/2']);
 });
 
 test('nobody is elected, promoted or asked for a promise, whatever is wished', (t) => {

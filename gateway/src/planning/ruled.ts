@@ -16,17 +16,17 @@ export function ruledSteps(cluster: Cluster): Step[] {
     ...wantedMembers(cluster)
       .filter(({ facts }) => facts.address === undefined)
       .map((member) => step('ensure_member', member)),
-    ...(unset.length > 0 ? unset : cluster.epoch === 0 ? founding(placed) : change(cluster, placed)),
+    ...(unset.length > 0 ? unset : cluster.epoch === 0 ? founding(cluster) : change(cluster, placed)),
     ...cluster.members
       .filter((member) => member.isRetired && !mayBeListed(cluster, member))
       .map((member) => step('remove_member', member)),
   ];
 }
 
-/** One that has begun with it goes on; no second one begins beside it. */
-function founding(placed: readonly Member[]): Step[] {
-  const [first] = placed;
-  return first === undefined ? [] : [step('found', first)];
+/** Always the first, however late it has its place: a second one that founds would found another cluster. */
+function founding(cluster: Cluster): Step[] {
+  const [first] = wantedMembers(cluster);
+  return first?.facts.address === undefined ? [] : [step('found', first)];
 }
 
 /** One thing at a time: each of them may cost a member for a while. */
@@ -37,10 +37,14 @@ function change(cluster: Cluster, placed: readonly Member[]): Step[] {
 
   const resting = placed.find((member) => isLaidOpen(cluster, member));
   if (resting !== undefined) return [step('resize', resting)];
-  const absent = placed.filter((member) => !isInForce(cluster, member) && isPresent(member));
-  const back = absent.find(isListed) ?? absent[0];
-  if (back !== undefined) return [withBlock(step('join', back), blockOf(cluster, back))];
-  if (wantedMembers(cluster).some((member) => !isInForce(cluster, member))) return [];
+  // In their order, also when a later one has its place sooner: a join that is under way is not given up for another.
+  const absent = wantedMembers(cluster).filter((member) => !isInForce(cluster, member));
+  const present = absent.filter(isPresent);
+  const next = present.find(isListed) ?? present[0];
+  if (next?.facts.address !== undefined) {
+    return [withBlock(step('join', next), blockOf(cluster, next))];
+  }
+  if (absent.length > 0) return [];
 
   const [leaver] = leavers;
   if (leaver !== undefined) return dismissal(cluster, leaver);
