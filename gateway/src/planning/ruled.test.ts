@@ -66,8 +66,10 @@ test('nobody is elected, promoted or asked for a promise, whatever is wished', (
 });
 
 test('a living member is dismissed when those that take its place have joined, and removed after that', (t) => {
-  const { done } = carryOut(ordinalsWished(made(3), [1, 2, 4]), first);
-  t.deepEqual(done, ['ensure_member/4', 'join/4', 'dismiss/3', 'remove_member/3']);
+  for (const choose of [first, last]) {
+    const { done } = carryOut(ordinalsWished(made(3), [1, 2, 4]), choose);
+    t.deepEqual(done, ['ensure_member/4', 'join/4', 'dismiss/3', 'remove_member/3']);
+  }
 });
 
 test('a dead member is dismissed before another is taken in', (t) => {
