@@ -110,9 +110,7 @@ export interface RuledContractMember {
   setParameters(generation: number, values: Readonly<Record<string, string>>): Promise<void>;
   /** A command for members of another kind of cluster. */
   promise(epoch: number): Promise<ContractPosition>;
-  report(
-    isWanted: (report: ContractReport & { readonly empty?: boolean | undefined }) => boolean,
-  ): Promise<ContractReport>;
+  report(isWanted: (report: ContractReport) => boolean): Promise<ContractReport>;
   /** The agent alone; the server runs on. */
   killAgent(): Promise<void>;
   endAgent(): Promise<void>;

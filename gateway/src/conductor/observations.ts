@@ -13,7 +13,7 @@ import {
   type RegionReport,
 } from '@argosy/proto';
 import type { CandidateSite, Network } from '../placement/place.ts';
-import { isEngineRuled, isInForce, memberOf, parseMemberId } from '../state/clusters.ts';
+import { memberOf, parseMemberId } from '../state/clusters.ts';
 import type { EntryBody } from '../state/entries.ts';
 import type { Federation } from '../state/federation.ts';
 import type { Region } from '../state/regions.ts';
@@ -182,11 +182,6 @@ export class Observations {
     const isUp = observation.agent === AgentState.REACHABLE && serves && !observation.gone;
     if (!isUp && observation.agent === AgentState.AWAITED && !observation.gone) return;
     const detail = isUp ? undefined : downDetail(observation);
-    if (isEngineRuled(cluster) && report?.empty === true && isInForce(cluster, member)) {
-      const emptied = { kind: 'member.emptied', clusterId: cluster.id, ordinal: parsed.ordinal } as const;
-      this.#proposeOnce(`${observation.memberId} empty`, 'false', 'true', emptied);
-      return;
-    }
     const entry = {
       kind: 'member.observed',
       clusterId: cluster.id,

@@ -116,15 +116,6 @@ test('parameters come one member at a time, and a volume grows at rest', (t) => 
   ]);
 });
 
-test('a member whose volume is empty joins anew, once it has said so', (t) => {
-  const state = made(3);
-  const told = after(state, { kind: 'member.emptied', clusterId: state.id, ordinal: 2 });
-  t.deepEqual(ids(told), ['join/2']);
-  t.is(after(told, { kind: 'member.emptied', clusterId: state.id, ordinal: 2 }), told, 'a repeat changes nothing');
-  const quorum = cluster(['voter']);
-  t.is(after(quorum, { kind: 'member.emptied', clusterId: quorum.id, ordinal: 1 }), quorum);
-});
-
 test('a cluster that is wished no more is removed without a dismissal', (t) => {
   const state = { ...made(3), wanted: 'absent' } as const;
   t.deepEqual(ids(state), ['remove_member/1', 'remove_member/2', 'remove_member/3']);

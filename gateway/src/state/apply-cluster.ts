@@ -1,8 +1,7 @@
 // How the entries about clusters change the state. Pure: tables in, tables changed, an answer out.
 import assert from 'node:assert/strict';
 import { drillOf } from './apply-drill.ts';
-import { emptied } from './apply-fact.ts';
-import { type Cluster, isEngineRuled, isInForce, memberOf, withNothingWanted } from './clusters.ts';
+import { type Cluster, isEngineRuled, memberOf, withNothingWanted } from './clusters.ts';
 import { type Applied, type EntryOf, newMember, type OperationStart, refuse } from './entries.ts';
 import { addSteps, dropPending, hasEnded, pendingStep, supersede, type Wish } from './operations.ts';
 import type { Tables } from './tables.ts';
@@ -153,17 +152,6 @@ export function observeMember(tables: Tables, entry: EntryOf<'member.observed'>)
     };
   });
   tables.setCluster({ ...cluster, members }, entry.at);
-  return {};
-}
-
-export function emptyMember(tables: Tables, { clusterId, ordinal, at }: EntryOf<'member.emptied'>): Applied {
-  const cluster = tables.clusters.get(clusterId);
-  if (cluster === undefined) return refuse('cluster.not_found', 'The cluster is gone.');
-  const member = memberOf(cluster, ordinal);
-  if (member === undefined || !isEngineRuled(cluster) || !isInForce(cluster, member)) {
-    return refuse('state.stale', 'The cluster has changed since.');
-  }
-  tables.setCluster(emptied(cluster, ordinal), at);
   return {};
 }
 

@@ -199,11 +199,6 @@ function dismiss(cluster: Cluster, ordinal: number): Cluster {
   return { ...cluster, members };
 }
 
-/** Its volume is empty: it joins anew, as one that has nothing. */
-export function emptied(cluster: Cluster, ordinal: number): Cluster {
-  return withFacts(cluster, ordinal, { generation: 0, isUp: false });
-}
-
 /** A member whose database has ended, or that was made anew around its volume, takes its role up again before it counts. */
 function outOfForce(cluster: Cluster, ordinal: number): Cluster {
   const changed = withFacts(cluster, ordinal, { generation: 0 });

@@ -201,8 +201,6 @@ export type EntryBody =
       readonly stepId: string;
       readonly fact: Extract<Fact, { kind: 'joined' | 'dismissed' }>;
     }
-  /** Where the engine rules itself: the member runs with an empty volume, and has nothing of what the engine counts on. */
-  | { readonly kind: 'member.emptied'; readonly clusterId: string; readonly ordinal: number }
   /** Changes nothing: it is told to those who watch. */
   | {
       readonly kind: 'cluster.noted';
@@ -284,7 +282,6 @@ const KINDS: Readonly<Record<Entry['kind'], 'founding' | 'announced'>> = {
   'accounts.changed': 'announced',
   'member.configured': 'announced',
   'member.listed': 'announced',
-  'member.emptied': 'announced',
   'region.added': 'announced',
   'region.removed': 'announced',
   'region.drained': 'announced',

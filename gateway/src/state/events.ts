@@ -64,8 +64,6 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
       const message = `Member ${entry.ordinal}${entry.detail === undefined ? '' : `: ${entry.detail}`}`;
       return ofCluster(entry.isUp ? 'member.up' : 'member.down', entry.clusterId, message, scene);
     }
-    case 'member.emptied':
-      return ofCluster('member.down', entry.clusterId, `Member ${entry.ordinal}: its volume is empty.`, scene);
     case 'cluster.failover':
       return ofOperation(entry.kind, entry.operationId, failoverMessage(entry, scene.cluster(entry.clusterId)), scene);
     case 'members.seen':

@@ -5,7 +5,6 @@ import {
   changeAccounts,
   changeCluster,
   createCluster,
-  emptyMember,
   observeMember,
   recoverClusters,
   replaceMember,
@@ -251,8 +250,6 @@ export class Federation {
       case 'member.configured':
       case 'member.listed':
         return establishFact(tables, entry);
-      case 'member.emptied':
-        return emptyMember(tables, entry);
       case 'cluster.noted':
         return tables.clusters.has(entry.clusterId) ? {} : refuse('cluster.not_found', 'The cluster is gone.');
       default:

@@ -166,8 +166,7 @@ export async function openMember(
   };
   const { member, driver, keeper, grantor } = makeMember(parts, { certificates, file, onChange });
   const isArbiter = config.userData.kind === 'arbiter';
-  const isEngineRuled = config.userData.engine_ruled === true;
-  const observations = new Observations({ file, driver, clock, isArbiter, isEngineRuled });
+  const observations = new Observations({ file, driver, clock, isArbiter });
 
   // What runs is taken over, and what does not is seen to be at rest, before anybody can ask for anything.
   await member.resume();

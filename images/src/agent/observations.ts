@@ -14,7 +14,6 @@ export interface ObservationParts {
   readonly driver: ServerDriver;
   readonly clock: Clock;
   readonly isArbiter?: boolean;
-  readonly isEngineRuled?: boolean;
 }
 
 export class Observations {
@@ -80,7 +79,7 @@ export class Observations {
 
   #report(probe: ProbeResult | undefined): MemberReport {
     const { memberId, epoch, generation, role, seat, data } = this.#parts.file.state;
-    const { isArbiter = false, isEngineRuled = false } = this.#parts;
+    const { isArbiter = false } = this.#parts;
     const hasPlace = role !== null || seat !== null;
     const detail = data.status === 'incomplete' ? 'The data on the volume is not whole yet.' : (probe?.detail ?? '');
     return {
@@ -88,7 +87,6 @@ export class Observations {
       // Of an arbiter its agent is all there is.
       up: (hasPlace || isArbiter) && probe?.isUp === true,
       role: roleOf(seat === null ? role?.kind : 'primary'),
-      empty: isEngineRuled ? seat === null : undefined,
       leads: probe?.leads,
       open: probe?.isOpen ?? false,
       givenUp: probe?.isGivenUp,
