@@ -7,8 +7,12 @@ export type {
   ContractReport,
   ContractWorld,
   EngineFixture,
+  RuledContractMember,
+  RuledFixture,
+  RuledWorld,
   SmallDisk,
   TenantClient,
   TenantPlace,
 } from './contract/fixture.ts';
-export { fixtures } from './contract/fixtures.ts';
+export { fixtures, ruledFixtures } from './contract/fixtures.ts';
+export { type RuledCase, RuledCluster, ruledCases } from './contract/ruled-cases.ts';

@@ -47,6 +47,8 @@ export interface DatastoreDefinition {
   readonly versions: readonly string[];
   readonly defaultVersion: string;
   readonly port: number;
+  /** Where the members' servers dial each other, when that is another port; absent: the same. */
+  readonly peerPort?: number;
   /** Where every member tells clients who leads, as the engine's own service of discovery does; absent: nowhere. */
   readonly discoveryPort?: number;
   readonly commitModes: readonly CommitMode[];
@@ -61,6 +63,8 @@ export interface DatastoreDefinition {
   readonly reserved?: Readonly<Record<string, string>>;
   /** The users and databases that a tenant can make beside the first ones; absent: none. */
   readonly accounts?: AccountsDefinition;
+  /** Why the first user keeps the password that it was made with, in a sentence; absent: it can have another. */
+  readonly fixedPassword?: string;
   /** How many other voters have a commit before it is acknowledged, in a cluster of so many voters. */
   acknowledgements(voters: number): number;
   /** Negative when `left` is behind `right`, 0 when they are equal, positive when it is ahead. */

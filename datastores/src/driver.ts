@@ -207,6 +207,8 @@ export interface ProbeResult {
     /** The database is well, and only the bound keeps it from acknowledging. */
     readonly isWaiting: boolean;
   };
+  /** Where the engine rules itself: it leads there. */
+  readonly leads?: boolean;
   /** A primary that will not be started again by itself, for others have more than it: one of them is to lead. */
   readonly isGivenUp?: boolean;
 }
@@ -276,21 +278,48 @@ export interface DrillClient {
   close(): void;
 }
 
-/**
- * One member's server. Calls that change something are made one at a time; `probe`, `tryOpen`, `progress`
- * and `isFollowing` may run beside them. Everything may be repeated.
- */
-export interface Driver {
-  /** Keeps a server that already runs, or sees that what lies on disk is at rest. True when one runs. */
-  recover(role: Role | null): Promise<boolean>;
+/** What every driver does for one member's server, whatever rules its cluster. Everything may be repeated. */
+export interface ServerDriver {
   installCertificate(certificate: ServerCertificate): Promise<void>;
-  /** Makes an empty data directory, at rest; what was in it before is gone. */
-  initialise(): Promise<void>;
+  /**
+   * From now on a server begins with these. What needs no restart comes into force on one that runs; whoever asks sees to
+   * the rest. @throws DriverError `refused`, with those of before in force, when the engine does not take them
+   */
+  configure(parameters: ParameterValues): Promise<void>;
+  /**
+   * Makes users and databases with what is granted, and removes those that shall be gone; what is not named is left
+   * alone. @throws DriverError
+   */
+  setAccounts(accounts: Accounts): Promise<void>;
+  probe(): Promise<ProbeResult>;
+  /** What the other members need to know that the engine does not copy by itself; absent: nothing. It may be secret. */
+  share?(): Promise<string>;
   /**
    * The primary's data as they are now, for the `seed` of another member; whole when it ends without an error. Absent
    * where the engine is copied by its own connections.
    */
   copyOut?(): AsyncIterable<Uint8Array>;
+  /** Stops the server; afterwards it is at rest. */
+  stop(): Promise<void>;
+  /** Ends the server and all that belongs to it at once, as a power cut does. Nothing is written any more. */
+  cutPower(): Promise<void>;
+  /** True while the server's process lives. */
+  isRunning(): boolean;
+  /** Calls when the server's process ended without being asked. */
+  onCrash(call: () => void): void;
+  /** Lets go of a running server without stopping it. */
+  release(): Promise<void>;
+}
+
+/**
+ * One member's server. Calls that change something are made one at a time; `probe`, `tryOpen`, `progress`
+ * and `isFollowing` may run beside them. Everything may be repeated.
+ */
+export interface Driver extends ServerDriver {
+  /** Keeps a server that already runs, or sees that what lies on disk is at rest. True when one runs. */
+  recover(role: Role | null): Promise<boolean>;
+  /** Makes an empty data directory, at rest; what was in it before is gone. */
+  initialise(): Promise<void>;
   /** Copies the primary's data in place of what was there, at rest. Answers where the copy ends. */
   seed(source: Upstream): Promise<Position>;
   /**
@@ -336,27 +365,4 @@ export interface Driver {
    * without upstream.
    */
   withdraw(): Promise<Position>;
-  /**
-   * From now on a server begins with these. What needs no restart comes into force on one that runs; whoever asks sees to
-   * the rest. @throws DriverError `refused`, with those of before in force, when the engine does not take them
-   */
-  configure(parameters: ParameterValues): Promise<void>;
-  /**
-   * Makes users and databases with what is granted, and removes those that shall be gone; what is not named is left
-   * alone. @throws DriverError
-   */
-  setAccounts(accounts: Accounts): Promise<void>;
-  probe(): Promise<ProbeResult>;
-  /** What the other members need to know that the engine does not copy by itself; absent: nothing. It may be secret. */
-  share?(): Promise<string>;
-  /** Stops the server; afterwards it is at rest. */
-  stop(): Promise<void>;
-  /** Ends the server and all that belongs to it at once, as a power cut does. Nothing is written any more. */
-  cutPower(): Promise<void>;
-  /** True while the server's process lives. */
-  isRunning(): boolean;
-  /** Calls when the server's process ended without being asked. */
-  onCrash(call: () => void): void;
-  /** Lets go of a running server without stopping it. */
-  release(): Promise<void>;
 }

@@ -1,5 +1,6 @@
 // The datastores by name. A new engine is one line here, and one in drivers.ts.
 import type { DatastoreDefinition } from './definition.ts';
+import { etcd } from './etcd/definition.ts';
 import { mariadb } from './mariadb/definition.ts';
 import { nearestOf } from './nearest.ts';
 import { postgresql } from './postgresql/definition.ts';
@@ -12,7 +13,7 @@ export interface Datastores {
   nearest(name: string): string | undefined;
 }
 
-export const datastores: Datastores = registryOf([postgresql, redis, mariadb]);
+export const datastores: Datastores = registryOf([postgresql, redis, mariadb, etcd]);
 
 export function registryOf(all: readonly DatastoreDefinition[]): Datastores {
   return {

@@ -19,23 +19,36 @@ export interface TenantClient {
   close(): void;
 }
 
-/** One entry an engine, in `datastores/src/<engine>/contract-fixture.ts`. */
-export interface EngineFixture {
+/** How a tenant comes in, and how data are damaged: what every engine has. */
+export interface TenantFixture {
   readonly datastore: string;
   readonly version: string;
   readonly port: number;
-  /** Whether a primary without its voters acknowledges nothing, or alone what it can. */
-  readonly commits: 'quorum' | 'alone';
-  /** Whether a primary whose server was killed leads on in its epoch, or waits for another to be elected. */
-  readonly afterCrash: 'restarts' | 'waits';
-  /** How a member comes back whose log went another way. */
-  readonly rejoins: 'rewound' | 'copied';
   /** @throws Error when the server does not admit the client */
   connect(place: TenantPlace): Promise<TenantClient>;
   /** The same without TLS, which no server admits. */
   connectInTheOpen(place: TenantPlace): Promise<TenantClient>;
   /** Makes the data of a server that does not run unreadable. */
   damage(dataFolder: string): Promise<void>;
+}
+
+/** Of an engine that rules itself. One entry an engine, in `datastores/src/<engine>/contract-fixture.ts`. */
+export interface RuledFixture extends TenantFixture {
+  /** Parameters with which a server must start anew, and some with which it does not start. */
+  readonly parameters: {
+    readonly good: Readonly<Record<string, string>>;
+    readonly bad: Readonly<Record<string, string>>;
+  };
+}
+
+/** One entry an engine, in `datastores/src/<engine>/contract-fixture.ts`. */
+export interface EngineFixture extends TenantFixture {
+  /** Whether a primary without its voters acknowledges nothing, or alone what it can. */
+  readonly commits: 'quorum' | 'alone';
+  /** Whether a primary whose server was killed leads on in its epoch, or waits for another to be elected. */
+  readonly afterCrash: 'restarts' | 'waits';
+  /** How a member comes back whose log went another way. */
+  readonly rejoins: 'rewound' | 'copied';
   /** Writes until the disk is full; answers when a write was refused. */
   fill(place: TenantPlace): Promise<void>;
 }
@@ -80,6 +93,44 @@ export interface ContractMember {
   endAgent(): Promise<void>;
   start(): void;
   serverPid(): Promise<number | undefined>;
+}
+
+/** A member of a cluster whose engine rules itself. */
+export interface RuledContractMember {
+  readonly memberId: string;
+  readonly address: string;
+  readonly volume: string;
+  found(
+    admin: { readonly name: string; readonly verifier: string; readonly generation: number },
+    version?: string,
+  ): Promise<void>;
+  join(peers: readonly RuledContractMember[]): Promise<void>;
+  /** Has the engine count that one no more. */
+  dismiss(leaver: RuledContractMember): Promise<void>;
+  setParameters(generation: number, values: Readonly<Record<string, string>>): Promise<void>;
+  /** A command for members of another kind of cluster. */
+  promise(epoch: number): Promise<ContractPosition>;
+  report(isWanted: (report: ContractReport) => boolean): Promise<ContractReport>;
+  /** The agent alone; the server runs on. */
+  killAgent(): Promise<void>;
+  endAgent(): Promise<void>;
+  start(): void;
+  serverPid(): Promise<number | undefined>;
+  /** Of an agent that has ended; afterwards it begins on an empty volume. */
+  loseVolume(): Promise<void>;
+}
+
+export interface RuledWorld {
+  readonly fixture: RuledFixture;
+  readonly members: readonly [RuledContractMember, RuledContractMember, RuledContractMember];
+  /** Where members dial each other. */
+  readonly peerPort: number;
+  /** Certificates of members, of this cluster and of another of the same federation: PEM. */
+  readonly own: { readonly certificate: string; readonly key: string };
+  readonly stranger: { readonly certificate: string; readonly key: string };
+  readonly password: string;
+  readonly root: string;
+  verifier(password: string): string;
 }
 
 export interface SmallDisk {

@@ -64,7 +64,7 @@ function addCreate(cluster: Command, open: OpenSession): void {
     .option('--residency <places>', 'only where these jurisdictions rule (EU)', commaSeparated)
     .option('--flavor <name>', 'the size of a member')
     .option('--volume <gib>', 'the size of a volume in GiB', wholeNumber)
-    .option('--durability <mode>', 'quorum or async')
+    .option('--durability <mode>', 'quorum, async or engine (the engine has its own)')
     .option('--on-loss <what>', 'with too few voters left: refuse commits, or degrade to fewer copies')
     .option('--rpo <seconds>', 'how much an async cluster may lose', seconds)
     .option('--on-replica-loss <what>', 'with no replica left: an async cluster refuses writes, or is exposed');

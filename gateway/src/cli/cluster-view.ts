@@ -14,7 +14,7 @@ export function renderClusterList(clusters: readonly Cluster[], now: Date): stri
       datastoreText(cluster),
       topologyText(cluster),
       survivalText(cluster),
-      siteOf(cluster.members.find((member) => member.role === 'primary')),
+      siteOf(primaryOf(cluster)),
       agoText(cluster.created_at, now),
     ]),
   );
@@ -55,7 +55,13 @@ function memberRow(cluster: Cluster, member: Member): Cell[] {
   const port = member.port === undefined || member.port === null ? '' : `:${member.port}`;
   const address = member.address ? `${member.address}${port}` : undefined;
   const lag = member.lag_bytes === undefined || member.lag_bytes === null ? undefined : `${member.lag_bytes} B`;
-  return [name, member.role, member.kind, siteOf(member), member.status, address, lag];
+  const role = member.leads === true ? `${member.role}, leads` : member.role;
+  return [name, role, member.kind, siteOf(member), member.status, address, lag];
+}
+
+/** Where the engine rules itself, every member takes writes: the one that leads is named. */
+function primaryOf({ members }: Cluster): Member | undefined {
+  return members.find(({ leads }) => leads === true) ?? members.find(({ role }) => role === 'primary');
 }
 
 function siteOf(member: Member | undefined): Cell {

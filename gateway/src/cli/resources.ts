@@ -40,6 +40,7 @@ const memberSchema = z.looseObject({
   address: z.string().nullish(),
   port: z.number().nullish(),
   lag_bytes: z.number().nullish(),
+  leads: z.boolean().nullish(),
   /** When the leader heard of it last; null while it has not. */
   observed_at: time,
   parameter_generation: z.number().default(0),

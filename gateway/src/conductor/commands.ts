@@ -12,11 +12,13 @@ import {
 import { choose } from '../planning/elect.ts';
 import { expectedFact } from '../planning/expected.ts';
 import { mayRestart } from '../planning/parameters.ts';
+import { isListed, keepersOf } from '../planning/ruled.ts';
 import type { Step } from '../planning/steps.ts';
 import { accountsOf } from '../state/accounts.ts';
 import {
   type Cluster,
   isAsync,
+  isEngineRuled,
   type Member,
   mayHaveAcknowledged,
   memberId,
@@ -49,6 +51,10 @@ const TIMEOUT_MS: Readonly<Record<Step['kind'], number>> = {
   resize: 15 * MINUTE_MS,
   set_parameters: 15 * MINUTE_MS,
   set_accounts: 5 * MINUTE_MS,
+  found: 5 * MINUTE_MS,
+  // What it lacks is copied to it.
+  join: 24 * 60 * MINUTE_MS,
+  dismiss: 2 * MINUTE_MS,
 };
 
 const KINDS = { voter: MemberKind.VOTER, replica: MemberKind.REPLICA, arbiter: MemberKind.ARBITER } as const;
@@ -114,6 +120,17 @@ export async function execute(step: Step, context: CommandContext): Promise<Fact
         options,
       );
       return [expectedFact(step, cluster)];
+    case 'dismiss': {
+      const keeper = keeperIn(step, cluster);
+      const leaver = memberOf(cluster, ordinal);
+      if (leaver === undefined) return [expectedFact(step, cluster)];
+      const value = {
+        header: headerOf({ ...step, ordinal: keeper.ordinal }, context),
+        leaver: peerOf(cluster, leaver),
+      };
+      await region.commandMember({ command: { $case: 'dismiss', value } }, options);
+      return [expectedFact(step, cluster)];
+    }
     case 'rejoin':
       return await rejoin({ header, cluster, ordinal, region, options });
     default: {
@@ -181,7 +198,7 @@ function tailOf({ bytes, transactions, seconds, folder }: Tail) {
   return { bytes, ...counted, ...(seconds === undefined ? {} : { seconds }), ...(folder === '' ? {} : { folder }) };
 }
 
-type AgentStep = 'initialise' | 'promote' | 'configure' | 'seed' | 'follow' | 'rest' | 'open';
+type AgentStep = 'found' | 'join' | 'initialise' | 'promote' | 'configure' | 'seed' | 'follow' | 'rest' | 'open';
 
 function agentCommand(
   kind: AgentStep,
@@ -191,6 +208,10 @@ function agentCommand(
 ): CommandMemberRequest['command'] {
   const { version } = cluster.spec.datastore;
   switch (kind) {
+    case 'found':
+      return { $case: 'found', value: { header, version, admin: adminOf(cluster) } };
+    case 'join':
+      return { $case: 'join', value: { header, version, peers: listedPeers(cluster, ordinal) } };
     case 'initialise':
       return { $case: 'initialise', value: { header, version } };
     case 'seed':
@@ -204,6 +225,25 @@ function agentCommand(
     case 'configure':
       return { $case: 'promote', value: { header, ...leadershipOf(cluster, ordinal) } };
   }
+}
+
+/** The member that sees to it: of those that can, one in the step's region. */
+function keeperIn({ region, ordinal }: Step, cluster: Cluster): Member {
+  const keeper = keepersOf(cluster, ordinal).find((member) => member.region === region);
+  if (keeper === undefined) throw new Error(`No member in ${region} is up that could see to it.`);
+  return keeper;
+}
+
+/** Those that the engine counts among its own. */
+function listedPeers(cluster: Cluster, ordinal: number): Peer[] {
+  return peersOf(cluster, ordinal)
+    .filter(isListed)
+    .map((member) => peerOf(cluster, member));
+}
+
+function adminOf({ admin }: Cluster) {
+  const { name, verifier, generation } = admin;
+  return { name, verifier, generation };
 }
 
 function parametersOf(cluster: Cluster, ordinal: number) {
@@ -232,7 +272,6 @@ function leadershipOf(cluster: Cluster, ordinal: number) {
   const { rule } = cluster;
   if (rule === undefined) throw new Error('A primary is promoted only under a committed rule.');
   const voters = rule.voters.map((voter) => memberId(cluster.id, voter));
-  const { name, verifier, generation } = cluster.admin;
   return {
     rule: {
       voters,
@@ -241,7 +280,7 @@ function leadershipOf(cluster: Cluster, ordinal: number) {
       lease: leaseOf(cluster, rule),
     },
     peers: peersOf(cluster, ordinal).map((member) => peerOf(cluster, member)),
-    admin: { name, verifier, generation },
+    admin: adminOf(cluster),
   };
 }
 
@@ -285,6 +324,7 @@ function specOf(cluster: Cluster, ordinal: number) {
     datastore: cluster.spec.datastore.type,
     version: cluster.spec.datastore.version,
     door: isAsync(cluster),
+    engineRuled: isEngineRuled(cluster),
     apart: cluster.spec.placement.survive === 'host' && hasNeighbours(cluster, member),
   };
 }

@@ -139,9 +139,13 @@ export class Conductor {
       if ('divergence' in outcome) return await this.#diverged(cluster, operation, step, outcome);
       if ('rejoined' in outcome) return await this.#rejoined(operation, step, outcome);
       const facts = outcome;
-      const [configured] = facts;
-      if (configured !== undefined && isOfSettings(configured)) {
-        const entry = { kind: 'member.configured', operationId, stepId: step.id, fact: configured } as const;
+      const [fact] = facts;
+      if (fact !== undefined && isOfSettings(fact)) {
+        const entry = { kind: 'member.configured', operationId, stepId: step.id, fact } as const;
+        return (await this.#propose(entry)) !== undefined;
+      }
+      if (fact !== undefined && isOfList(fact)) {
+        const entry = { kind: 'member.listed', operationId, stepId: step.id, fact } as const;
         return (await this.#propose(entry)) !== undefined;
       }
       const elected = facts.find(({ kind }) => kind === 'elected')?.ordinal;
@@ -303,6 +307,10 @@ type FactOfSettings = Extract<Fact, { kind: 'parameterized' | 'restart_needed' |
 
 function isOfSettings(fact: Fact): fact is FactOfSettings {
   return fact.kind === 'parameterized' || fact.kind === 'restart_needed' || fact.kind === 'accounted';
+}
+
+function isOfList(fact: Fact): fact is Extract<Fact, { kind: 'joined' | 'dismissed' }> {
+  return fact.kind === 'joined' || fact.kind === 'dismissed';
 }
 
 function classify(step: Step, found: FailureClass, attempts: number, operation: Operation): FailureClass {

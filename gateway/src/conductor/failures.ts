@@ -3,7 +3,7 @@
 import type { Clock, Timer } from '@argosy/proto';
 import { plan } from '../planning/cluster.ts';
 import { isEnough } from '../planning/elect.ts';
-import type { Cluster } from '../state/clusters.ts';
+import { type Cluster, isEngineRuled } from '../state/clusters.ts';
 import type { Applied, Entry, EntryBody, EntryOf, OperationStart } from '../state/entries.ts';
 import { Federation } from '../state/federation.ts';
 import { hasEnded, isUnstoppable, type Operation } from '../state/operations.ts';
@@ -112,7 +112,7 @@ export class Failures {
     const starved = starvation(cluster, witnesses);
     if (starved !== undefined) return await this.#degrade(cluster, running, starved);
 
-    const isElecting = cluster.primary === undefined;
+    const isElecting = cluster.primary === undefined && !isEngineRuled(cluster);
     const heard = [...witnesses].filter(([, witness]) => answers(witness)).map(([ordinal]) => ordinal);
     const isHandover = isElecting && cluster.failover === undefined;
     const old = cluster.lastElected?.ordinal;

@@ -195,10 +195,17 @@ export class Observations {
   /** The primary tells how far its replicas are behind. */
   #remember(memberId: string, report: NonNullable<MemberObservation['report']>): void {
     const known = this.#members.get(memberId);
-    this.#members.set(memberId, { lagBytes: undefined, ...known, memberId, time: report.time });
+    const { time, leads } = report;
+    this.#members.set(memberId, { lagBytes: undefined, ...known, memberId, time, leads });
     if (report.role !== MemberRole.PRIMARY) return;
     for (const { memberId: replica, lagBytes } of report.streams) {
-      this.#members.set(replica, { time: undefined, ...this.#members.get(replica), memberId: replica, lagBytes });
+      this.#members.set(replica, {
+        time: undefined,
+        leads: undefined,
+        ...this.#members.get(replica),
+        memberId: replica,
+        lagBytes,
+      });
     }
   }
 

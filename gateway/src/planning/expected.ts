@@ -46,6 +46,11 @@ export function expectedFact({ kind, ordinal }: Step, cluster: Cluster): Fact {
       return { kind: 'parameterized', ordinal, parameters: spec.parameters ?? { generation: 0, values: {} } };
     case 'set_accounts':
       return { kind: 'accounted', ordinal, generation: accountsOf(cluster).generation };
+    case 'found':
+    case 'join':
+      return { kind: 'joined', ordinal };
+    case 'dismiss':
+      return { kind: 'dismissed', ordinal };
     case 'rest':
       return { kind: 'rested', ordinal, epoch };
     case 'resize':

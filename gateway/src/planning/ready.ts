@@ -6,6 +6,7 @@ import {
   type Cluster,
   degrades,
   isAsync,
+  isEngineRuled,
   isInForce,
   isPresent,
   isSettled,
@@ -16,13 +17,26 @@ import {
   wantedMembers,
 } from '../state/clusters.ts';
 import { askable, choose, isHere } from './elect.ts';
+import {
+  enlarge,
+  hasSize,
+  isInDoubt,
+  isLaidOpen,
+  markOf,
+  parametersAtRest,
+  setParameters,
+  step,
+  withBlock,
+} from './member-steps.ts';
 import { hasParameters, isPrimaryFirst, isToRestart } from './parameters.ts';
 import { hasNextRule, isSameSet, votersOf } from './rule.ts';
-import type { Step, StepKind } from './steps.ts';
+import { ruledSteps } from './ruled.ts';
+import type { Step } from './steps.ts';
 
 /** The steps that can begin now. None, and none under way: everything wanted is a fact. */
 export function readySteps(cluster: Cluster): Step[] {
   if (cluster.wanted === 'absent') return cluster.members.map((member) => step('remove_member', member));
+  if (isEngineRuled(cluster)) return ruledSteps(cluster);
   return [
     ...wantedMembers(cluster)
       .filter(({ facts }) => facts.address === undefined)
@@ -41,14 +55,6 @@ function birth(cluster: Cluster): Step[] {
   if (candidate.facts.isInitialised !== true) return [step('initialise', candidate)];
   const named = isAsync(cluster) ? wantedMembers(cluster).filter(({ kind }) => kind !== 'replica') : voters;
   return named.every(({ facts }) => facts.address !== undefined) ? [step('elect', candidate)] : [];
-}
-
-/** What begins with its parameters need not begin twice. */
-function parametersAtRest(cluster: Cluster, members: readonly Member[]): Step[] {
-  return members
-    .filter(({ kind, facts }) => kind !== 'arbiter' && facts.address !== undefined)
-    .filter((member) => !hasParameters(cluster, member))
-    .map((member) => setParameters(cluster, member));
 }
 
 function life(cluster: Cluster): Step[] {
@@ -102,31 +108,6 @@ function unsetMember(cluster: Cluster, primary: Member, others: readonly Member[
   }
   const blocked = isToRestart(cluster, next) ? blockOf(cluster, next) : undefined;
   return withBlock(setParameters(cluster, next), blocked);
-}
-
-/** It was asked, and would have had to start anew. */
-function isInDoubt({ spec }: Pick<Cluster, 'spec'>, { facts }: Member): boolean {
-  return spec.parameters !== undefined && facts.restartForParameters === spec.parameters.generation;
-}
-
-/** A member that has said that it must start anew is asked another time. */
-function setParameters({ spec }: Pick<Cluster, 'spec'>, member: Member): Step {
-  const generation = spec.parameters?.generation ?? 0;
-  return step('set_parameters', member, isInDoubt({ spec }, member) ? `${generation}.restart` : String(generation));
-}
-
-/**
- * A volume grows by being taken from its member and given back, as Heat does it: under a running database it would be
- * torn away. So that one ends first. A flavor is changed by a shutdown of the guest, which ends it as well.
- */
-function enlarge(cluster: Cluster, member: Member): Step {
-  const isGrowing = (member.facts.volumeGib ?? 0) < cluster.spec.volume.size;
-  return isGrowing ? step('rest', member, markOf(cluster)) : step('resize', member);
-}
-
-/** True while a member rests for its volume to grow; it is told to follow only when that is done, or not wished. */
-function isLaidOpen(cluster: Cluster, member: Member): boolean {
-  return member.facts.isResting === true && !member.isRetired && !hasSize(cluster, member);
 }
 
 function election(cluster: Cluster): Step[] {
@@ -230,23 +211,6 @@ function hasData({ facts }: Member): boolean {
   return facts.isInitialised === true || facts.seededInEpoch !== undefined;
 }
 
-function hasSize({ spec }: Cluster, { facts }: Member): boolean {
-  return facts.flavor === spec.flavor && facts.volumeGib === spec.volume.size;
-}
-
-function markOf({ epoch, rule }: Cluster): string {
-  return `${epoch}.${rule?.generation ?? 0}`;
-}
-
 function nextMark({ epoch, rule }: Cluster): string {
   return `${epoch}.${(rule?.generation ?? 0) + 1}`;
-}
-
-function withBlock(ready: Step, blocked: string | undefined): Step {
-  return blocked === undefined ? ready : { ...ready, blocked };
-}
-
-function step(kind: StepKind, member: Member, mark?: string): Step {
-  const id = mark === undefined ? `${kind}/${member.ordinal}` : `${kind}/${member.ordinal}/${mark}`;
-  return { id, kind, ordinal: member.ordinal, region: member.region };
 }

@@ -33,6 +33,12 @@ export type StepKind =
   | 'set_parameters'
   /** The member has the users and databases that are wished, and none that shall be gone. */
   | 'set_accounts'
+  /** Where the engine rules itself: the member is a cluster of its own, with the tenant's first user. */
+  | 'found'
+  /** The member has a vote in the engine's cluster, and serves. */
+  | 'join'
+  /** The engine counts the member no more; a living member in the step's region sees to it. */
+  | 'dismiss'
   /** The member has the flavor and the volume that are wished. */
   | 'resize';
 

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { DatastoreDefinition } from '@argosy/datastores';
 import { z } from 'zod';
 import type { ClusterSpec } from '../state/spec.ts';
+import { demandEngineTopology } from './engine-ruled.ts';
 import { ApiError, invalidField } from './errors.ts';
 import {
   arbiterCount,
@@ -77,6 +78,7 @@ export function changeSpec(spec: ClusterSpec, body: unknown, definition: Datasto
   }
   demandUseOfDurability(changed.durability);
   demandFewVoters(changed.topology, definition);
+  demandEngineTopology(changed);
   demandUseOfArbiters(changed);
   if (isDeepStrictEqual(changed, spec)) throw new ApiError('cluster.unchanged', 'The cluster is as wished already.');
   return changed;

@@ -9,6 +9,7 @@ import type { EntryBody } from '../state/entries.ts';
 import { type ClusterSpec, goesOnWithFewer, type MemberKind, type Site, type WantedMember } from '../state/spec.ts';
 import { changeSpec } from './changed-cluster.ts';
 import { type Change, type ChangesOptions, memberNames } from './changes.ts';
+import { demandPrimary } from './engine-ruled.ts';
 import { ApiError, invalidField } from './errors.ts';
 import { readNewCluster } from './new-cluster.ts';
 import { emptyBody, readObject } from './objects.ts';
@@ -83,6 +84,7 @@ export function switchover(
   { body, requestId }: RouteRequest,
   options: ClusterChangesOptions,
 ): Change {
+  demandPrimary(cluster, 'switchover.impossible');
   const { to } = readObject(body ?? {}, switchoverBody);
   const ordinal = successor(cluster, to);
   return {
@@ -135,6 +137,7 @@ export function newPassword(
 ): Change {
   readObject(body ?? {}, emptyBody);
   const definition = definitionOf(cluster.spec, options);
+  if (definition.fixedPassword !== undefined) throw new ApiError('account.unsupported', definition.fixedPassword);
   const { admin, password } = newAdmin(definition, cluster.admin.generation + 1, options);
   return {
     entry: { ...changed(cluster, 'cluster.credentials', requestId, options), admin },

@@ -3,8 +3,10 @@ import type { DatastoreDefinition, Datastores } from '@argosy/datastores';
 import { GATE_PORT, type HeardMember } from '@argosy/proto';
 import { z } from 'zod';
 import { DEFAULT_RPO_SECONDS } from '../planning/rule.ts';
+import { isListed } from '../planning/ruled.ts';
 import {
   type Cluster,
+  isEngineRuled,
   isExposed,
   isPresent,
   isSettled,
@@ -26,7 +28,10 @@ type MemberStatus = z.infer<typeof memberStatusSchema>;
 const memberSchema = z
   .strictObject({
     id: z.string(),
-    role: z.enum(['primary', 'replica', 'arbiter']),
+    role: z
+      .enum(['primary', 'replica', 'arbiter'])
+      .meta({ description: 'Where the engine rules itself every member takes writes, as a primary.' }),
+    leads: z.boolean().optional().meta({ description: 'Of an engine that rules itself: it leads there.' }),
     kind: z.enum(['voter', 'replica', 'arbiter']),
     region: z.string(),
     zone: z.string(),
@@ -73,7 +78,7 @@ export const clusterSchema = z
       residency: z.array(z.string()).meta({ description: 'Empty: everywhere.' }),
     }),
     durability: z.strictObject({
-      mode: z.enum(['quorum', 'async']),
+      mode: z.enum(['quorum', 'async', 'engine']),
       on_loss: z.enum(['refuse', 'degrade']).optional(),
       rpo_seconds: z
         .int()
@@ -171,7 +176,9 @@ function localEndpoints(cluster: Cluster, definition: DatastoreDefinition | unde
   const gates: Record<string, string> = {};
   for (const { region, kind, facts } of wantedMembers(cluster)) {
     if (definition === undefined || kind === 'arbiter' || facts.address === undefined) continue;
-    gates[region] ??= definition.localEndpoint({ address: facts.address, port: GATE_PORT });
+    // Where every member takes writes, nobody need be led to another.
+    const port = isEngineRuled(cluster) ? facts.port : GATE_PORT;
+    gates[region] ??= definition.localEndpoint({ address: facts.address, port: port ?? 0 });
   }
   return gates;
 }
@@ -202,7 +209,12 @@ function viewMember(cluster: Cluster, member: Member, heard: Heard): z.infer<typ
   const lagBytes = isPrimary ? 0 : last?.lagBytes;
   return {
     id,
-    role: isPrimary ? 'primary' : member.kind === 'arbiter' ? 'arbiter' : 'replica',
+    role:
+      isPrimary || (isEngineRuled(cluster) && isListed(member))
+        ? 'primary'
+        : member.kind === 'arbiter'
+          ? 'arbiter'
+          : 'replica',
     kind: member.kind,
     region: member.region,
     zone: member.zone,
@@ -210,6 +222,7 @@ function viewMember(cluster: Cluster, member: Member, heard: Heard): z.infer<typ
     address: member.facts.address ?? null,
     port: member.facts.port ?? null,
     lag_bytes: lagBytes ?? null,
+    ...(last?.leads === undefined ? {} : { leads: last.leads }),
     observed_at: last?.time?.toISOString() ?? null,
     parameter_generation: member.facts.parameters?.generation ?? 0,
     ...detailOf(member),
@@ -245,5 +258,6 @@ function memberStatus(member: Member): MemberStatus {
 
 function viewDurability({ durability }: ClusterSpec) {
   const { mode, on_loss = 'refuse', rpo_seconds = DEFAULT_RPO_SECONDS, on_replica_loss = 'refuse' } = durability;
+  if (mode === 'engine') return { mode };
   return mode === 'quorum' ? { mode, on_loss } : { mode, rpo_seconds, on_replica_loss };
 }

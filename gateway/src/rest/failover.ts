@@ -5,6 +5,7 @@ import { answers, awayOf, type Witnesses } from '../conductor/suspicion.ts';
 import { canCommit, electorate, isEnough, vouches } from '../planning/elect.ts';
 import type { Cluster, Member } from '../state/clusters.ts';
 import type { Change } from './changes.ts';
+import { demandPrimary } from './engine-ruled.ts';
 import { ApiError } from './errors.ts';
 import { readObject } from './objects.ts';
 import type { RouteRequest } from './route.ts';
@@ -24,6 +25,7 @@ export interface FailoverOptions {
 /** @throws ApiError */
 export function failover(cluster: Cluster, { body, requestId }: RouteRequest, options: FailoverOptions): Change {
   const { accept_data_loss: isAccepted = false } = readObject(body ?? {}, failoverBody);
+  demandPrimary(cluster, 'failover.impossible');
   if (cluster.opened.epoch === 0) {
     throw new ApiError('failover.impossible', 'The cluster has never had a primary that took writes.');
   }

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { DEFAULT_RPO_SECONDS } from '../planning/rule.ts';
 import { type ClusterSpec, goesOnWithFewer, type Survive } from '../state/spec.ts';
 import { unknownDatastore } from './datastores.ts';
+import { demandEngineTopology } from './engine-ruled.ts';
 import { ApiError, invalidField } from './errors.ts';
 import { readObject } from './objects.ts';
 import { changeParameters, newParameters } from './parameters.ts';
@@ -33,7 +34,9 @@ export const onLoss = z.enum(['refuse', 'degrade']).meta({
   description:
     'With too few voters left: commits wait for them, or the survivors go on with fewer copies, which is shown as exposed.',
 });
-export const durabilityMode = z.enum(['quorum', 'async']);
+export const durabilityMode = z.enum(['quorum', 'async', 'engine']).meta({
+  description: '`engine`: the engine has a quorum of its own, and nothing else can be chosen.',
+});
 export const rpoSeconds = z.int().min(1).max(MAX_RPO_SECONDS).meta({
   description:
     'Of `async`: nothing is acknowledged while what too few voters have confirmed is older. What a failover may lose.',
@@ -98,6 +101,7 @@ export function readNewCluster(body: unknown, datastores: Datastores): NewCluste
   const { topology } = rest;
   const durability = durabilityOf(rest.durability, definition);
   demandFewVoters(topology, definition);
+  demandEngineTopology({ topology, durability });
   demandUseOfArbiters({ topology, durability });
   const survive = placement.survive ?? defaultSurvival({ topology, durability });
   const parameters = changeParameters(undefined, given, definition);
@@ -110,27 +114,32 @@ export function readNewCluster(body: unknown, datastores: Datastores): NewCluste
   };
 }
 
-type GivenDurability = Omit<ClusterSpec['durability'], 'mode'> & { readonly mode?: 'quorum' | 'async' | undefined };
+type GivenDurability = Omit<ClusterSpec['durability'], 'mode'> & {
+  readonly mode?: ClusterSpec['durability']['mode'] | undefined;
+};
 
 /** What is not said has a default, and what is said for nothing is refused. @throws ApiError */
 function durabilityOf(
   { mode: wished, ...options }: GivenDurability,
   { name, commitModes }: DatastoreDefinition,
 ): ClusterSpec['durability'] {
-  const known = commitModes.filter((mode) => mode !== 'engine');
-  const mode = wished ?? (options.rpo_seconds === undefined ? known[0] : 'async') ?? 'quorum';
-  if (!known.includes(mode)) {
+  const mode = wished ?? (options.rpo_seconds === undefined ? commitModes[0] : 'async') ?? 'quorum';
+  if (!commitModes.includes(mode)) {
+    const known = commitModes.map((each) => (each === 'engine' ? 'a quorum of its own (engine)' : each));
     throw invalidField('cluster.durability.mode', `${name} commits by ${known.join(' or ')}, not by ${mode}`);
   }
   const durability = { ...options, mode };
   demandUseOfDurability(durability);
-  return mode === 'quorum' ? durability : { ...durability, rpo_seconds: options.rpo_seconds ?? DEFAULT_RPO_SECONDS };
+  return mode !== 'async' ? durability : { ...durability, rpo_seconds: options.rpo_seconds ?? DEFAULT_RPO_SECONDS };
 }
 
 /** @throws ApiError where something is wished that the mode does not know */
 export function demandUseOfDurability(durability: ClusterSpec['durability']): void {
   const { mode, on_loss, rpo_seconds, on_replica_loss } = durability;
-  const foreign = mode === 'quorum' ? { rpo_seconds, on_replica_loss } : { on_loss };
+  const foreign = {
+    ...(mode === 'quorum' ? {} : { on_loss }),
+    ...(mode === 'async' ? {} : { rpo_seconds, on_replica_loss }),
+  };
   const [found] = Object.entries(foreign).find(([, value]) => value !== undefined) ?? [];
   if (found === undefined) return;
   throw invalidField(`cluster.durability.${found}`, `is of no use where durability.mode is "${mode}"`);

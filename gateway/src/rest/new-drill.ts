@@ -4,6 +4,7 @@ import { isWhole, writerOf } from '../planning/drill.ts';
 import { type Cluster, memberOf } from '../state/clusters.ts';
 import { DRILL_KINDS, type Drill, type DrillKind, type DrillSpec } from '../state/drills.ts';
 import type { Federation } from '../state/federation.ts';
+import { demandPrimary } from './engine-ruled.ts';
 import { ApiError, invalidField } from './errors.ts';
 
 const DEFAULT_OUTAGE_SECONDS = 15;
@@ -76,6 +77,7 @@ export interface DrillOrigin
 
 /** The drill at its beginning. @throws ApiError drill.impossible */
 export function drillOf(spec: DrillSpec, cluster: Cluster, federation: Federation, origin: DrillOrigin): Drill {
+  demandPrimary(cluster, 'drill.impossible');
   const isScheduled = origin.schedule !== undefined;
   const writer = writerOf(cluster, spec);
   if (writer === undefined) {

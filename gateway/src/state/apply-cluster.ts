@@ -1,7 +1,7 @@
 // How the entries about clusters change the state. Pure: tables in, tables changed, an answer out.
 import assert from 'node:assert/strict';
 import { drillOf } from './apply-drill.ts';
-import { type Cluster, memberOf, withNothingWanted } from './clusters.ts';
+import { type Cluster, isEngineRuled, memberOf, withNothingWanted } from './clusters.ts';
 import { type Applied, type EntryOf, newMember, type OperationStart, refuse } from './entries.ts';
 import { addSteps, dropPending, hasEnded, pendingStep, supersede, type Wish } from './operations.ts';
 import type { Tables } from './tables.ts';
@@ -183,7 +183,7 @@ export function startOperation(
 /** Each cluster elects anew, in an epoch above all that the lost peers can have raised. */
 export function recoverClusters(tables: Tables, { epochs, at }: EntryOf<'federation.recovered'>): void {
   for (const cluster of [...tables.clusters.values()]) {
-    if (cluster.epoch === 0) continue;
+    if (cluster.epoch === 0 || isEngineRuled(cluster)) continue;
     const { primary, wantedPrimary: _void, candidate, ...rest } = cluster;
     const next = primary ?? candidate ?? cluster.lastElected?.ordinal;
     const electing = next === undefined ? {} : { candidate: next };

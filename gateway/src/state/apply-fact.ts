@@ -69,6 +69,10 @@ export function applyFact(cluster: Cluster, fact: Fact): Cluster {
       return withFacts(cluster, fact.ordinal, { restartForParameters: fact.generation });
     case 'accounted':
       return withoutGone(withFacts(cluster, fact.ordinal, { accountsGeneration: fact.generation }));
+    case 'joined':
+      return join(cluster, fact.ordinal);
+    case 'dismissed':
+      return dismiss(cluster, fact.ordinal);
     case 'removed':
       return { ...cluster, members: cluster.members.filter(({ ordinal }) => ordinal !== fact.ordinal) };
   }
@@ -173,6 +177,26 @@ function parameterize(cluster: Cluster, { ordinal, parameters }: FactOf<'paramet
 
 function resize(cluster: Cluster, { ordinal, flavor, volumeGib }: FactOf<'resized'>): Cluster {
   return outOfForce(withFacts(cluster, ordinal, { flavor, volumeGib, ...AWAKE }), ordinal);
+}
+
+/** The first founds the cluster: there is one epoch, and it is open for good. */
+function join(cluster: Cluster, ordinal: number): Cluster {
+  const role = { role: 'primary', epoch: 1, generation: 1, isDismissed: false } as const;
+  return {
+    ...withFacts(cluster, ordinal, { ...role, isInitialised: true, isUp: true, ...AWAKE }),
+    epoch: 1,
+    opened: { epoch: 1, generation: 1 },
+  };
+}
+
+/** What it has on its volume is of no use to the engine any more: it would join as one that has nothing. */
+function dismiss(cluster: Cluster, ordinal: number): Cluster {
+  const members = cluster.members.map((member) => {
+    if (member.ordinal !== ordinal) return member;
+    const { role: _none, isUp: _unknown, isInitialised: _void, ...facts } = member.facts;
+    return { ...member, facts: { ...facts, isDismissed: true } };
+  });
+  return { ...cluster, members };
 }
 
 /** A member whose database has ended, or that was made anew around its volume, takes its role up again before it counts. */

@@ -67,7 +67,8 @@ export function finishStep(tables: Tables, entry: EntryOf<'step.finished'>): App
   );
 }
 
-export function configureMember(tables: Tables, entry: EntryOf<'member.configured'>): Applied {
+/** A kind of its own tells peers of before that they cannot apply the fact. */
+export function establishFact(tables: Tables, entry: EntryOf<'member.configured' | 'member.listed'>): Applied {
   return finishStep(tables, { ...entry, kind: 'step.finished', facts: [entry.fact] });
 }
 

@@ -73,6 +73,8 @@ export interface MemberFacts {
   readonly leftOutInEpoch?: number;
   /** Commits went on without this voter when too few were left; it is one again when it follows. */
   readonly isCutOff?: boolean;
+  /** Where the engine rules itself: it counts the member no more, nor can it have been taken in since. */
+  readonly isDismissed?: boolean;
   /** What its log held too much when it last rejoined. */
   readonly tail?: Tail;
 }
@@ -163,8 +165,9 @@ export function memberOf(cluster: Cluster, ordinal: number | undefined): Member 
   return cluster.members.find((member) => member.ordinal === ordinal);
 }
 
-/** True when the member runs in the role that the newest rule gives it. */
+/** True when the member runs in the role that the newest rule gives it; where the engine rules, when it is one of its own. */
 export function isInForce(cluster: Cluster, { ordinal, facts }: Member): boolean {
+  if (isEngineRuled(cluster)) return facts.role !== undefined && facts.generation !== 0;
   const role = ordinal === cluster.primary ? 'primary' : 'replica';
   return facts.role === role && facts.epoch === cluster.epoch && facts.generation === cluster.rule?.generation;
 }
@@ -187,6 +190,11 @@ export function degrades({ spec }: Pick<Cluster, 'spec'>): boolean {
 /** True when the primary acknowledges by itself, while it holds a lease. */
 export function isAsync({ spec }: Pick<Cluster, 'spec'>): boolean {
   return spec.durability.mode === 'async';
+}
+
+/** True when the engine has a quorum of its own: it elects nobody of ours, and knows no epoch. */
+export function isEngineRuled({ spec }: Pick<Cluster, 'spec'>): boolean {
+  return spec.durability.mode === 'engine';
 }
 
 /** True when what its log holds too much may have been acknowledged: its loss was accepted, or nobody was waited for. */

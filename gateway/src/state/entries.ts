@@ -56,7 +56,11 @@ export type Fact =
   /** It has taken nothing of the parameters of that generation, for it would have to start anew. */
   | { readonly kind: 'restart_needed'; readonly ordinal: number; readonly generation: number }
   /** It has the users and databases of that generation, and none of those that shall be gone. */
-  | { readonly kind: 'accounted'; readonly ordinal: number; readonly generation: number };
+  | { readonly kind: 'accounted'; readonly ordinal: number; readonly generation: number }
+  /** Where the engine rules itself: it has a vote there, and serves. */
+  | { readonly kind: 'joined'; readonly ordinal: number }
+  /** The engine counts it no more. */
+  | { readonly kind: 'dismissed'; readonly ordinal: number };
 
 export interface OperationStart {
   readonly idempotency?: Idempotency;
@@ -190,6 +194,13 @@ export type EntryBody =
       readonly stepId: string;
       readonly fact: Extract<Fact, { kind: 'parameterized' | 'restart_needed' | 'accounted' }>;
     }
+  | {
+      /** The engine counts this member among its own, or no more. */
+      readonly kind: 'member.listed';
+      readonly operationId: string;
+      readonly stepId: string;
+      readonly fact: Extract<Fact, { kind: 'joined' | 'dismissed' }>;
+    }
   /** Changes nothing: it is told to those who watch. */
   | {
       readonly kind: 'cluster.noted';
@@ -270,6 +281,7 @@ const KINDS: Readonly<Record<Entry['kind'], 'founding' | 'announced'>> = {
   'cluster.noted': 'announced',
   'accounts.changed': 'announced',
   'member.configured': 'announced',
+  'member.listed': 'announced',
   'region.added': 'announced',
   'region.removed': 'announced',
   'region.drained': 'announced',

@@ -49,6 +49,7 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
       return ofOperation(entry.kind, entry.operationId, entry.step.id, scene);
     case 'step.finished':
     case 'member.configured':
+    case 'member.listed':
       return ofOperation('step.finished', entry.operationId, entry.stepId, scene);
     case 'step.failed':
       return ofOperation(entry.kind, entry.operationId, `${entry.stepId}: ${entry.error}`, scene);

@@ -12,7 +12,7 @@ import {
 } from './apply-cluster.ts';
 import { abortDrill, advanceDrill, createDrill, passSchedule } from './apply-drill.ts';
 import { degradeCluster, divergeMember, failOver, rejoinMember, seeMembers } from './apply-failover.ts';
-import { configureMember, endOperation, failOperation, failStep, finishStep, startStep } from './apply-operation.ts';
+import { endOperation, establishFact, failOperation, failStep, finishStep, startStep } from './apply-operation.ts';
 import { linkProjects, unlinkProjects } from './apply-project-links.ts';
 import { addRegion, drainRegion, observeRegion, removeRegion } from './apply-region.ts';
 import type { Cluster } from './clusters.ts';
@@ -248,7 +248,8 @@ export class Federation {
       case 'accounts.changed':
         return changeAccounts(tables, entry);
       case 'member.configured':
-        return configureMember(tables, entry);
+      case 'member.listed':
+        return establishFact(tables, entry);
       case 'cluster.noted':
         return tables.clusters.has(entry.clusterId) ? {} : refuse('cluster.not_found', 'The cluster is gone.');
       default:

@@ -25,7 +25,8 @@ export interface ClusterSpec {
     readonly residency: readonly string[];
   };
   readonly durability: {
-    readonly mode: 'quorum' | 'async';
+    /** `engine`: the engine has a quorum of its own, and says itself what is acknowledged. */
+    readonly mode: 'quorum' | 'async' | 'engine';
     /** Of `quorum`. With too few voters left: commits wait, or the survivors go on with fewer copies. Absent: `refuse`. */
     readonly on_loss?: 'refuse' | 'degrade' | undefined;
     /** Of `async`: nothing is acknowledged while what too few voters have confirmed is older. */

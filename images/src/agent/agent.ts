@@ -7,10 +7,12 @@ import {
   type Driver,
   type DriverOptions,
   drivers,
+  type EngineDriver,
   ensureFolder,
   type Files,
   type OpenSession,
   type Processes,
+  type ServerDriver,
 } from '@argosy/datastores/drivers';
 import { AGENT_PORT, behindDoor, type Clock, type Credentials, GATE_PORT, pause } from '@argosy/proto';
 import type { Logger } from 'pino';
@@ -30,6 +32,7 @@ import { Member } from './member.ts';
 import { Observations } from './observations.ts';
 import { PrimaryWatch } from './primary-watch.ts';
 import { Rehearsal } from './rehearsal.ts';
+import { RuledMember } from './ruled-member.ts';
 import { accessTable, agentService } from './service.ts';
 import { askShare } from './sharing.ts';
 import { agentFolder, StateFile } from './state.ts';
@@ -123,7 +126,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   };
 }
 
-function rehearsalOf(parts: AgentParts, driver: Driver, certificates: MemberCertificates): Rehearsal {
+function rehearsalOf(parts: AgentParts, driver: ServerDriver, certificates: MemberCertificates): Rehearsal {
   const { config, clock, log, die } = parts;
   const engine = drivers[config.userData.datastore];
   return new Rehearsal({
@@ -143,30 +146,59 @@ export async function openMember(
   changed: () => void = () => undefined,
 ): Promise<{
   readonly file: StateFile;
-  readonly member: Member;
+  readonly member: Member | RuledMember;
   readonly granting: Granting;
   readonly observations: Observations;
-  readonly driver: Driver;
+  readonly driver: ServerDriver;
   readonly keeper: LeaseKeeper | undefined;
 }> {
-  const { config, clock, log, files } = parts;
+  const { config, clock, files } = parts;
   const file = await StateFile.open(config.volume, config.member, files);
-  const isArbiter = config.userData.kind === 'arbiter';
-  const { driver, keeper, grantor } = makeDriver(parts, certificates, file.state.parameters.values);
-  const observations = new Observations({ file, driver, clock, isArbiter });
   const onChange = (): void => {
     changed();
     observations.probeNow();
   };
-  const definitions = datastores.find(config.userData.datastore)?.parameters ?? {};
-  const isEnrolled = (): boolean => certificates.isEnrolled;
-  const leasing = { grantor, begin: keeper?.begin.bind(keeper), isArbiter };
-  const member = new Member({ file, driver, definitions, clock, log, onChange, isEnrolled, ...leasing });
+  const { member, driver, keeper, grantor } = makeMember(parts, { certificates, file, onChange });
+  const isArbiter = config.userData.kind === 'arbiter';
+  const observations = new Observations({ file, driver, clock, isArbiter });
 
   // What runs is taken over, and what does not is seen to be at rest, before anybody can ask for anything.
   await member.resume();
   if (certificates.isEnrolled) await driver.installCertificate(certificates.current);
   return { file, member, granting: new Granting(file, grantor), observations, driver, keeper };
+}
+
+interface MemberContext {
+  readonly certificates: Pick<MemberCertificates, 'isEnrolled' | 'current'>;
+  readonly file: StateFile;
+  readonly onChange: () => void;
+}
+
+interface MadeMember {
+  readonly member: Member | RuledMember;
+  readonly driver: ServerDriver;
+  readonly keeper?: LeaseKeeper | undefined;
+  readonly grantor?: Grantor | undefined;
+}
+
+/** Who is led by its engine needs neither lease nor gate. */
+function makeMember(
+  parts: Omit<AgentParts, 'signal' | 'die'>,
+  { certificates, file, onChange }: MemberContext,
+): MadeMember {
+  const { config, clock, log } = parts;
+  const definitions = datastores.find(config.userData.datastore)?.parameters ?? {};
+  const isEnrolled = (): boolean => certificates.isEnrolled;
+  const common = { file, definitions, clock, log, onChange, isEnrolled };
+  const { values } = file.state.parameters;
+  if (config.userData.engine_ruled === true) {
+    const driver = engineOf(config).createRuled?.(driverOptions(parts, values, () => certificates.current));
+    if (driver === undefined) throw new ConfigError(`"${config.userData.datastore}" does not rule itself.`);
+    return { driver, member: new RuledMember({ ...common, driver }) };
+  }
+  const { driver, keeper, grantor } = makeDriver(parts, certificates, values);
+  const leasing = { grantor, begin: keeper?.begin.bind(keeper), isArbiter: config.userData.kind === 'arbiter' };
+  return { driver, keeper, grantor, member: new Member({ ...common, driver, ...leasing }) };
 }
 
 interface MemberDriver {
@@ -195,23 +227,36 @@ function makeDriver(
 }
 
 function engineDriver(
-  { config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>,
+  parts: Omit<AgentParts, 'signal' | 'die'>,
   parameters: ParameterValues,
   credentials: () => Credentials,
 ): Driver {
-  const { datastore, datastore_port: port, door = false, memory_mib: memoryMib = null } = config.userData;
+  const driver = engineOf(parts.config).create?.(driverOptions(parts, parameters, credentials));
+  if (driver === undefined) throw new ConfigError(`"${parts.config.userData.datastore}" rules itself, and only so.`);
+  return driver;
+}
+
+function engineOf({ userData: { datastore } }: AgentConfig): EngineDriver {
   const engine = drivers[datastore];
   if (engine === undefined) throw new ConfigError(`This image has no driver for "${datastore}".`);
-  const options: DriverOptions = {
+  return engine;
+}
+
+function driverOptions(
+  { config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>,
+  parameters: ParameterValues,
+  credentials: () => Credentials,
+): DriverOptions {
+  const { datastore_port: port, door = false, memory_mib: memoryMib = null } = config.userData;
+  return {
     ...{ clusterId: config.member.clusterId, memberId: config.member.memberId, engine: config.engine },
     ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port },
     serverPort: door ? behindDoor(port) : port,
     ...{ owner: config.owner, memoryMib, parameters, clock, processes, files, log: log.child({ part: 'driver' }) },
-    session: session ?? engine.session ?? withoutSession,
+    session: session ?? engineOf(config).session ?? withoutSession,
     shareOf: (upstream) => askShare(upstream, credentials()),
     fetchCopy: (source) => fetchCopy(source, credentials()),
   };
-  return engine.create(options);
 }
 
 function withoutSession(): never {

@@ -20,6 +20,8 @@ const userDataSchema = z.object({
   datastore_port: z.number().int().min(1).max(65_535),
   /** Of an asynchronous cluster: clients come in through a door that counts the primary's lease. */
   door: z.boolean().optional(),
+  /** The engine has a quorum of its own. */
+  engine_ruled: z.boolean().optional(),
   /** Of the guest's flavor; without it the database is as small as it can be. */
   memory_mib: z.number().int().positive().optional(),
 });

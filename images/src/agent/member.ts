@@ -30,7 +30,7 @@ import { admit, CommandError, refused } from './admission.ts';
 import { CommandQueue, commandKey } from './command-queue.ts';
 import { setParameters } from './parameters.ts';
 import { alreadyBack, brokenOff, hasDiverged, rejoin, unlessDiverged } from './rejoin.ts';
-import { Resumption } from './resumption.ts';
+import { type Resumption, resumptionOfRole, takeUpRole } from './resumption.ts';
 import {
   accountsOf,
   primaryRoleOf,
@@ -76,7 +76,7 @@ export class Member {
 
   constructor(parts: MemberParts) {
     this.#parts = parts;
-    this.#resumption = new Resumption({ ...parts, queue: this.#queue });
+    this.#resumption = resumptionOfRole(parts, this.#queue);
   }
 
   /** Whether this primary admits clients. */
@@ -276,7 +276,10 @@ export class Member {
         this.#isOpen = false;
         this.#parts.onChange();
       };
-      return await setParameters({ ...this.#parts, hold, resume: () => this.#resumption.soon() }, header, request);
+      const now = this.role;
+      const takeUp = now === null ? undefined : () => takeUpRole(now, this.#parts.driver);
+      const parts = { ...this.#parts, epoch: now?.epoch, takeUp, hold, resume: () => this.#resumption.soon() };
+      return await setParameters(parts, header, request);
     });
     const { role, epoch } = this.#parts.file.state;
     if (answer.restartNeeded || role === null || role.epoch !== epoch) return answer;

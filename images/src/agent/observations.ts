@@ -1,5 +1,5 @@
 // What the member tells of itself: a report at once to whoever asks, then one at every probe or change.
-import type { Driver, ProbeResult } from '@argosy/datastores/drivers';
+import type { ProbeResult, ServerDriver } from '@argosy/datastores/drivers';
 import { type Clock, type LeaseReport, type MemberReport, MemberRole } from '@argosy/proto';
 import type { StateFile } from './state.ts';
 
@@ -11,7 +11,7 @@ const LEAST_PAUSE_MS = 100;
 
 export interface ObservationParts {
   readonly file: StateFile;
-  readonly driver: Driver;
+  readonly driver: ServerDriver;
   readonly clock: Clock;
   readonly isArbiter?: boolean;
 }
@@ -77,14 +77,17 @@ export class Observations {
     for (const listener of this.#listeners) listener(report);
   }
 
-  #report(probe: Awaited<ReturnType<Driver['probe']>> | undefined): MemberReport {
-    const { memberId, epoch, generation, role, data } = this.#parts.file.state;
+  #report(probe: ProbeResult | undefined): MemberReport {
+    const { memberId, epoch, generation, role, seat, data } = this.#parts.file.state;
+    const { isArbiter = false } = this.#parts;
+    const hasPlace = role !== null || seat !== null;
     const detail = data.status === 'incomplete' ? 'The data on the volume is not whole yet.' : (probe?.detail ?? '');
     return {
       ...{ memberId, time: this.#parts.clock.now(), epoch, generation },
       // Of an arbiter its agent is all there is.
-      up: (role !== null || this.#parts.isArbiter === true) && probe?.isUp === true,
-      role: roleOf(role?.kind),
+      up: (hasPlace || isArbiter) && probe?.isUp === true,
+      role: roleOf(seat === null ? role?.kind : 'primary'),
+      leads: probe?.leads,
       open: probe?.isOpen ?? false,
       givenUp: probe?.isGivenUp,
       position: probe?.position,
@@ -92,7 +95,7 @@ export class Observations {
       streams: (probe?.streams ?? []).map(({ isStreaming, ...stream }) => ({ ...stream, streaming: isStreaming })),
       serverVersion: probe?.serverVersion ?? '',
       lease: probe?.lease && leaseOf(probe.lease),
-      detail: role === null && detail === '' ? 'The member has no role yet.' : detail,
+      detail: !hasPlace && detail === '' ? 'The member has no role yet.' : detail,
     };
   }
 }

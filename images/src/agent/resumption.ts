@@ -1,6 +1,6 @@
 // Takes the stored role up again: after a start, after the database ended by itself, and when a command could not be
 // done at once. It tries for as long as the role is the same, less and less often.
-import type { Driver } from '@argosy/datastores/drivers';
+import type { Driver, Role } from '@argosy/datastores/drivers';
 import type { Clock, Timer } from '@argosy/proto';
 import type { Logger } from 'pino';
 import type { CommandQueue } from './command-queue.ts';
@@ -10,8 +10,8 @@ const RETRY_FIRST_MS = 200;
 const RETRY_LAST_MS = 5_000;
 
 export interface ResumptionParts {
-  readonly file: StateFile;
-  readonly driver: Driver;
+  /** Does what is stored, and says what that is. Undefined when nothing is. */
+  readonly takeUp: () => Promise<object | undefined>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly queue: CommandQueue;
@@ -68,13 +68,35 @@ export class Resumption {
   }
 
   async #takeUp(): Promise<void> {
-    const { driver, log, onChange } = this.#parts;
-    const { role, data } = this.#parts.file.state;
-    if (this.#isEnding || role === null || data.status === 'incomplete') return;
-    if (role.kind === 'primary') await driver.lead(role);
-    else await driver.follow(role);
+    const { takeUp, log, onChange } = this.#parts;
+    const taken = this.#isEnding ? undefined : await takeUp();
+    if (taken === undefined) return;
     this.#retryMs = RETRY_FIRST_MS;
-    log.info({ role: role.kind, epoch: role.epoch }, 'Took up its role.');
+    log.info(taken, 'Took up its role.');
     onChange();
   }
+}
+
+/** Of a member that is given its role. */
+export function resumptionOfRole(
+  {
+    file,
+    driver,
+    ...parts
+  }: Omit<ResumptionParts, 'takeUp' | 'queue'> & { readonly file: StateFile; readonly driver: Driver },
+  queue: CommandQueue,
+): Resumption {
+  const takeUp = async (): Promise<object | undefined> => {
+    const { role, data } = file.state;
+    if (role === null || data.status === 'incomplete') return undefined;
+    await takeUpRole(role, driver);
+    return { role: role.kind, epoch: role.epoch };
+  };
+  return new Resumption({ ...parts, queue, takeUp });
+}
+
+/** Makes a server what it is to be. */
+export async function takeUpRole(role: Role, driver: Driver): Promise<void> {
+  if (role.kind === 'primary') await driver.lead(role);
+  else await driver.follow(role);
 }

@@ -15,16 +15,17 @@ import { InvalidCertificateError, type MemberCertificates } from './certificates
 import type { AgentConfig } from './config.ts';
 import { sendCopy } from './copy.ts';
 import type { Granting } from './granting.ts';
-import type { Member } from './member.ts';
+import { Member } from './member.ts';
 import type { Observations } from './observations.ts';
 import type { Rehearsal } from './rehearsal.ts';
+import type { RuledMember } from './ruled-member.ts';
 
 /** Executors and the members of one cluster; each has one stream. */
 const MAX_OBSERVERS = 32;
 
 export interface ServiceParts {
   readonly config: Pick<AgentConfig, 'member' | 'executor' | 'userData'>;
-  readonly member: Member;
+  readonly member: Member | RuledMember;
   readonly certificates: Pick<MemberCertificates, 'request' | 'install'>;
   readonly granting: Granting;
   readonly observations: Observations;
@@ -58,6 +59,8 @@ export function accessTable(config: Pick<AgentConfig, 'member' | 'executor'>): A
 
 export function agentService(parts: ServiceParts): AgentServiceServer {
   const { member, certificates, granting, observations } = parts;
+  const elected = (): Member => electedOf(member);
+  const ruled = (): RuledMember => ruledOf(member);
   const unary = <Request, Response>(
     name: string,
     answer: (request: Request, signal: AbortSignal) => Promise<Response>,
@@ -83,38 +86,50 @@ export function agentService(parts: ServiceParts): AgentServiceServer {
     }),
     initialise: unary('Initialise', async (request) => {
       requireVersion(parts, request.version);
-      await member.initialise(request);
+      await elected().initialise(request);
       return {};
     }),
     seed: unary('Seed', async (request) => {
       requireVersion(parts, request.version);
-      return { position: await member.seed(request) };
+      return { position: await elected().seed(request) };
     }),
     rejoin: unary('Rejoin', async (request) => {
       requireVersion(parts, request.version);
-      return await member.rejoin(request);
+      return await elected().rejoin(request);
     }),
-    promote: unary('Promote', async (request) => ({ position: await member.promote(request) })),
-    follow: unary('Follow', async (request, signal) => await member.follow(request, signal)),
-    promise: unary('Promise', async (request) => ({ position: await member.promise(request) })),
+    promote: unary('Promote', async (request) => ({ position: await elected().promote(request) })),
+    follow: unary('Follow', async (request, signal) => await elected().follow(request, signal)),
+    promise: unary('Promise', async (request) => ({ position: await elected().promise(request) })),
     rest: unary('Rest', async (request) => await member.rest(request)),
-    open: unary('Open', async (request, signal) => ({ position: await member.open(request, signal) })),
+    open: unary('Open', async (request, signal) => ({ position: await elected().open(request, signal) })),
     grantLease: unary('GrantLease', async (request) => granting.grant(request)),
     returnLease: unary('ReturnLease', async (request) => granting.handedBack(request)),
     setParameters: unary('SetParameters', async (request, signal) => await member.setParameters(request, signal)),
     setAccounts: unary('SetAccounts', async (request) => await member.setAccounts(request)),
+    found: unary('Found', async (request, signal) => {
+      requireVersion(parts, request.version);
+      return await ruled().found(request, signal);
+    }),
+    join: unary('Join', async (request, signal) => {
+      requireVersion(parts, request.version);
+      return await ruled().join(request, signal);
+    }),
+    dismiss: unary('Dismiss', async (request) => await ruled().dismiss(request)),
     rehearse: unary('Rehearse', async (request) => {
       requireMember(parts, request.header?.memberId);
       return await parts.rehearsal.take(request);
     }),
     share: unary('Share', parts.share),
-    copy: (call) => {
-      const { memberId } = parts.config.member;
-      sendCopy(call, call.request.memberId === memberId ? parts.copyOut : undefined).catch((error: unknown) => {
-        call.destroy(Object.assign(new Error('The copy failed.'), answerOf(error, parts.log, 'Copy')));
-      });
-    },
+    copy: copying(parts),
     observe: observing(observations),
+  };
+}
+
+function copying({ config, copyOut, log }: ServiceParts): AgentServiceServer['copy'] {
+  return (call) => {
+    sendCopy(call, call.request.memberId === config.member.memberId ? copyOut : undefined).catch((error: unknown) => {
+      call.destroy(Object.assign(new Error('The copy failed.'), answerOf(error, log, 'Copy')));
+    });
   };
 }
 
@@ -136,6 +151,16 @@ function observing(observations: Observations): AgentServiceServer['observe'] {
     call.on('error', stop);
     call.on('close', stop);
   };
+}
+
+function electedOf(member: Member | RuledMember): Member {
+  if (member instanceof Member) return member;
+  throw refused('The engine of this member rules itself: it elects, copies and opens by itself.');
+}
+
+function ruledOf(member: Member | RuledMember): RuledMember {
+  if (!(member instanceof Member)) return member;
+  throw refused('The engine of this member does not rule itself: it is promoted, or follows.');
 }
 
 function requireMember(parts: ServiceParts, memberId = ''): void {

@@ -77,6 +77,11 @@ const stateSchema = z.object({
       trying: z.record(z.string(), z.string()).nullable(),
     })
     .default({ generation: 0, values: {}, trying: null }),
+  // Where the engine rules itself: it counts this member among its own, and these others were the rest.
+  seat: z
+    .object({ peers: z.array(upstreamSchema) })
+    .nullable()
+    .default(null),
   // What the log held too much when the member last rejoined; saved before its data are touched.
   tail: tailSchema.nullable().default(null),
 });
@@ -117,7 +122,7 @@ export class StateFile {
     await files.ensureFolder(folder, { mode: FOLDER_MODE });
     const file = new StateFile(files, path, {
       ...{ format: 1, clusterId: member.clusterId, memberId: member.memberId, epoch: 0, generation: 0 },
-      ...{ specRevision: 0, data: { status: 'empty' }, role: null, promise: null, tail: null },
+      ...{ specRevision: 0, data: { status: 'empty' }, role: null, promise: null, seat: null, tail: null },
       parameters: { generation: 0, values: {}, trying: null },
     });
     await file.change({});

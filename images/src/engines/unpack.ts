@@ -77,7 +77,8 @@ async function engineAt(
   const libraries = join(root, 'usr/lib');
   const found = existsSync(libraries) ? await readdir(libraries) : [];
   const folders = found.filter((name) => name.includes('-linux-gnu')).map((name) => join(libraries, name));
-  return await engineIn(root, request, { mode: 'unpacked', libraryPath: folders.join(':') });
+  // Programs that bring all of theirs along have none.
+  return await engineIn(root, request, { mode: 'unpacked', libraryPath: folders.join(':') || null });
 }
 
 /** As root, the database runs as another user, who must be able to get at the engine. */

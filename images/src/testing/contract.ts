@@ -4,10 +4,19 @@ import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { datastores } from '@argosy/datastores';
-import { ContractCluster, contractCases, fixtures, type SmallDisk } from '@argosy/datastores/contract';
+import {
+  ContractCluster,
+  contractCases,
+  fixtures,
+  RuledCluster,
+  ruledCases,
+  ruledFixtures,
+  type SmallDisk,
+} from '@argosy/datastores/contract';
 import type { TestFn } from 'ava';
 import { newFederation } from './federation.ts';
 import { Guest } from './guest.ts';
+import { RuledGuest } from './ruled-guest.ts';
 
 const PASSWORD = 'correct-horse-battery-staple';
 const FILLER = '.filler';
@@ -49,6 +58,45 @@ export function tryContract(test: TestFn, datastore: string): void {
   });
 
   for (const { title, run } of contractCases) {
+    test.serial(`${datastore}: ${title}`, async (t) => {
+      t.timeout(CASE_LIMIT_MS);
+      await run(t, cluster);
+    });
+  }
+}
+
+/** The same of an engine that rules itself. */
+export function tryRuledContract(test: TestFn, datastore: string): void {
+  const fixture = ruledFixtures[datastore];
+  const definition = datastores.find(datastore);
+  if (fixture === undefined || definition === undefined) throw new Error(`${datastore} does not rule itself.`);
+  const endings: (() => Promise<void>)[] = [];
+  let cluster: RuledCluster;
+
+  test.before(async (t) => {
+    t.timeout(CASE_LIMIT_MS);
+    const federation = await newFederation();
+    const boot = async (ordinal: number): Promise<RuledGuest> => {
+      const member = { clusterId: 'k1', ordinal, engine: fixture, kind: { engine_ruled: true } } as const;
+      return new RuledGuest(await Guest.boot(federation, member, (call) => void endings.push(call)));
+    };
+    const members = [await boot(1), await boot(2), await boot(3)] as const;
+    await Promise.all(members.map(({ guest }) => guest.enrol()));
+    const verifier = (password: string): string => definition.passwordVerifier(password, Buffer.alloc(16, 7));
+    const identity = { ...members[0].guest.identity, memberId: 'k1-9' };
+    const own = await federation.issue(identity);
+    const stranger = await federation.issue({ ...identity, clusterId: 'k2', memberId: 'k2-1' });
+    cluster = new RuledCluster({
+      ...{ fixture, members, password: PASSWORD, root: federation.root, verifier, own, stranger },
+      peerPort: definition.peerPort ?? definition.port,
+    });
+  });
+
+  test.after.always(async () => {
+    await Promise.allSettled(endings.reverse().map((end) => end()));
+  });
+
+  for (const { title, run } of ruledCases) {
     test.serial(`${datastore}: ${title}`, async (t) => {
       t.timeout(CASE_LIMIT_MS);
       await run(t, cluster);

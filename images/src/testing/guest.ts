@@ -42,6 +42,7 @@ const mainFile = fileURLToPath(new URL('../agent/main.js', import.meta.url));
 export interface GuestKind {
   readonly kind?: 'arbiter';
   readonly door?: true;
+  readonly engine_ruled?: true;
 }
 
 export class Guest {
@@ -309,6 +310,16 @@ export class Guest {
   async promise(epoch: number, generation = 0): Promise<Position> {
     const request = { header: this.header(epoch, generation) };
     return await position(() => callUnary(this.agent.promise.bind(this.agent), request, { deadline: soon() }));
+  }
+
+  /** Of an agent that has ended: it begins on an empty volume, and is enrolled anew. */
+  async loseVolume(): Promise<void> {
+    await rm(this.volume, { recursive: true, force: true });
+    await mkdir(this.volume);
+    this.#client?.close();
+    this.#client = undefined;
+    this.start();
+    await this.enrol();
   }
 
   async rest(epoch: number, generation: number): Promise<void> {

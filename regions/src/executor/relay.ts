@@ -71,6 +71,18 @@ export async function relay(
       const value = await callUnary(client.setAccounts.bind(client), command.value, options);
       return { answer: { $case: 'setAccounts', value } };
     }
+    case 'found': {
+      const value = await callUnary(client.found.bind(client), command.value, options);
+      return { answer: { $case: 'found', value } };
+    }
+    case 'join': {
+      const value = await callUnary(client.join.bind(client), command.value, options);
+      return { answer: { $case: 'join', value } };
+    }
+    case 'dismiss': {
+      const value = await callUnary(client.dismiss.bind(client), command.value, options);
+      return { answer: { $case: 'dismiss', value } };
+    }
     case 'open': {
       const value = await callUnary(client.open.bind(client), command.value, options);
       return { answer: { $case: 'open', value } };

@@ -169,11 +169,13 @@ function admissionRules(
     port_range_max: to,
     remote_ip_prefix: cidr,
   });
-  const open = [port, GATE_PORT, datastores.find(datastore)?.discoveryPort ?? []].flat();
+  const { discoveryPort, peerPort } = datastores.find(datastore) ?? {};
+  const open = [port, GATE_PORT, discoveryPort ?? []].flat();
   return [
     ...peerCidrs.map((cidr) => rule(cidr, AGENT_PORT)),
     // Members copy each other beside the door.
     ...(door ? peerCidrs.map((cidr) => rule(cidr, behindDoor(port))) : []),
+    ...(peerPort === undefined ? [] : peerCidrs.map((cidr) => rule(cidr, peerPort))),
     // Neutron refuses a rule that is there twice.
     ...[...new Set([...peerCidrs, ...clientCidrs])].flatMap((cidr) => open.map((to) => rule(cidr, to))),
   ];
@@ -206,5 +208,6 @@ function userData(
     enrolment_token: enrolmentToken(region.regionKey, spec.memberId),
     datastore_port: datastores.find(spec.datastore)?.port,
     ...(spec.door ? { door: true } : {}),
+    ...(spec.engineRuled ? { engine_ruled: true } : {}),
   });
 }

@@ -258,7 +258,7 @@ export function spec(memberId: string, changes: Partial<MemberSpec> = {}): Membe
     volumeGib: 1,
     datastore: 'postgresql',
     version: '15',
-    ...{ apart: false, door: false },
+    ...{ apart: false, door: false, engineRuled: false },
     ...changes,
   };
 }

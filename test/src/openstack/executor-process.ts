@@ -132,7 +132,7 @@ export function memberSpec(memberId: string, changes: Partial<MemberSpec> = {}):
   return {
     ...{ clusterId: memberId.replace(/-\d+$/, ''), memberId, kind: MemberKind.VOTER, zone: ZONES[0]?.name ?? '' },
     ...{ flavor: 'small', volumeGib: 1, datastore: 'postgresql', version: '15' },
-    ...{ apart: false, door: false },
+    ...{ apart: false, door: false, engineRuled: false },
     ...changes,
   };
 }
