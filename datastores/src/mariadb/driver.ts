@@ -17,19 +17,22 @@ import {
   type Upstream,
 } from '../driver.ts';
 import type { ParameterValues } from '../parameters.ts';
-import { NAME_CHARACTERS, streamName } from './accounts.ts';
+import { NAME_CHARACTERS, readStreamName, streamName } from './accounts.ts';
 import { reconfigure } from './configure.ts';
+import { askMember } from './connection.ts';
 import { ensureAdmin, ensureOwnObjects, writeEpoch } from './contents.ts';
 import { copyData, empty, initialiseData, streamData } from './copy.ts';
 import { Door } from './door.ts';
-import { epochNumber } from './gtid.ts';
+import { epochNumber, readPosition } from './gtid.ts';
 import { type Layout, layoutOf, SOCKET_PATH_BYTES } from './layout.ts';
 import { MemberFiles } from './member-files.ts';
 import { newConnection, type Parts } from './parts.ts';
+import { comparePositions } from './positions.ts';
 import { Probe } from './probe.ts';
 import { askUpstream, Replica } from './replica.ts';
 import { Rule, requireWaitable } from './rule.ts';
-import { MariadbServer } from './server.ts';
+import { MariadbServer, sleep } from './server.ts';
+import { STREAMS_QUERY } from './streams.ts';
 import { keepTail } from './tail.ts';
 import { setAccounts } from './tenants.ts';
 
@@ -37,6 +40,9 @@ import { setAccounts } from './tenants.ts';
 export const CLOSE_AFTER_MS = 3_000;
 /** One whose last commit was acknowledged within this is not cut off. */
 const FRESH_MS = 2_000;
+/** For as long a primary that steps down waits for those who copy it. */
+const HAND_OVER_MS = 1_500;
+const HAND_OVER_POLL_MS = 10;
 
 /** @throws DriverError `refused` when names or paths are longer than the server takes. */
 export function mariadbDriver(options: DriverOptions): Driver {
@@ -205,6 +211,8 @@ class MariadbDriver implements Driver {
   }
 
   async withdraw(): Promise<Position> {
+    const role = this.#role;
+    if (role?.kind === 'primary' && this.isRunning()) await this.#handOver(role).catch(() => undefined);
     await this.#leaveRole();
     await this.#replica.withoutUpstream();
     return await this.#replica.position();
@@ -258,6 +266,27 @@ class MariadbDriver implements Driver {
   async release(): Promise<void> {
     this.#disconnect();
     this.#parts.server.release();
+  }
+
+  /**
+   * Lets nobody write any more, and gives those who copy it a moment to get the rest: a record that only the old primary
+   * has would make it the furthest, and the switchover would end with it. Whether they got it is seen by their positions.
+   */
+  async #handOver({ peers }: PrimaryRole): Promise<void> {
+    const { control, options, layout } = this.#parts;
+    const deadline = options.clock.monotonicMs() + HAND_OVER_MS;
+    this.#role = undefined;
+    this.#rule.forget();
+    await this.#door.shut();
+    const { end } = await this.#replica.log();
+    const streams = (await control.query(STREAMS_QUERY)).map(({ user }) => readStreamName(String(user))?.memberId);
+    for (const peer of peers.filter(({ memberId }) => streams.includes(memberId))) {
+      while (options.clock.monotonicMs() < deadline) {
+        const there = await askMember(peer, 'select @@global.gtid_binlog_pos as end', { layout, clock: options.clock });
+        if (comparePositions(readPosition(String(there.end)), end) >= 0) break;
+        await sleep(options, HAND_OVER_POLL_MS);
+      }
+    }
   }
 
   async #leaveRole(): Promise<void> {
