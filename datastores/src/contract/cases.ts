@@ -277,9 +277,7 @@ const fullDisk: ContractCase = {
       t.log('skipped: a file system of its own can be made by root only');
       return;
     }
-    const epoch = cluster.epoch + 1;
-    for (const member of [cluster.primary, ...cluster.replicas]) await member.promise(epoch);
-    await cluster.lead(first, epoch, cluster.members);
+    await cluster.handTo(first);
     await disk.fill();
     await world.fixture.fill(cluster.placeOf(first)).catch((error: Error) => t.log(error.message));
     await disk.free();

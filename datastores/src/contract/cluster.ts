@@ -2,6 +2,7 @@
 import type { ContractMember, ContractWorld, TenantClient } from './fixture.ts';
 
 const ATTEMPTS_MS = 30_000;
+const HAND_OVER_ATTEMPTS = 5;
 const POLL_MS = 100;
 
 export class ContractCluster {
@@ -87,6 +88,31 @@ export class ContractCluster {
     }
     if (best === undefined) throw new Error('Nobody stands for election.');
     await this.lead(best.member, epoch, followers);
+  }
+
+  /** The next epoch is led by this one, which has nothing less than any other: else it gets that first, from who has. */
+  async handTo(member: ContractMember): Promise<void> {
+    const others = this.members.filter((other) => other !== member);
+    for (let attempt = 0; attempt < HAND_OVER_ATTEMPTS; attempt += 1) {
+      if (this.primary !== member) await this.untilThere(member);
+      const epoch = this.epoch + 1;
+      // The primary first: what it writes on could reach some and not others.
+      const order = [this.primary, ...this.members.filter((other) => other !== this.primary)];
+      const ends = new Map<ContractMember, { epoch: number; value: string }>();
+      for (const asked of order) ends.set(asked, await asked.promise(epoch));
+      const reaches = (one: ContractMember, other: ContractMember): boolean =>
+        this.world.comparePositions(this.#end(ends, one), this.#end(ends, other)) >= 0;
+      if (others.every((other) => reaches(member, other))) return await this.lead(member, epoch, this.members);
+      const furthest = others.reduce((best, other) => (reaches(best, other) ? best : other));
+      await this.lead(furthest, epoch, this.members);
+    }
+    throw new Error(`${member.memberId} does not get all that the primary has.`);
+  }
+
+  #end(ends: ReadonlyMap<ContractMember, { epoch: number; value: string }>, member: ContractMember) {
+    const end = ends.get(member);
+    if (end === undefined) throw new Error(`${member.memberId} was not asked.`);
+    return end;
   }
 
   async lead(member: ContractMember, epoch: number, followers: readonly ContractMember[]): Promise<void> {
