@@ -80,7 +80,7 @@ real('a drill cuts the region of the primary off without a word, and heals it', 
   const before = await whole(tenant, NAME, { limitMs: WHOLE_LIMIT_MS });
   const { region, id } = primaryOf(before);
   const begin = performance.now();
-  const drill = { kind: 'region-outage', cluster: NAME, region, cut_off: true, outage_seconds: 10 };
+  const drill = { kind: 'region-outage', cluster: NAME, region, how: 'cut_off', outage_seconds: 10 };
   const { report } = await run(t, tenant, drill);
   const seenMs = client.longestPauseMs(begin);
   t.log(`region cut off: the drill's RTO ${report?.rto_ms} ms, an outside client's ${seenMs} ms`);
@@ -109,7 +109,9 @@ async function run(
   disturb: (view: DrillView) => boolean = () => true,
 ): Promise<DrillView> {
   const { body } = await tenant.ask('POST', '/v2/drills', { body: { drill } });
-  const { id } = (body as { drill: DrillView }).drill;
+  const begun = (body as { drill?: DrillView }).drill;
+  if (begun === undefined) throw new Error(`The drill did not begin: ${JSON.stringify(body)}`);
+  const { id } = begun;
   let isDisturbed = false;
   let last: DrillView | undefined;
   const hasEnded = async (): Promise<boolean> => {

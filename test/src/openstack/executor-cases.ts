@@ -215,7 +215,7 @@ cases['an application credential signs in, and what Keystone refuses it is told 
 
   // It lists, and finds nothing to remove.
   t.false(await asked.remove('c10-1'));
-  const refused = await refusalOf(asked.ensure(memberSpec('c10-1')));
+  const refused = await refusalOf(asked.ensure(memberSpec('c10-2')));
   t.is(refused.code, status.PERMISSION_DENIED);
   t.regex(refused.details, /answered 403: .*application credential.*password of a service user/s);
   t.deepEqual(target.leftOvers(), []);
