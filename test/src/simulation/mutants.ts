@@ -168,8 +168,8 @@ export const mutants: readonly Mutant[] = [
     name: 'while a rule changes, an election asks by the new one alone',
     edits: [
       inElection(
-        'return liveRules.every(({ voters, acknowledgements }) => { const others',
-        'return liveRules.slice(-1).every(({ voters, acknowledgements }) => { const others',
+        'return liveRules.every(({ voters, acknowledgements, lease }) => {',
+        'return liveRules.slice(-1).every(({ voters, acknowledgements, lease }) => {',
       ),
     ],
     script: 'newestRule',
@@ -209,7 +209,7 @@ export const mutants: readonly Mutant[] = [
     name: 'a primary that is to go is left out of the rule while it leads',
     edits: [
       edit(
-        'planning/ready.js',
+        'planning/rule.js',
         'return primary === undefined || wished.includes(primary) ? wished : [...wished, primary];',
         'return wished;',
       ),

@@ -1,6 +1,10 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { addCounts, noCounts } from './counts.ts';
 import { main } from './main.ts';
+import { mutants } from './mutants.ts';
 import { runSeed } from './run-seed.ts';
 import { playScript, scripts } from './scripts.ts';
 
@@ -36,6 +40,19 @@ test('the same seed lives the same history, to the byte', async (t) => {
 
 test('every trace that loses a write without one of the rules ends well with them', async (t) => {
   for (const [name, script] of Object.entries(scripts)) t.is(await playScript(script), undefined, name);
+});
+
+test('the text of every bug that is taken out is in the code, once', (t) => {
+  const root = fileURLToPath(new URL('../../..', import.meta.url));
+  const packages = ['gateway', 'images', 'datastores', 'regions'];
+  const words = (text: string): string => text.split(/\s+/).join(' ');
+  for (const { bug, edits } of mutants) {
+    for (const { file, find } of edits) {
+      const paths = packages.map((name) => join(root, name, 'dist', file)).filter(existsSync);
+      const places = paths.map((path) => words(readFileSync(path, 'utf8')).split(words(find.trim())).length - 1);
+      t.deepEqual(places, [1], `${bug}: ${file}: ${find}`);
+    }
+  }
 });
 
 test('the simulator finds bugs that it is given, and says when it finds one not', async (t) => {
