@@ -1,18 +1,16 @@
 // What a log holds beyond the point at which the cluster's went another way: its records are numbered without gaps, so they
 // are counted by their numbers, and the files of the log that they lie in are kept, for a copy puts an end to them.
 // `mariadb-binlog` shows what is in them.
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Position } from '../definition.ts';
-import { DriverError, type KeptTail } from '../driver.ts';
-import type { Files } from '../durable-files.ts';
+import type { KeptTail } from '../driver.ts';
+import { folderOfTail, keepTailFiles, readKeptTail } from '../tails.ts';
 import { type Divergence, readState } from './gtid.ts';
 import type { Parts } from './parts.ts';
 import { readSequence } from './positions.ts';
 
 /** Kept tails that hold nothing acknowledged; the oldest go. */
 const MAX_TAILS = 8;
-/** What a database needs to come back is not spent on a tail. */
-const LEAST_FREE_BYTES = 128 * 1024 * 1024;
 
 export interface TailToKeep {
   readonly end: Position;
@@ -27,37 +25,20 @@ export interface TailToKeep {
 export async function keepTail(tail: TailToKeep, parts: Parts): Promise<KeptTail> {
   const { tailsFolder, data } = parts.layout;
   const { files } = parts.options;
-  const name = `${tail.epoch}-${tail.end.epoch}-${tail.end.value}`;
-  const kept = join(tailsFolder, name);
-  const folder = `${basename(tailsFolder)}/${name}`;
-  const known = await files.readIfThere(join(kept, 'tail.json'));
+  const place = { files, tailsFolder, name: `${tail.epoch}-${tail.end.epoch}-${tail.end.value}` };
+  const known = await readKeptTail(place);
   if (known !== undefined) {
     const { bytes, transactions } = JSON.parse(known) as { bytes: number; transactions: number };
-    return { bytes, transactions, folder };
+    return { bytes, transactions, folder: folderOfTail(place) };
   }
 
-  const names = await filesOfTail(tail.parted, parts);
+  const sources = (await filesOfTail(tail.parted, parts)).map((file) => join(data, file));
   let bytes = 0;
-  for (const file of names) bytes += (await files.size(join(data, file))) ?? 0;
+  for (const path of sources) bytes += (await files.size(path)) ?? 0;
   const measured = { bytes, transactions: tail.parted.transactions };
-  await files.ensureFolder(tailsFolder, { mode: 0o700 });
-  if ((await files.freeBytes(tailsFolder)) - bytes < LEAST_FREE_BYTES) {
-    if (!tail.mustKeep) return { ...measured, folder: null };
-    throw new DriverError(
-      'unavailable',
-      'The volume has no room to keep what may have been acknowledged: make it larger.',
-    );
-  }
-  const temporary = join(tailsFolder, `.${name}.new`);
-  await files.remove(temporary);
-  await files.ensureFolder(temporary, { mode: 0o700 });
-  for (const file of names) await files.copy(join(data, file), join(temporary, file));
   const { mustKeep, end, parted, epoch } = tail;
   const record = { ...measured, mustKeep, leftAt: parted.leftAt, end, epoch };
-  await files.writeDurably(join(temporary, 'tail.json'), `${JSON.stringify(record, undefined, 2)}\n`, { mode: 0o600 });
-  await files.renameDurably(temporary, kept);
-  await dropOldest(files, tailsFolder);
-  return { ...measured, folder };
+  return { ...measured, folder: await keepTailFiles({ ...place, sources, record, mustKeep, most: MAX_TAILS }) };
 }
 
 /** From the last file that begins before the logs parted: each begins with how far every epoch had written by then. */
@@ -73,15 +54,4 @@ async function filesOfTail({ leftAt }: Divergence, { control }: Parts): Promise<
     if (isBefore) return names.slice(index);
   }
   return names;
-}
-
-/** Their names begin with the epoch that was rejoined. */
-async function dropOldest(files: Files, tailsFolder: string): Promise<void> {
-  const kept: string[] = [];
-  for (const name of (await files.list(tailsFolder)).filter((found) => !found.startsWith('.'))) {
-    const text = (await files.readIfThere(join(tailsFolder, name, 'tail.json'))) ?? '{}';
-    if ((JSON.parse(text) as { mustKeep?: boolean }).mustKeep !== true) kept.push(name);
-  }
-  kept.sort((left, right) => Number.parseInt(right, 10) - Number.parseInt(left, 10));
-  for (const name of kept.slice(MAX_TAILS)) await files.remove(join(tailsFolder, name));
 }

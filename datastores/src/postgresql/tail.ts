@@ -1,10 +1,10 @@
 // What a log holds beyond the point at which the cluster's went another way: counted by PostgreSQL's own reader of it, and
 // kept as the segments of the log that it lies in, for a rewind and a copy both put an end to it. `pg_waldump` shows what
 // is in them.
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Position } from '../definition.ts';
-import { DriverError, type KeptTail, type Tail } from '../driver.ts';
-import type { Files } from '../durable-files.ts';
+import type { KeptTail, Tail } from '../driver.ts';
+import { folderOfTail, keepTailFiles, readKeptTail } from '../tails.ts';
 import { readLsn, segmentOf, writeLsn } from './positions.ts';
 import type { Promotion } from './promotion.ts';
 
@@ -14,8 +14,6 @@ const LAST_BYTES = 1024n * 1024n;
 /** Kept tails that hold nothing acknowledged; the oldest go. */
 const MAX_TAILS = 8;
 const MS_PER_SECOND = 1_000;
-/** What a database needs to come back is not spent on a tail. */
-const LEAST_FREE_BYTES = 128 * 1024 * 1024;
 
 export interface TailToKeep {
   /** Where the log ends. */
@@ -67,34 +65,18 @@ export function commitTimes(lines: string): number[] {
 export async function keepTail(tail: TailToKeep, promotion: Promotion): Promise<KeptTail> {
   const { tailsFolder, walFolder } = promotion.layout;
   const { files } = promotion.options;
-  const name = `${tail.epoch}-${tail.end.epoch}-${tail.end.value.replace('/', '-')}`;
-  const kept = join(tailsFolder, name);
-  const folder = `${basename(tailsFolder)}/${name}`;
-  const known = await files.readIfThere(join(kept, 'tail.json'));
-  if (known !== undefined) return { ...readTail(known), folder };
+  const { mustKeep, end, leftAt, epoch } = tail;
+  const place = { files, tailsFolder, name: `${epoch}-${end.epoch}-${end.value.replace('/', '-')}` };
+  const known = await readKeptTail(place);
+  if (known !== undefined) return { ...readTail(known), folder: folderOfTail(place) };
 
-  const seconds = await spanOf(tail.end, tail.leftAt, promotion);
-  const counted = await measureTail(tail.end, tail.leftAt, promotion);
+  const seconds = await spanOf(end, leftAt, promotion);
+  const counted = await measureTail(end, leftAt, promotion);
   const measured = { ...counted, ...(seconds === undefined ? {} : { seconds }) };
   const segments = (await files.list(walFolder)).filter((file) => isOfTail(file, tail));
-  await files.ensureFolder(tailsFolder, { mode: 0o700 });
-  if (!(await hasRoom(promotion, segments))) {
-    if (!tail.mustKeep) return { ...measured, folder: null };
-    throw new DriverError(
-      'unavailable',
-      'The volume has no room to keep what may have been acknowledged: make it larger.',
-    );
-  }
-  const temporary = join(tailsFolder, `.${name}.new`);
-  await files.remove(temporary);
-  await files.ensureFolder(temporary, { mode: 0o700 });
-  for (const file of segments) await files.copy(join(walFolder, file), join(temporary, file));
-  const { mustKeep, end, leftAt, epoch } = tail;
+  const sources = segments.map((file) => join(walFolder, file));
   const record = { ...measured, mustKeep, leftAt: writeLsn(leftAt), end: end.value, timeline: end.epoch, epoch };
-  await files.writeDurably(join(temporary, 'tail.json'), `${JSON.stringify(record, undefined, 2)}\n`, { mode: 0o600 });
-  await files.renameDurably(temporary, kept);
-  await dropOldest(files, tailsFolder);
-  return { ...measured, folder };
+  return { ...measured, folder: await keepTailFiles({ ...place, sources, record, mustKeep, most: MAX_TAILS }) };
 }
 
 /** From the table of `pg_waldump --stats=record`, whose second column counts. */
@@ -118,21 +100,4 @@ function isOfTail(name: string, { leftAt, end }: TailToKeep): boolean {
   if (!/^[0-9A-F]{24}$/.test(name)) return false;
   const segment = name.slice(8);
   return segment >= segmentOf(leftAt) && segment <= segmentOf(readLsn(end.value));
-}
-
-async function hasRoom({ layout, options }: Promotion, segments: readonly string[]): Promise<boolean> {
-  let bytes = 0;
-  for (const name of segments) bytes += (await options.files.size(join(layout.walFolder, name))) ?? 0;
-  return (await options.files.freeBytes(layout.tailsFolder)) - bytes >= LEAST_FREE_BYTES;
-}
-
-/** Their names begin with the epoch that was rejoined. */
-async function dropOldest(files: Files, tailsFolder: string): Promise<void> {
-  const kept: string[] = [];
-  for (const name of (await files.list(tailsFolder)).filter((found) => !found.startsWith('.'))) {
-    const text = (await files.readIfThere(join(tailsFolder, name, 'tail.json'))) ?? '{}';
-    if ((JSON.parse(text) as { mustKeep?: boolean }).mustKeep !== true) kept.push(name);
-  }
-  kept.sort((left, right) => Number.parseInt(right, 10) - Number.parseInt(left, 10));
-  for (const name of kept.slice(MAX_TAILS)) await files.remove(join(tailsFolder, name));
 }
