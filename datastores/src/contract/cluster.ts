@@ -1,4 +1,5 @@
 // A cluster on its way through the contract: who is primary, in which epoch, and what was acknowledged.
+import type { Position } from '../definition.ts';
 import type { ContractMember, ContractWorld, TenantClient } from './fixture.ts';
 
 const ATTEMPTS_MS = 30_000;
@@ -81,7 +82,7 @@ export class ContractCluster {
   /** The furthest of those that promise leads the next epoch; who is named follows it. */
   async elect(candidates: readonly ContractMember[], followers = candidates): Promise<void> {
     const epoch = this.epoch + 1;
-    let best: { member: ContractMember; position: { epoch: number; value: string } } | undefined;
+    let best: { member: ContractMember; position: Position } | undefined;
     for (const member of candidates) {
       const position = await member.promise(epoch);
       if (best === undefined || this.world.comparePositions(position, best.position) > 0) best = { member, position };
@@ -92,27 +93,22 @@ export class ContractCluster {
 
   /** The next epoch is led by this one, which has nothing less than any other: else it gets that first, from who has. */
   async handTo(member: ContractMember): Promise<void> {
-    const others = this.members.filter((other) => other !== member);
     for (let attempt = 0; attempt < HAND_OVER_ATTEMPTS; attempt += 1) {
       if (this.primary !== member) await this.untilThere(member);
       const epoch = this.epoch + 1;
       // The primary first: what it writes on could reach some and not others.
       const order = [this.primary, ...this.members.filter((other) => other !== this.primary)];
-      const ends = new Map<ContractMember, { epoch: number; value: string }>();
-      for (const asked of order) ends.set(asked, await asked.promise(epoch));
-      const reaches = (one: ContractMember, other: ContractMember): boolean =>
-        this.world.comparePositions(this.#end(ends, one), this.#end(ends, other)) >= 0;
-      if (others.every((other) => reaches(member, other))) return await this.lead(member, epoch, this.members);
-      const furthest = others.reduce((best, other) => (reaches(best, other) ? best : other));
-      await this.lead(furthest, epoch, this.members);
+      const ends: { readonly asked: ContractMember; readonly position: Position }[] = [];
+      for (const asked of order) ends.push({ asked, position: await asked.promise(epoch) });
+      const furthest = ends.reduce((best, end) =>
+        this.world.comparePositions(end.position, best.position) > 0 ? end : best,
+      );
+      const own = ends.find(({ asked }) => asked === member) ?? furthest;
+      const hasAll = this.world.comparePositions(own.position, furthest.position) >= 0;
+      await this.lead(hasAll ? member : furthest.asked, epoch, this.members);
+      if (hasAll) return;
     }
     throw new Error(`${member.memberId} does not get all that the primary has.`);
-  }
-
-  #end(ends: ReadonlyMap<ContractMember, { epoch: number; value: string }>, member: ContractMember) {
-    const end = ends.get(member);
-    if (end === undefined) throw new Error(`${member.memberId} was not asked.`);
-    return end;
   }
 
   async lead(member: ContractMember, epoch: number, followers: readonly ContractMember[]): Promise<void> {

@@ -12,12 +12,13 @@ import {
 } from '../driver.ts';
 import type { ParameterValues } from '../parameters.ts';
 import type { RuledDriver } from '../ruled-driver.ts';
+import { sleep } from '../server-process.ts';
 import { Client, type ListedMember, membersOf } from './client.ts';
 import { forgetFounding, makeFirstDatabase } from './founding.ts';
 import { EtcdError, encoded, type ServerPlace, UNAVAILABLE } from './gateway.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { RecordFile } from './record.ts';
-import { EtcdServer, peerUrlOf, sleep } from './server.ts';
+import { EtcdServer, peerUrlOf } from './server.ts';
 
 /** A majority that does not answer by then does not serve. */
 const PROBE_MS = 1_000;

@@ -7,10 +7,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compare } from 'bcryptjs';
 import { type Admin, DriverError, type DriverOptions } from '../driver.ts';
+import { sleep } from '../server-process.ts';
 import { AGENT_USER } from './client.ts';
 import { type Call, callServer, encoded } from './gateway.ts';
 import type { Layout } from './layout.ts';
-import { endAllIn, environmentOf, PROGRAM, peerUrlOf, sleep } from './server.ts';
+import { endIn, environmentOf, PROGRAM, peerUrlOf } from './server.ts';
 
 const START_MS = 30_000;
 const POLL_MS = 20;
@@ -58,7 +59,7 @@ export async function makeFirstDatabase(parts: FoundingParts): Promise<void> {
 /** Ends what a founding that was broken off has left. */
 export async function forgetFounding(options: DriverOptions, layout: Layout): Promise<void> {
   await options.files.ensureFolder(socketFolderOf(options), { mode: 0o700, owner: options.owner });
-  await endAllIn(socketFolderOf(options), options);
+  await endIn(socketFolderOf(options), options);
   await options.files.remove(layout.founding);
   await options.files.remove(socketFolderOf(options));
 }

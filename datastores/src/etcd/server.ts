@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { DriverError, type DriverOptions } from '../driver.ts';
 import type { ParameterValues } from '../parameters.ts';
+import { endAllIn, ServerProcess, sleep } from '../server-process.ts';
 import { etcd } from './definition.ts';
 import type { Layout } from './layout.ts';
 
@@ -11,7 +12,6 @@ const STOP_MS = 15_000;
 const KILL_MS = 5_000;
 /** One that ends at once says why in its log. */
 const EARLY_MS = 400;
-const LOG_BYTES = 16 * 1024 * 1024;
 const LOG_TAIL_CHARACTERS = 4_000;
 export const PROGRAM = 'etcd';
 
@@ -23,30 +23,30 @@ export interface Place {
 export class EtcdServer {
   readonly #options: DriverOptions;
   readonly #layout: Layout;
-  #pid: number | undefined;
-  #isStopping = false;
-  #crash: () => void = () => {};
+  readonly #process: ServerProcess;
 
   constructor(options: DriverOptions, layout: Layout) {
     this.#options = options;
     this.#layout = layout;
+    this.#process = new ServerProcess({
+      ...{ options, folder: layout.data, logFile: layout.logFile, program: PROGRAM },
+      ...{ pollMs: POLL_MS, watchMs: WATCH_POLL_MS },
+    });
   }
 
   get pid(): number | undefined {
-    return this.#pid;
+    return this.#process.pid;
   }
 
   onCrash(call: () => void): void {
-    this.#crash = call;
+    this.#process.onCrash(call);
   }
 
   /** Takes over a server that runs in our data directory; false when none does. */
   async adopt(): Promise<boolean> {
     for (const pid of await this.#options.processes.inFolder(this.#layout.data)) {
-      if (!(await this.#lives(pid))) continue;
-      this.#pid = pid;
-      this.#isStopping = false;
-      this.#watch(pid);
+      if (!(await this.#process.adopt(pid))) continue;
+      this.#process.isEnding = false;
       return true;
     }
     return false;
@@ -56,85 +56,53 @@ export class EtcdServer {
   async start(parameters: ParameterValues, place?: Place): Promise<void> {
     await this.clear();
     await this.limitLog();
-    const { processes, engine } = this.#options;
-    const started = await processes.start(
-      {
-        path: join(engine.bin, PROGRAM),
-        arguments: serverArguments(this.#options, this.#layout, { parameters, place }),
-        folder: this.#layout.data,
-        environment: environmentOf(this.#options),
-      },
-      this.#layout.logFile,
-    );
-    this.#pid = started.pid;
-    this.#isStopping = true;
-    void started.exited.then(() => this.#ended(started.pid));
+    this.#process.isEnding = true;
+    const pid = await this.#process.start({
+      path: join(this.#options.engine.bin, PROGRAM),
+      arguments: serverArguments(this.#options, this.#layout, { parameters, place }),
+      folder: this.#layout.data,
+      environment: environmentOf(this.#options),
+    });
     await sleep(this.#options, EARLY_MS);
-    this.#isStopping = false;
-    if (this.#pid !== started.pid)
+    this.#process.isEnding = false;
+    if (this.#process.pid !== pid) {
       throw new DriverError('unavailable', `etcd did not start: ${await this.complaint()}`);
+    }
   }
 
   async stop(): Promise<void> {
-    this.#isStopping = true;
-    const pid = this.#pid;
+    this.#process.isEnding = true;
+    const { pid } = this.#process;
     if (pid !== undefined) {
       this.#options.processes.signal(pid, 'SIGTERM');
-      const deadline = this.#options.clock.monotonicMs() + STOP_MS;
-      while ((await this.#lives(pid)) && this.#options.clock.monotonicMs() < deadline)
-        await sleep(this.#options, POLL_MS);
+      await this.#process.gone(pid, STOP_MS);
     }
     await this.clear();
-    this.#pid = undefined;
+    this.#process.forget();
   }
 
   async cutPower(): Promise<void> {
-    this.#isStopping = true;
-    for (const pid of await this.#options.processes.inFolder(this.#layout.data)) {
-      this.#options.processes.signal(pid, 'SIGKILL');
-    }
+    await this.#process.cutPower();
   }
 
   /** Ends whatever still writes into the data directory. */
   async clear(): Promise<void> {
-    await endAllIn(this.#layout.data, this.#options);
+    await endIn(this.#layout.data, this.#options);
   }
 
   release(): void {
-    this.#isStopping = true;
-    this.#pid = undefined;
+    this.#process.release();
   }
 
-  /** The server only appends, so the file may be cut under it. */
   async limitLog(): Promise<void> {
-    const { files } = this.#options;
-    if (((await files.size(this.#layout.logFile)) ?? 0) > LOG_BYTES) await files.clear(this.#layout.logFile);
+    await this.#process.limitLog();
   }
 
   /** What the log says last of what is amiss. */
   async complaint(): Promise<string> {
-    const tail = (await this.#options.files.readIfThere(this.#layout.logFile))?.slice(-LOG_TAIL_CHARACTERS) ?? '';
+    const tail = await this.#process.logTail(LOG_TAIL_CHARACTERS);
     const lines = tail.split('\n').filter((line) => /"level":"(error|fatal|panic)"|panic: /.test(line));
     return lines.at(-1)?.slice(0, LOG_TAIL_CHARACTERS / 8) ?? 'its log says nothing.';
-  }
-
-  async #lives(pid: number): Promise<boolean> {
-    return await this.#options.processes.isRunning(pid, this.#layout.data, PROGRAM);
-  }
-
-  #watch(pid: number): void {
-    const look = async (): Promise<void> => {
-      if (this.#pid !== pid) return;
-      if (await this.#lives(pid)) this.#options.clock.after(WATCH_POLL_MS, () => void look());
-      else this.#ended(pid);
-    };
-    this.#options.clock.after(WATCH_POLL_MS, () => void look());
-  }
-
-  #ended(pid: number): void {
-    if (this.#pid !== pid) return;
-    this.#pid = undefined;
-    if (!this.#isStopping) this.#crash();
   }
 }
 
@@ -146,26 +114,9 @@ export function environmentOf({ engine }: DriverOptions): Record<string, string>
   return { LC_ALL: 'C.UTF-8', ...(engine.libraryPath === null ? {} : { LD_LIBRARY_PATH: engine.libraryPath }) };
 }
 
-/** Waits on the driver's clock. */
-export function sleep(options: Pick<DriverOptions, 'clock'>, delayMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    options.clock.after(delayMs, resolve);
-  });
-}
-
 /** Ends every process that runs in a folder. @throws DriverError when one does not end */
-export async function endAllIn(folder: string, options: Pick<DriverOptions, 'processes' | 'clock'>): Promise<void> {
-  const { processes, clock } = options;
-  const deadline = clock.monotonicMs() + KILL_MS;
-  for (;;) {
-    const left = await processes.inFolder(folder);
-    if (left.length === 0) return;
-    if (clock.monotonicMs() > deadline) {
-      throw new DriverError('failed', `Processes ${left.join(', ')} still hold ${folder}.`);
-    }
-    for (const pid of left) processes.signal(pid, 'SIGKILL');
-    await sleep(options, POLL_MS);
-  }
+export async function endIn(folder: string, options: Pick<DriverOptions, 'processes' | 'clock'>): Promise<void> {
+  await endAllIn(folder, options, { limitMs: KILL_MS, pollMs: POLL_MS, named: folder });
 }
 
 function serverArguments(

@@ -17,6 +17,7 @@ import {
   type Upstream,
 } from '../driver.ts';
 import type { ParameterValues } from '../parameters.ts';
+import { sleep } from '../server-process.ts';
 import { NAME_CHARACTERS, readStreamName, streamName } from './accounts.ts';
 import { reconfigure } from './configure.ts';
 import { askMember } from './connection.ts';
@@ -31,7 +32,7 @@ import { comparePositions } from './positions.ts';
 import { Probe } from './probe.ts';
 import { askUpstream, Replica } from './replica.ts';
 import { Rule, requireWaitable } from './rule.ts';
-import { MariadbServer, sleep } from './server.ts';
+import { MariadbServer } from './server.ts';
 import { STREAMS_QUERY } from './streams.ts';
 import { keepTail } from './tail.ts';
 import { setAccounts } from './tenants.ts';

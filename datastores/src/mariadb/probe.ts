@@ -1,13 +1,13 @@
 // How the server is, asked on a connection that is kept. A primary proves itself by committing a row through its rule
 // within a deadline; a commit that still waits is left waiting (cutting it would make it visible unacknowledged).
 import type { Hearing, ProbeResult, Role } from '../driver.ts';
+import { sleep } from '../server-process.ts';
 import type { Connection, Row } from './connection.ts';
 import type { Door } from './door.ts';
 import { readPosition } from './gtid.ts';
 import { newConnection, type Parts } from './parts.ts';
 import { received } from './replica.ts';
 import type { Rule } from './rule.ts';
-import { sleep } from './server.ts';
 import { readStreams, STREAMS_QUERY } from './streams.ts';
 
 /** How long ago a primary's last acknowledged commit may be before the member counts as not up. */

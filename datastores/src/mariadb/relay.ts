@@ -5,11 +5,11 @@
 // without the positions that would have it thrown away.
 import { join } from 'node:path';
 import { DriverError } from '../driver.ts';
+import { sleep } from '../server-process.ts';
 import type { Row } from './connection.ts';
 import { readPosition } from './gtid.ts';
 import type { Parts } from './parts.ts';
 import { comparePositions } from './positions.ts';
-import { sleep } from './server.ts';
 
 /** Of what was received, much may have to be applied yet. */
 const APPLY_MS = 600_000;

@@ -4,11 +4,11 @@
 // and streams of an older rule are ended before the new one counts. That one voter has what was written up to here is
 // proven by a commit that was begun after that, and was acknowledged.
 import { DriverError, type PrimaryRole } from '../driver.ts';
+import { sleep } from '../server-process.ts';
 import { readStreamName } from './accounts.ts';
 import type { Connection } from './connection.ts';
 import { ensureStreams, HEARTBEAT } from './contents.ts';
 import { newConnection, type Parts } from './parts.ts';
-import { sleep } from './server.ts';
 
 const STREAMS_END_MS = 10_000;
 const POLL_MS = 10;

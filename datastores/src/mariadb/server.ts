@@ -2,6 +2,7 @@
 // it by its pid file and /proc. Whatever starts, starts at rest: what makes it a primary is told to the running server.
 import { join } from 'node:path';
 import { DriverError, type DriverOptions, type Program } from '../driver.ts';
+import { endAllIn, ServerProcess, sleep } from '../server-process.ts';
 import { Connection } from './connection.ts';
 import type { Layout } from './layout.ts';
 
@@ -12,7 +13,6 @@ const WATCH_POLL_MS = 100;
 const CLEAN_STOP_MS = 30_000;
 const KILL_MS = 10_000;
 const STOP_POLL_MS = 15;
-const LOG_BYTES = 16 * 1024 * 1024;
 const LOG_TAIL_CHARACTERS = 2_000;
 const PROGRAM = 'mariadbd';
 /** The server makes a file of 12 MiB whenever it starts; on a full disk it would wait for room, and tell nobody. */
@@ -21,21 +21,23 @@ const LEAST_FREE_BYTES = 24 * 1024 * 1024;
 export class MariadbServer {
   readonly #options: DriverOptions;
   readonly #layout: Layout;
-  #pid: number | undefined;
-  #isStopping = false;
-  #crash: () => void = () => {};
+  readonly #process: ServerProcess;
 
   constructor(options: DriverOptions, layout: Layout) {
     this.#options = options;
     this.#layout = layout;
+    this.#process = new ServerProcess({
+      ...{ options, folder: layout.data, logFile: layout.logFile, program: PROGRAM },
+      ...{ pollMs: STOP_POLL_MS, watchMs: WATCH_POLL_MS },
+    });
   }
 
   get pid(): number | undefined {
-    return this.#pid;
+    return this.#process.pid;
   }
 
   onCrash(call: () => void): void {
-    this.#crash = call;
+    this.#process.onCrash(call);
   }
 
   /** A program of this engine, by its place in the engine's tree, to be run in `folder`. */
@@ -50,11 +52,7 @@ export class MariadbServer {
   async adopt(): Promise<boolean> {
     const text = await this.#options.files.readIfThere(this.#layout.pidFile);
     const pid = Number.parseInt(text ?? '', 10);
-    if (!Number.isSafeInteger(pid) || pid <= 1) return false;
-    if (!(await this.#options.processes.isRunning(pid, this.#layout.data, PROGRAM))) return false;
-    this.#pid = pid;
-    this.#watch(pid);
-    return true;
+    return await this.#process.adopt(pid);
   }
 
   /** Starts the server, at rest, and answers when it accepts connections. @throws DriverError */
@@ -63,22 +61,20 @@ export class MariadbServer {
     await this.limitLog();
     await this.#requireRoom();
     // Until it is ready, its end is this call's failure and no crash.
-    this.#isStopping = true;
+    this.#process.isEnding = true;
     const program = this.program('sbin/mariadbd', [`--defaults-file=${this.#layout.configFile}`, ...extra]);
-    const started = await this.#options.processes.start(program, this.#layout.logFile);
-    this.#pid = started.pid;
-    void started.exited.then(() => this.#ended(started.pid));
-    await this.#untilReady(started.pid);
-    this.#isStopping = false;
+    const pid = await this.#process.start(program);
+    await this.#untilReady(pid);
+    this.#process.isEnding = false;
   }
 
   /** Cleanly, then by force; afterwards nothing of ours writes into the data directory. */
   async stop(): Promise<void> {
-    this.#isStopping = true;
-    const pid = this.#pid;
+    this.#process.isEnding = true;
+    const { pid } = this.#process;
     if (pid !== undefined) {
       this.#options.processes.signal(pid, 'SIGTERM');
-      if (!(await this.#gone(pid, CLEAN_STOP_MS))) {
+      if (!(await this.#process.gone(pid, CLEAN_STOP_MS))) {
         this.#options.log.warn({ pid }, 'The database did not stop in time; ending it by force.');
       }
     }
@@ -90,44 +86,28 @@ export class MariadbServer {
    * that was waiting for its copy could answer its client before its connection is gone.
    */
   async end(): Promise<void> {
-    this.#isStopping = true;
+    this.#process.isEnding = true;
     await this.#kill();
   }
 
   async cutPower(): Promise<void> {
-    this.#isStopping = true;
-    const { processes } = this.#options;
-    if (this.#pid !== undefined) processes.signal(this.#pid, 'SIGKILL');
-    for (const pid of await processes.inFolder(this.#layout.data)) processes.signal(pid, 'SIGKILL');
+    await this.#process.cutPower();
   }
 
   /** Ends what still runs in the data directory, and only then takes its lock away. */
   async clear(): Promise<void> {
-    const { processes, clock, files } = this.#options;
-    const deadline = clock.monotonicMs() + KILL_MS;
-    for (;;) {
-      const left = await processes.inFolder(this.#layout.data);
-      if (left.length === 0) break;
-      if (clock.monotonicMs() > deadline) {
-        throw new DriverError('failed', `Processes ${left.join(', ')} still hold the data directory.`);
-      }
-      for (const pid of left) processes.signal(pid, 'SIGKILL');
-      await sleep(this.#options, STOP_POLL_MS);
-    }
-    await files.remove(this.#layout.pidFile);
+    const limits = { limitMs: KILL_MS, pollMs: STOP_POLL_MS, named: 'the data directory' };
+    await endAllIn(this.#layout.data, this.#options, limits);
+    await this.#options.files.remove(this.#layout.pidFile);
   }
 
   /** Forgets a running server without stopping it. */
   release(): void {
-    this.#isStopping = true;
-    this.#pid = undefined;
+    this.#process.release();
   }
 
-  /** The server only appends, so the file may be cut under it. */
   async limitLog(): Promise<void> {
-    const { files } = this.#options;
-    const size = (await files.size(this.#layout.logFile)) ?? 0;
-    if (size > LOG_BYTES) await files.clear(this.#layout.logFile);
+    await this.#process.limitLog();
   }
 
   async #requireRoom(): Promise<void> {
@@ -137,9 +117,10 @@ export class MariadbServer {
   }
 
   async #kill(): Promise<void> {
-    if (this.#pid !== undefined) this.#options.processes.signal(this.#pid, 'SIGKILL');
+    const { pid } = this.#process;
+    if (pid !== undefined) this.#options.processes.signal(pid, 'SIGKILL');
     await this.clear();
-    this.#pid = undefined;
+    this.#process.forget();
   }
 
   async #untilReady(pid: number): Promise<void> {
@@ -147,7 +128,7 @@ export class MariadbServer {
     const deadline = clock.monotonicMs() + START_TIMEOUT_MS;
     const connection = new Connection({ layout: this.#layout, clock, user: this.#options.owner.agentUser });
     try {
-      while (this.#pid === pid) {
+      while (this.#process.pid === pid) {
         const isReady = await connection.query('select @@pid_file as file').then(
           ([row]) => row?.file === this.#layout.pidFile,
           () => false,
@@ -159,45 +140,8 @@ export class MariadbServer {
     } finally {
       connection.close();
     }
-    const tail = (await this.#options.files.readIfThere(this.#layout.logFile))?.slice(-LOG_TAIL_CHARACTERS) ?? '';
-    this.#options.log.warn({ tail }, 'The database did not start.');
-    throw new DriverError('unavailable', `The database did not start: ${lastComplaint(tail)}`);
+    throw await this.#process.failedStart(LOG_TAIL_CHARACTERS, lastComplaint);
   }
-
-  #watch(pid: number): void {
-    // It is not our child, so nobody tells us when it ends.
-    const look = async (): Promise<void> => {
-      if (this.#pid !== pid) return;
-      if (await this.#options.processes.isRunning(pid, this.#layout.data, PROGRAM)) {
-        this.#options.clock.after(WATCH_POLL_MS, () => void look());
-      } else {
-        this.#ended(pid);
-      }
-    };
-    this.#options.clock.after(WATCH_POLL_MS, () => void look());
-  }
-
-  #ended(pid: number): void {
-    if (this.#pid !== pid) return;
-    this.#pid = undefined;
-    if (!this.#isStopping) this.#crash();
-  }
-
-  async #gone(pid: number, timeoutMs: number): Promise<boolean> {
-    const deadline = this.#options.clock.monotonicMs() + timeoutMs;
-    while (await this.#options.processes.isRunning(pid, this.#layout.data, PROGRAM)) {
-      if (this.#options.clock.monotonicMs() > deadline) return false;
-      await sleep(this.#options, STOP_POLL_MS);
-    }
-    return true;
-  }
-}
-
-/** Waits on the driver's clock. */
-export function sleep(options: Pick<DriverOptions, 'clock'>, delayMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    options.clock.after(delayMs, resolve);
-  });
 }
 
 function lastComplaint(log: string): string {

@@ -1,10 +1,11 @@
 // The client door: pg_hba.conf, and the proof that the running server has read it. It is shut while what the server
 // holds may not have been acknowledged, and opens by itself.
 import { DriverError, type DriverOptions } from '../driver.ts';
+import { sleep } from '../server-process.ts';
 import { AGENT_ROLE, REPLICATION_ROLE, renderHba } from './config.ts';
 import { Connection } from './connection.ts';
 import type { Layout } from './layout.ts';
-import { type PostgresServer, sleep } from './server.ts';
+import type { PostgresServer } from './server.ts';
 
 const RELOAD_TIMEOUT_MS = 10_000;
 const RELOAD_POLL_MS = 5;

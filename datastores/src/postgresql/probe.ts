@@ -1,13 +1,14 @@
 // How the server is, asked on connections that are kept. A primary proves itself by committing a row through the quorum
 // within a deadline; a commit that still waits is left waiting (cancelling it would make it visible unacknowledged).
 import type { DriverOptions, Hearing, ProbeResult, Role } from '../driver.ts';
+import { sleep } from '../server-process.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import { dropIdleSlots, HEARTBEAT } from './contents.ts';
 import type { Door } from './door.ts';
 import type { Layout } from './layout.ts';
 import { LSN_QUERY, positionAt } from './log-position.ts';
 import { ROOM_SETTINGS } from './parameters.ts';
-import { type PostgresServer, sleep } from './server.ts';
+import type { PostgresServer } from './server.ts';
 import { readStreams, STREAMS_QUERY } from './streams.ts';
 
 /** How long a primary's heartbeat may wait for its quorum before the member counts as not up. */

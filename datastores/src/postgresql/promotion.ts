@@ -2,11 +2,11 @@
 // it while replay is behind, and what it went on to acknowledge would be lost.
 import { join } from 'node:path';
 import { DriverError, type DriverOptions, type Program } from '../driver.ts';
+import { sleep } from '../server-process.ts';
 import type { Connection } from './connection.ts';
 import type { Layout } from './layout.ts';
 import { isReplica, ownTimeline, positionAt } from './log-position.ts';
 import { historyFileName } from './positions.ts';
-import { sleep } from './server.ts';
 
 const RECEIVER_END_MS = 10_000;
 /** Replay of what was received may be long behind. */

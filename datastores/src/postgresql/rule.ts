@@ -3,13 +3,13 @@
 // waiting session by the old rule are ended, and the new rule counts from the moment in which the last of them is gone.
 import type { Position } from '../definition.ts';
 import { DriverError, type DriverOptions, type PrimaryRole } from '../driver.ts';
+import { sleep } from '../server-process.ts';
 import { AT_REST, type ReplicationSettings, readStreamName, synchronousStandbyNames } from './config.ts';
 import type { Connection } from './connection.ts';
 import { writeBarrier } from './contents.ts';
 import type { Door } from './door.ts';
 import type { MemberFiles } from './member-files.ts';
 import { readLsn } from './positions.ts';
-import { sleep } from './server.ts';
 import { readStreams, STREAMS_QUERY, votersBehind } from './streams.ts';
 
 const CHECKPOINT_MS = 600_000;

@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import { DriverError, type DriverOptions, type Program } from '../driver.ts';
 import type { ParameterValues } from '../parameters.ts';
+import { ServerProcess, sleep } from '../server-process.ts';
 import { Connection } from './connection.ts';
 import { type ControlFile, readControlFile } from './control-file.ts';
 import type { Layout } from './layout.ts';
@@ -19,16 +20,13 @@ const IMMEDIATE_STOP_MS = 5_000;
 const KILL_MS = 5_000;
 const STOP_POLL_MS = 20;
 const CONTROL_FILE_MS = 10_000;
-const LOG_BYTES = 16 * 1024 * 1024;
 const LOG_TAIL_CHARACTERS = 600;
 const PROGRAM = 'postgres';
 
 export class PostgresServer {
   readonly #options: DriverOptions;
   readonly #layout: Layout;
-  #pid: number | undefined;
-  #isStopping = false;
-  #crash: () => void = () => {};
+  readonly #process: ServerProcess;
 
   readonly #parameters: () => ParameterValues;
 
@@ -36,14 +34,18 @@ export class PostgresServer {
     this.#options = options;
     this.#layout = layout;
     this.#parameters = parameters;
+    this.#process = new ServerProcess({
+      ...{ options, folder: layout.data, logFile: layout.logFile, program: PROGRAM },
+      ...{ pollMs: STOP_POLL_MS, watchMs: WATCH_POLL_MS },
+    });
   }
 
   get pid(): number | undefined {
-    return this.#pid;
+    return this.#process.pid;
   }
 
   onCrash(call: () => void): void {
-    this.#crash = call;
+    this.#process.onCrash(call);
   }
 
   /** A program of this engine, to be run in the data directory. */
@@ -58,12 +60,7 @@ export class PostgresServer {
   async adopt(): Promise<boolean> {
     const text = await this.#options.files.readIfThere(join(this.#layout.data, 'postmaster.pid'));
     const pid = Number.parseInt(text?.split('\n')[0] ?? '', 10);
-    if (!Number.isSafeInteger(pid) || pid <= 1) return false;
-    if (!(await this.#options.processes.isRunning(pid, this.#layout.data, PROGRAM))) return false;
-
-    this.#pid = pid;
-    this.#watch(pid);
-    return true;
+    return await this.#process.adopt(pid);
   }
 
   /** Starts the server and answers when it accepts connections. @throws DriverError */
@@ -74,15 +71,12 @@ export class PostgresServer {
     else await this.#options.files.removeDurably(this.#layout.standbySignal);
     await this.#removeGaps();
     // Until it is ready, its end is this call's failure and no crash.
-    this.#isStopping = true;
+    this.#process.isEnding = true;
     try {
       const settings = [`config_file=${this.#layout.configFile}`, ...(role === 'standby' ? await this.#needs() : [])];
       const program = this.program(PROGRAM, '-D', this.#layout.data, ...settings.flatMap((text) => ['-c', text]));
-      const started = await this.#options.processes.start(program, this.#layout.logFile);
-      this.#pid = started.pid;
-      void started.exited.then(() => this.#ended(started.pid));
-      await this.#untilReady(started.pid, timeoutMs);
-      this.#isStopping = false;
+      await this.#untilReady(await this.#process.start(program), timeoutMs);
+      this.#process.isEnding = false;
     } finally {
       await this.putAtRest();
     }
@@ -90,27 +84,24 @@ export class PostgresServer {
 
   /** Fast, then immediate, then by force; afterwards nothing of ours writes into the data directory. */
   async stop(): Promise<void> {
-    this.#isStopping = true;
-    const pid = this.#pid;
+    this.#process.isEnding = true;
+    const { pid } = this.#process;
     if (pid !== undefined) {
       const { processes } = this.#options;
       processes.signal(pid, 'SIGINT');
-      if (!(await this.#gone(pid, FAST_STOP_MS))) {
+      if (!(await this.#process.gone(pid, FAST_STOP_MS))) {
         this.#options.log.warn({ pid }, 'The database did not stop in time; stopping it at once.');
         processes.signal(pid, 'SIGQUIT');
-        await this.#gone(pid, IMMEDIATE_STOP_MS);
+        await this.#process.gone(pid, IMMEDIATE_STOP_MS);
       }
     }
     await this.clear();
-    this.#pid = undefined;
+    this.#process.forget();
   }
 
   /** Kills the postmaster first, so that it starts nothing anew, and then all that works in the data directory. */
   async cutPower(): Promise<void> {
-    this.#isStopping = true;
-    const { processes } = this.#options;
-    if (this.#pid !== undefined) processes.signal(this.#pid, 'SIGKILL');
-    for (const pid of await processes.inFolder(this.#layout.data)) processes.signal(pid, 'SIGKILL');
+    await this.#process.cutPower();
   }
 
   /** Ends what a dead postmaster left behind, and only then takes its lock away. */
@@ -171,20 +162,17 @@ export class PostgresServer {
 
   /** Forgets a running server without stopping it. */
   release(): void {
-    this.#isStopping = true;
-    this.#pid = undefined;
+    this.#process.release();
   }
 
   /** Tells the server to read its files again. */
   reload(): void {
-    if (this.#pid !== undefined) this.#options.processes.signal(this.#pid, 'SIGHUP');
+    const { pid } = this.#process;
+    if (pid !== undefined) this.#options.processes.signal(pid, 'SIGHUP');
   }
 
-  /** The server only appends, so the file may be cut under it. */
   async limitLog(): Promise<void> {
-    const { files } = this.#options;
-    const size = (await files.size(this.#layout.logFile)) ?? 0;
-    if (size > LOG_BYTES) await files.clear(this.#layout.logFile);
+    await this.#process.limitLog();
   }
 
   async #untilReady(pid: number, timeoutMs: number): Promise<void> {
@@ -193,7 +181,7 @@ export class PostgresServer {
     const deadline = clock.monotonicMs() + timeoutMs;
     const connection = new Connection({ socketFolder, port, clock, session, synchronousCommit: 'local' });
     try {
-      while (this.#pid === pid) {
+      while (this.#process.pid === pid) {
         const isReady = await connection.query('select 1').then(
           () => true,
           () => false,
@@ -205,45 +193,8 @@ export class PostgresServer {
     } finally {
       connection.close();
     }
-    const tail = (await this.#options.files.readIfThere(this.#layout.logFile))?.slice(-LOG_TAIL_CHARACTERS) ?? '';
-    this.#options.log.warn({ tail }, 'The database did not start.');
-    throw new DriverError('unavailable', `The database did not start: ${lastComplaint(tail)}`);
+    throw await this.#process.failedStart(LOG_TAIL_CHARACTERS, lastComplaint);
   }
-
-  #watch(pid: number): void {
-    // It is not our child, so nobody tells us when it ends.
-    const look = async (): Promise<void> => {
-      if (this.#pid !== pid) return;
-      if (await this.#options.processes.isRunning(pid, this.#layout.data, PROGRAM)) {
-        this.#options.clock.after(WATCH_POLL_MS, () => void look());
-      } else {
-        this.#ended(pid);
-      }
-    };
-    this.#options.clock.after(WATCH_POLL_MS, () => void look());
-  }
-
-  #ended(pid: number): void {
-    if (this.#pid !== pid) return;
-    this.#pid = undefined;
-    if (!this.#isStopping) this.#crash();
-  }
-
-  async #gone(pid: number, timeoutMs: number): Promise<boolean> {
-    const deadline = this.#options.clock.monotonicMs() + timeoutMs;
-    while (await this.#options.processes.isRunning(pid, this.#layout.data, PROGRAM)) {
-      if (this.#options.clock.monotonicMs() > deadline) return false;
-      await sleep(this.#options, STOP_POLL_MS);
-    }
-    return true;
-  }
-}
-
-/** Waits on the driver's clock. */
-export function sleep(options: Pick<DriverOptions, 'clock'>, delayMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    options.clock.after(delayMs, resolve);
-  });
 }
 
 /** Not that it turned a client away, which says nothing of the reason. */

@@ -2,7 +2,8 @@
 // started it is a replica of nobody, and its door is shut.
 import { realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { DriverError, type DriverOptions } from '../driver.ts';
+import type { DriverOptions } from '../driver.ts';
+import { endAllIn, ServerProcess, sleep } from '../server-process.ts';
 import type { Client } from './client.ts';
 import type { Layout } from './layout.ts';
 
@@ -13,7 +14,6 @@ const WATCH_POLL_MS = 100;
 /** A snapshot of all data is written. */
 const STOP_MS = 15_000;
 const KILL_MS = 5_000;
-const LOG_BYTES = 16 * 1024 * 1024;
 const LOG_TAIL_CHARACTERS = 600;
 const PROGRAM = 'redis-server';
 
@@ -21,60 +21,55 @@ export class RedisServer {
   readonly #options: DriverOptions;
   readonly #layout: Layout;
   readonly #client: Client;
-  #pid: number | undefined;
-  #isStopping = false;
-  #crash: () => void = () => {};
+  readonly #process: ServerProcess;
 
   constructor(options: DriverOptions, layout: Layout, client: Client) {
     this.#options = options;
     this.#layout = layout;
     this.#client = client;
+    this.#process = new ServerProcess({
+      ...{ options, folder: layout.data, logFile: layout.logFile, program: () => this.#programName() },
+      ...{ pollMs: POLL_MS, watchMs: WATCH_POLL_MS },
+      ended: () => client.close(),
+    });
   }
 
   get pid(): number | undefined {
-    return this.#pid;
+    return this.#process.pid;
   }
 
   onCrash(call: () => void): void {
-    this.#crash = call;
+    this.#process.onCrash(call);
   }
 
   /** Takes over a server that runs in our data directory; false when none does. */
   async adopt(): Promise<boolean> {
     const text = await this.#options.files.readIfThere(this.#layout.pidFile);
     const pid = Number.parseInt(text ?? '', 10);
-    if (!Number.isSafeInteger(pid) || pid <= 1 || !(await this.#lives(pid))) return false;
-    this.#pid = pid;
-    this.#watch(pid);
-    return true;
+    return await this.#process.adopt(pid);
   }
 
   /** Starts the server and answers when it has read its data. @throws DriverError */
   async start(from: 'log' | 'snapshot'): Promise<void> {
     await this.clear();
     await this.limitLog();
-    this.#isStopping = true;
+    this.#process.isEnding = true;
     const { bin, libraryPath } = this.#options.engine;
     const environment: Record<string, string> = libraryPath === null ? {} : { LD_LIBRARY_PATH: libraryPath };
-    const started = await this.#options.processes.start(
-      {
-        path: join(bin, PROGRAM),
-        arguments: [this.#layout.configFile, '--appendonly', from === 'log' ? 'yes' : 'no'],
-        folder: this.#layout.data,
-        environment: { ...environment, LC_ALL: 'C.UTF-8' },
-      },
-      this.#layout.logFile,
-    );
-    this.#pid = started.pid;
-    void started.exited.then(() => this.#ended(started.pid));
-    await this.#untilReady(started.pid);
-    this.#isStopping = false;
+    const pid = await this.#process.start({
+      path: join(bin, PROGRAM),
+      arguments: [this.#layout.configFile, '--appendonly', from === 'log' ? 'yes' : 'no'],
+      folder: this.#layout.data,
+      environment: { ...environment, LC_ALL: 'C.UTF-8' },
+    });
+    await this.#untilReady(pid);
+    this.#process.isEnding = false;
   }
 
   /** Ends the server in order, with a snapshot; true when it is whole. */
   async stop(): Promise<boolean> {
-    this.#isStopping = true;
-    const pid = this.#pid;
+    this.#process.isEnding = true;
+    const { pid } = this.#process;
     let isOrderly = false;
     if (pid !== undefined) {
       // It answers with nothing but its end; an answer is a refusal.
@@ -82,69 +77,53 @@ export class RedisServer {
         () => undefined,
         () => undefined,
       );
-      isOrderly = await this.#gone(pid, STOP_MS);
+      isOrderly = await this.#process.gone(pid, STOP_MS);
       if (!isOrderly) this.#options.log.warn({ pid }, 'The database did not stop in time; ending it at once.');
     }
     this.#client.close();
     await this.clear();
-    this.#pid = undefined;
+    this.#process.forget();
     return isOrderly && (await this.#hasSaved());
   }
 
   async cutPower(): Promise<void> {
-    this.#isStopping = true;
     this.#client.close();
-    for (const pid of await this.#options.processes.inFolder(this.#layout.data)) {
-      this.#options.processes.signal(pid, 'SIGKILL');
-    }
+    await this.#process.cutPower();
   }
 
   /** Ends whatever still writes into the data directory. */
   async clear(): Promise<void> {
-    const { processes, clock, files } = this.#options;
-    const deadline = clock.monotonicMs() + KILL_MS;
-    for (;;) {
-      const left = await processes.inFolder(this.#layout.data);
-      if (left.length === 0) break;
-      if (clock.monotonicMs() > deadline) {
-        throw new DriverError('failed', `Processes ${left.join(', ')} still hold the data directory.`);
-      }
-      for (const pid of left) processes.signal(pid, 'SIGKILL');
-      await sleep(this.#options, POLL_MS);
-    }
+    const { files } = this.#options;
+    const limits = { limitMs: KILL_MS, pollMs: POLL_MS, named: 'the data directory' };
+    await endAllIn(this.#layout.data, this.#options, limits);
     await files.remove(this.#layout.pidFile);
     await files.remove(this.#layout.socket);
   }
 
   release(): void {
-    this.#isStopping = true;
-    this.#pid = undefined;
+    this.#process.release();
     this.#client.close();
   }
 
-  /** The server only appends, so the file may be cut under it. */
   async limitLog(): Promise<void> {
-    const { files } = this.#options;
-    if (((await files.size(this.#layout.logFile)) ?? 0) > LOG_BYTES) await files.clear(this.#layout.logFile);
+    await this.#process.limitLog();
   }
 
   async #untilReady(pid: number): Promise<void> {
     const { clock } = this.#options;
     const deadline = clock.monotonicMs() + START_TIMEOUT_MS;
-    while (this.#pid === pid && clock.monotonicMs() < deadline) {
+    while (this.#process.pid === pid && clock.monotonicMs() < deadline) {
       const info = await this.#client.info('persistence').catch(() => undefined);
       if (info?.get('loading') === '0') return;
       this.#client.close();
       await sleep(this.#options, POLL_MS);
     }
-    const tail = (await this.#options.files.readIfThere(this.#layout.logFile))?.slice(-LOG_TAIL_CHARACTERS) ?? '';
-    this.#options.log.warn({ tail }, 'The database did not start.');
-    throw new DriverError('unavailable', `The database did not start: ${lastComplaint(tail)}`);
+    throw await this.#process.failedStart(LOG_TAIL_CHARACTERS, lastComplaint);
   }
 
   /** What its log says last of a snapshot at the end. */
   async #hasSaved(): Promise<boolean> {
-    const tail = (await this.#options.files.readIfThere(this.#layout.logFile))?.slice(-LOG_TAIL_CHARACTERS) ?? '';
+    const tail = await this.#process.logTail(LOG_TAIL_CHARACTERS);
     return /DB saved on disk.*bye bye/s.test(tail);
   }
 
@@ -152,42 +131,6 @@ export class RedisServer {
     // Debian's is a link to another of the programs, which is what the kernel knows it by.
     return basename(await realpath(join(this.#options.engine.bin, PROGRAM)));
   }
-
-  async #lives(pid: number): Promise<boolean> {
-    return await this.#options.processes.isRunning(pid, this.#layout.data, await this.#programName());
-  }
-
-  #watch(pid: number): void {
-    const look = async (): Promise<void> => {
-      if (this.#pid !== pid) return;
-      if (await this.#lives(pid)) this.#options.clock.after(WATCH_POLL_MS, () => void look());
-      else this.#ended(pid);
-    };
-    this.#options.clock.after(WATCH_POLL_MS, () => void look());
-  }
-
-  #ended(pid: number): void {
-    if (this.#pid !== pid) return;
-    this.#pid = undefined;
-    this.#client.close();
-    if (!this.#isStopping) this.#crash();
-  }
-
-  async #gone(pid: number, timeoutMs: number): Promise<boolean> {
-    const deadline = this.#options.clock.monotonicMs() + timeoutMs;
-    while (await this.#lives(pid)) {
-      if (this.#options.clock.monotonicMs() > deadline) return false;
-      await sleep(this.#options, POLL_MS);
-    }
-    return true;
-  }
-}
-
-/** Waits on the driver's clock. */
-export function sleep(options: Pick<DriverOptions, 'clock'>, delayMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    options.clock.after(delayMs, resolve);
-  });
 }
 
 function lastComplaint(log: string): string {

@@ -11,6 +11,7 @@ import {
   type Upstream,
 } from '../driver.ts';
 import type { ParameterValues } from '../parameters.ts';
+import { sleep } from '../server-process.ts';
 import type { Accounts } from './accounts.ts';
 import type { Client } from './client.ts';
 import { NOBODY, renderConfig, streamName } from './config.ts';
@@ -18,7 +19,7 @@ import type { Layout } from './layout.ts';
 import { divergence, type Lineage, positionAt } from './lineage.ts';
 import { PARAMETERS } from './parameters.ts';
 import type { RecordFile } from './record.ts';
-import { type RedisServer, sleep } from './server.ts';
+import type { RedisServer } from './server.ts';
 import { askShare, type Share } from './share.ts';
 
 /** A copy of a whole guest's memory over a wide-area network. */
