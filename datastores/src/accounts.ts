@@ -43,3 +43,24 @@ export interface AccountsDefinition {
   /** Why a name cannot be had, in a phrase after it; undefined when it can. */
   nameProblem(kind: AccountKind, name: string): string | undefined;
 }
+
+/** What names of users and databases an engine's own may not be mistaken for. */
+export interface NameLimits {
+  readonly most: Readonly<Record<AccountKind, number>>;
+  /** How no name begins, in the order in which they are told. */
+  readonly prefixes: readonly [string, string];
+  readonly taken: Readonly<Record<AccountKind, readonly string[]>>;
+}
+
+/** Names that need no quotes but for a hyphen. */
+export function nameProblemIn({ most, prefixes, taken }: NameLimits): AccountsDefinition['nameProblem'] {
+  return (kind, name) => {
+    if (!/^[a-z_][a-z0-9_-]*$/.test(name)) {
+      return 'must start with a small letter or "_" and hold only small letters, digits, "_" and "-"';
+    }
+    if (name.length > most[kind]) return `must have at most ${most[kind]} characters`;
+    const [first, second] = prefixes;
+    if (name.startsWith(first) || name.startsWith(second)) return `must not begin with "${first}" or "${second}"`;
+    return taken[kind].includes(name) ? 'is taken by the engine or by the cluster itself' : undefined;
+  };
+}

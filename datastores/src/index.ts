@@ -15,6 +15,7 @@ export type {
   Position,
   UriOptions,
 } from './definition.ts';
+export { hostAndPort } from './host-and-port.ts';
 export { nearestOf } from './nearest.ts';
 export {
   describeBounds,

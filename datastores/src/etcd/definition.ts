@@ -7,12 +7,15 @@ import { PARAMETERS, RESERVED } from './parameters.ts';
 const COST = 10;
 const SALT_BYTES = 16;
 
+/** Where members hear each other. */
+export const PEER_PORT = 2380;
+
 export const etcd: DatastoreDefinition = {
   name: 'etcd',
   versions: ['3.4'],
   defaultVersion: '3.4',
   port: 2379,
-  peerPort: 2380,
+  peerPort: PEER_PORT,
   commitModes: ['engine'],
   members: { min: 1, max: 7 },
   admin: { user: 'admin', database: '' },

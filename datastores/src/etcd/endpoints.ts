@@ -1,5 +1,6 @@
 // The URIs of a cluster: every member takes reads and writes, and etcd's clients take a list of them.
 import type { DatabaseAddress, Endpoints, UriOptions } from '../definition.ts';
+import { hostAndPort } from '../host-and-port.ts';
 
 export function endpoints(members: readonly DatabaseAddress[]): Endpoints {
   const list = members.map(localEndpoint).join(',');
@@ -7,7 +8,7 @@ export function endpoints(members: readonly DatabaseAddress[]): Endpoints {
 }
 
 export function localEndpoint({ address, port }: DatabaseAddress): string {
-  return `https://${address.includes(':') ? `[${address}]` : address}:${port}`;
+  return `https://${hostAndPort(address, port)}`;
 }
 
 export function completeUri(endpoint: string, { user, password }: UriOptions): string | undefined {

@@ -1,9 +1,10 @@
 // One server's process: started, taken over, stopped, and missed when it ends by itself.
 import { join } from 'node:path';
 import { DriverError, type DriverOptions } from '../driver.ts';
+import { hostAndPort } from '../host-and-port.ts';
 import type { ParameterValues } from '../parameters.ts';
 import { endAllIn, ServerProcess, sleep } from '../server-process.ts';
-import { etcd } from './definition.ts';
+import { PEER_PORT } from './definition.ts';
 import type { Layout } from './layout.ts';
 
 const POLL_MS = 20;
@@ -107,7 +108,7 @@ export class EtcdServer {
 }
 
 export function peerUrlOf({ address }: { readonly address: string }): string {
-  return `https://${hostOf(address)}:${etcd.peerPort}`;
+  return `https://${hostAndPort(address, PEER_PORT)}`;
 }
 
 export function environmentOf({ engine }: DriverOptions): Record<string, string> {
@@ -124,7 +125,7 @@ function serverArguments(
   layout: Layout,
   { parameters, place }: { readonly parameters: ParameterValues; readonly place: Place | undefined },
 ): string[] {
-  const client = `https://${hostOf(address)}:${port}`;
+  const client = `https://${hostAndPort(address, port)}`;
   const peer = peerUrlOf({ address });
   const options: Record<string, string> = {
     ...{ name: memberId, 'data-dir': layout.data, logger: 'zap', 'log-outputs': 'stderr' },
@@ -141,8 +142,4 @@ function serverArguments(
     ...parameters,
   };
   return Object.entries(options).map(([name, value]) => `--${name}=${value}`);
-}
-
-function hostOf(address: string): string {
-  return address.includes(':') ? `[${address}]` : address;
 }

@@ -1,5 +1,5 @@
 // What users and databases of MariaDB may be called, and what can be granted.
-import type { AccountKind, AccountsDefinition } from '../accounts.ts';
+import { type AccountKind, type AccountsDefinition, nameProblemIn } from '../accounts.ts';
 
 const MAX_DATABASE = 64;
 /** The server takes 128; this fits beside a host's name in what clients show. */
@@ -14,15 +14,11 @@ export const accounts: AccountsDefinition = {
   appliedBy: 'primary',
   hasDatabases: true,
   privileges: ['read', 'write', 'all'],
-  nameProblem: (kind, name) => {
-    const most = kind === 'user' ? MAX_USER : MAX_DATABASE;
-    if (!/^[a-z_][a-z0-9_-]*$/.test(name)) {
-      return 'must start with a small letter or "_" and hold only small letters, digits, "_" and "-"';
-    }
-    if (name.length > most) return `must have at most ${most} characters`;
-    if (/^(argosy|mariadb)/.test(name)) return 'must not begin with "argosy" or "mariadb"';
-    return TAKEN[kind].includes(name) ? 'is taken by the engine or by the cluster itself' : undefined;
-  },
+  nameProblem: nameProblemIn({
+    most: { user: MAX_USER, database: MAX_DATABASE },
+    prefixes: ['argosy', 'mariadb'],
+    taken: TAKEN,
+  }),
 };
 
 const READ = ['select', 'show view'];

@@ -3,40 +3,17 @@
 import { connect as dial } from 'node:net';
 import mysql from 'mysql2/promise';
 import type { DrillClient, DrillClientOptions, Upstream } from '../driver.ts';
+import { firstThatWrites } from '../first-that-writes.ts';
 import { DRILL_ACCOUNT, DRILL_DATABASE } from './accounts.ts';
 
 const CONNECT_MS = 1_000;
-const RETRY_MS = 20;
-/** Longer than a connection takes. */
-const PATIENCE_MS = 1_500;
 /** A commit that has not been acknowledged by then may be there or not. */
 const ANSWER_MS = 1_000;
 const COUNT_MS = 60_000;
 
-/** Undefined when no member takes writes for a while. Each is asked again and again by itself: who is cut off delays nobody. */
+/** Undefined when no member takes writes for a while. */
 export async function connectForDrill(options: DrillClientOptions): Promise<DrillClient | undefined> {
-  let isOver = false;
-  const find = new Promise<DrillClient>((resolve) => {
-    const seek = async (member: Upstream): Promise<void> => {
-      while (!isOver) {
-        const client = await connect(member, options);
-        if (client === undefined) await pause(RETRY_MS);
-        else if (isOver) client.close();
-        else {
-          isOver = true;
-          resolve(client);
-        }
-      }
-    };
-    for (const member of options.members) void seek(member);
-  });
-  const found = await Promise.race([find, pause(PATIENCE_MS).then(() => undefined)]);
-  isOver = true;
-  return found;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+  return await firstThatWrites(options, connect);
 }
 
 /** Undefined when it does not answer, or takes no writes. */

@@ -1,5 +1,5 @@
 // What users and databases of PostgreSQL may be called, and the roles that stand for what is granted in a database.
-import type { AccountKind, AccountsDefinition } from '../accounts.ts';
+import { type AccountKind, type AccountsDefinition, nameProblemIn } from '../accounts.ts';
 
 /** The group role's prefix and the database's name together fit into NAMEDATALEN (64, less the closing zero). */
 const MAX_DATABASE = 40;
@@ -14,15 +14,11 @@ export const accounts: AccountsDefinition = {
   appliedBy: 'primary',
   hasDatabases: true,
   privileges: ['read', 'write', 'all'],
-  nameProblem: (kind, name) => {
-    const most = kind === 'user' ? MAX_USER : MAX_DATABASE;
-    if (!/^[a-z_][a-z0-9_-]*$/.test(name)) {
-      return 'must start with a small letter or "_" and hold only small letters, digits, "_" and "-"';
-    }
-    if (name.length > most) return `must have at most ${most} characters`;
-    if (/^(pg_|argosy)/.test(name)) return 'must not begin with "pg_" or "argosy"';
-    return TAKEN[kind].includes(name) ? 'is taken by the engine or by the cluster itself' : undefined;
-  },
+  nameProblem: nameProblemIn({
+    most: { user: MAX_USER, database: MAX_DATABASE },
+    prefixes: ['pg_', 'argosy'],
+    taken: TAKEN,
+  }),
 };
 
 /** The role that has a privilege in a database. Who may write may read, and who has all owns what is in it. */

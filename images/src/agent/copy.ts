@@ -2,17 +2,10 @@
 // by a program only that runs beside it. Nothing of it is kept on the way, and who reads slowly slows down who sends.
 import { once } from 'node:events';
 import type { Upstream } from '@argosy/datastores/drivers';
-import {
-  AGENT_PORT,
-  AgentServiceClient,
-  type CopyRequest,
-  type CopyResponse,
-  type Credentials,
-  channelCredentials,
-  channelOptions,
-} from '@argosy/proto';
+import type { CopyRequest, CopyResponse, Credentials } from '@argosy/proto';
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { refused } from './admission.ts';
+import { dialAgent } from './dial-agent.ts';
 
 /** @throws Error when the data cannot be read to their end; what was sent until then is worth nothing */
 export async function sendCopy(
@@ -32,9 +25,7 @@ export async function sendCopy(
 
 /** The data of the primary, as its agent sends them. It fails unless they came whole. */
 export async function* fetchCopy(source: Upstream, credentials: Credentials): AsyncIterable<Uint8Array> {
-  const place = source.address.includes(':') ? `[${source.address}]` : source.address;
-  const options = channelOptions(source.serverName);
-  const client = new AgentServiceClient(`${place}:${AGENT_PORT}`, channelCredentials(credentials), options);
+  const client = dialAgent(source, credentials);
   const call = client.copy({ memberId: source.memberId });
   try {
     for await (const { piece } of call as AsyncIterable<CopyResponse>) yield piece;

@@ -1,6 +1,7 @@
 // The agent's port. A certificate cannot be changed under a listening server, so a new one means a new server on the
 // same port; callers dial again.
 
+import { hostAndPort } from '@argosy/datastores';
 import type { ServerCertificate } from '@argosy/datastores/drivers';
 import {
   type AccessTable,
@@ -47,7 +48,7 @@ export class Listener {
     health.addToServer(server);
     this.#server = server;
     const { address, port, clock } = this.#options;
-    const place = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+    const place = hostAndPort(address, port);
     for (let tries = 1; ; tries++) {
       const error = await new Promise<Error | null>((resolve) => {
         server.bindAsync(place, serverCredentials(certificate), resolve);

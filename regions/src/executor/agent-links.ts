@@ -1,6 +1,8 @@
 // Connections to agents. Once an agent is enrolled its name is verified; before that the only way in is a dial that
 // verifies nothing, over which nothing is said that a stranger may not hear.
+
 import { connect } from 'node:tls';
+import { hostAndPort } from '@argosy/datastores';
 import {
   AGENT_PORT,
   AgentServiceClient,
@@ -122,5 +124,5 @@ export class TlsAgentLinks implements AgentLinks {
 }
 
 function target({ address }: Location): string {
-  return address.includes(':') ? `[${address}]:${AGENT_PORT}` : `${address}:${AGENT_PORT}`;
+  return hostAndPort(address, AGENT_PORT);
 }
