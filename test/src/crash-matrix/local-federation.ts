@@ -24,20 +24,29 @@ const supervisor = fileURLToPath(new URL('../../../gateway/dist/local/main.js', 
 /** What arms and traces the crash matrix's points. */
 export const crashPoints = new URL('./preload.js', import.meta.url).href;
 
+export type Preparation = (home: string) => () => void;
+
 export class FederationUnderTest {
   readonly home: string;
   /** Of the files by which we speak to its processes. */
   readonly control: string;
   readonly #child: ChildProcess;
   readonly #lives = new Map<string, { pid: number; since: number; short: number }>();
+  readonly #undo: (() => void) | undefined;
   #said = '';
 
-  private constructor(folder: string, options: readonly string[], preload: string | undefined) {
+  private constructor(
+    folder: string,
+    options: readonly string[],
+    preload: string | undefined,
+    prepare: Preparation | undefined,
+  ) {
     this.home = join(folder, 'home');
     this.control = join(folder, 'control');
     for (const made of [this.home, this.control]) mkdirSync(made);
     // The database's user must be able to pass through.
     for (const opened of [folder, this.home]) chmodSync(opened, 0o755);
+    this.#undo = prepare?.(this.home);
     this.#child = spawn(process.execPath, [supervisor, ...options], {
       env: {
         ...process.env,
@@ -64,14 +73,20 @@ export class FederationUnderTest {
 
   /**
    * `options` are those of `npm start`; `preload` is a module's URL: without `crashPoints` no point can be reached.
+   * `prepare` is called with the empty home before anything runs, and what it answers before the home is removed.
    * @throws Error when it does not get ready; it is stopped then.
    */
-  static async start(options: readonly string[] = [], preload?: string): Promise<FederationUnderTest> {
+  static async start(
+    options: readonly string[] = [],
+    preload?: string,
+    prepare?: Preparation,
+  ): Promise<FederationUnderTest> {
     const folder = mkdtempSync(join(tmpdir(), 'argosy-under-test-'));
     const federation = new FederationUnderTest(
       folder,
       ['--port-base', String(await freePorts(PEERS)), ...options],
       preload,
+      prepare,
     );
     try {
       await waitUntil('the federation is ready', START_LIMIT_MS, () => {
@@ -109,7 +124,9 @@ export class FederationUnderTest {
       this.#child.kill('SIGKILL');
       throw error;
     });
-    if (!keep) rmSync(join(this.home, '..'), { recursive: true, force: true });
+    if (keep) return;
+    this.#undo?.();
+    rmSync(join(this.home, '..'), { recursive: true, force: true });
   }
 
   logOf(name: string): string {

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { faultKinds } from './kinds.ts';
 import { readOptions } from './options.ts';
+import { returnsOf } from './returns.ts';
 import { runFaults } from './run.ts';
 
 const TEST_LIMIT_MS = 400_000;
@@ -25,7 +26,24 @@ test('a count, a time, and kinds of faults can be chosen', (t) => {
     isNetworked: false,
   });
   t.is(readOptions(['--help'], false), undefined);
-  t.true(readOptions(['--delays'], true)?.isOnlySlow);
+  t.like(readOptions(['--delays'], true), { isOnlySlow: true, hasDisks: false });
   t.throws(() => readOptions(['--delays'], false), { message: /needs root/ });
   t.is(new Set(faultKinds.map(({ name }) => name)).size, faultKinds.length);
+});
+
+test('an old primary that copied the new one is told from one that went on', (t) => {
+  const messages = [
+    'Member 1 is primary no more. Its agent does not answer.',
+    'Member 2 copied the primary anew.',
+    'Member 1 was rewound.',
+    'Member 2 is primary no more. Its agent does not answer.',
+    'The election goes on without who is away. Nobody was elected.',
+    'Member 2 copied the primary anew.',
+    'Member 2 is primary no more. Its agent does not answer.',
+  ];
+  const kindOf = (message: string) =>
+    /primary no more|election/.test(message) ? 'cluster.failover' : 'member.rejoined';
+  const events = messages.map((message, index) => ({ id: index + 1, kind: kindOf(message), message }));
+
+  t.deepEqual(returnsOf(events), { deposed: 3, copied: 1 });
 });

@@ -4,6 +4,7 @@ import type { NetworkControl } from '@argosy/gateway';
 import type { Guests } from '../continuity/guests.ts';
 import type { MemberView } from '../crash-matrix/tenant.ts';
 import { type FederationFile, findGuests, readFederation } from '../crash-matrix/victims.ts';
+import type { SmallDisks } from './small-disks.ts';
 
 export interface Struck {
   /** For the protocol. */
@@ -18,12 +19,14 @@ export interface FaultScene {
   /** The peer that leads. */
   readonly leader: number | undefined;
   readonly network: NetworkControl | undefined;
+  readonly disks: SmallDisks | undefined;
   readonly chance: () => number;
 }
 
 export interface FaultKind {
   readonly name: string;
-  readonly needsNetwork?: boolean;
+  /** What root only makes. */
+  readonly needs?: 'network' | 'disks';
   make(scene: FaultScene): Promise<Struck> | Struck;
 }
 
@@ -67,6 +70,8 @@ export const faultKinds: readonly FaultKind[] = [
       return { what: 'every peer and executor', heal: nothing };
     },
   },
+  diskFault('disk-full-of-primary', ({ role }) => role === 'primary'),
+  diskFault('disk-full-of-replica', ({ role }) => role !== 'primary'),
   ...(['gateways', 'regions', 'everything'] as const).flatMap((from) =>
     (['both', 'incoming', 'outgoing'] as const).map((direction) => networkFault(from, direction)),
   ),
@@ -94,6 +99,12 @@ function memberFault(
   };
 }
 
+function diskFault(name: string, isMeant: (member: MemberView) => boolean): FaultKind {
+  const fill = ({ home, disks }: FaultScene, { region }: MemberView): (() => void) =>
+    disks?.fill(home, region) ?? nothing;
+  return { ...memberFault(name, isMeant, fill), needs: 'disks' };
+}
+
 function processFault(
   name: string,
   how: 'SIGKILL' | 'SIGSTOP',
@@ -116,7 +127,7 @@ function networkFault(
 ): FaultKind {
   return {
     name: `${slowMs === undefined ? 'cut' : 'slow'}-from-${from}${direction === 'both' ? '' : `-${direction}`}`,
-    needsNetwork: true,
+    needs: 'network',
     make: async ({ home, network, chance }) => {
       const { name: region } = regionOf(home, chance);
       const [least, most] = slowMs ?? [0, 0];

@@ -4,8 +4,9 @@ import { parseArgs } from 'node:util';
 export const USAGE = `Usage: npm run faults [-- OPTIONS]
 
 Brings up a local federation, writes to its cluster "demo", and makes one random fault after the other: members, regions,
-peers and executors are killed or frozen, and, as root, links cut and slowed; also in the middle of switchovers and
-creates, and two at once. After each, every acknowledged write is looked for.
+peers and executors are killed or frozen, and, as root, links cut and slowed, and disks filled; also in the middle of
+switchovers and creates, and a second one amid the failover that the first brings about. After each, every acknowledged
+write is looked for, and how an old primary came back is counted.
 
   --count N     so many faults (default 20)
   --hours H     go on until so much time has passed, instead of N faults
@@ -24,6 +25,8 @@ export interface FaultOptions {
   readonly limitMs: number;
   readonly seed: number;
   readonly isNetworked: boolean;
+  /** Volumes are on small disks, which can be filled. */
+  readonly hasDisks: boolean;
   readonly only: readonly string[] | undefined;
   /** Links are slow, and nothing else happens: no primary may be deposed. */
   readonly isOnlySlow: boolean;
@@ -54,6 +57,7 @@ export function readOptions(args: readonly string[], isRoot: boolean): FaultOpti
     limitMs: hours === undefined ? Number.POSITIVE_INFINITY : Number(hours) * 3_600_000,
     seed: values.seed === undefined ? Math.floor(Math.random() * SEEDS) : Number(values.seed),
     isNetworked: isRoot && !values['no-netns'],
+    hasDisks: isRoot && !values.delays,
     only: values.only?.split(','),
     isOnlySlow: values.delays,
     keeps: values.keep,

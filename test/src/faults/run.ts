@@ -11,6 +11,8 @@ import { waitUntil } from '../crash-matrix/waiting.ts';
 import { seeded } from '../seeded.ts';
 import { delayKinds, type FaultKind, type FaultScene, faultKinds, pick } from './kinds.ts';
 import type { FaultOptions } from './options.ts';
+import { type Returns, returnsOf, type ToldEvent } from './returns.ts';
+import { SmallDisks } from './small-disks.ts';
 
 const HELD_MS = [500, 8_000] as const;
 const WHOLE_LIMIT_MS = 300_000;
@@ -18,6 +20,10 @@ const WHOLE_LIMIT_MS = 300_000;
 const AMID_CHANGE = 0.35;
 const IN_PAIRS = 0.2;
 const BEFORE_FAULT_MS = 600;
+/** The second of a pair comes within this time, amid what the first brings about. */
+const BETWEEN_PAIR_MS = 3_000;
+const REGIONS = ['north', 'south', 'west'];
+const EVENTS = 1_000;
 const NAME = 'demo';
 
 export interface FaultsResult {
@@ -25,18 +31,21 @@ export interface FaultsResult {
   readonly acknowledged: number;
   readonly epochs: number;
   readonly longestPauseMs: number;
+  readonly returns: Returns;
   /** In sentences; none: all was well. */
   readonly violations: readonly string[];
 }
 
 export async function runFaults(options: FaultOptions, say: (line: string) => void): Promise<FaultsResult> {
-  const federation = await FederationUnderTest.start([
-    ...['--requests-per-second', '10000'],
-    ...(options.isNetworked ? ['--netns'] : []),
-  ]);
+  const disks = options.hasDisks ? new SmallDisks() : undefined;
+  const federation = await FederationUnderTest.start(
+    ['--requests-per-second', '10000', ...(options.isNetworked ? ['--netns'] : [])],
+    undefined,
+    disks && ((home) => disks.mount(home, REGIONS)),
+  );
   let isWell = false;
   try {
-    const run = await Run.begin(federation, options, say);
+    const run = await Run.begin({ federation, disks }, options, say);
     const result = await run.toItsEnd();
     isWell = result.violations.length === 0;
     return result;
@@ -45,8 +54,13 @@ export async function runFaults(options: FaultOptions, say: (line: string) => vo
   }
 }
 
+interface Place {
+  readonly federation: FederationUnderTest;
+  readonly disks: SmallDisks | undefined;
+}
+
 class Run {
-  readonly #federation: FederationUnderTest;
+  readonly #place: Place;
   readonly #options: FaultOptions;
   readonly #say: (line: string) => void;
   readonly #tenant: Tenant;
@@ -54,29 +68,27 @@ class Run {
   readonly #network: NetworkControl | undefined;
   readonly #chance: () => number;
   readonly #violations: string[] = [];
+  readonly #events: ToldEvent[] = [];
   #longestPauseMs = 0;
 
   private constructor(
-    federation: FederationUnderTest,
+    place: Place,
     options: FaultOptions,
     say: (line: string) => void,
     parts: { readonly tenant: Tenant; readonly client: RetryingClient },
   ) {
-    this.#federation = federation;
+    this.#place = place;
     this.#options = options;
     this.#say = say;
     this.#tenant = parts.tenant;
     this.#client = parts.client;
-    const control = readFederation(federation.home).network?.control;
+    const control = readFederation(place.federation.home).network?.control;
     this.#network = control === undefined ? undefined : networkControl(control);
     this.#chance = seeded(options.seed);
   }
 
-  static async begin(
-    federation: FederationUnderTest,
-    options: FaultOptions,
-    say: (line: string) => void,
-  ): Promise<Run> {
+  static async begin(place: Place, options: FaultOptions, say: (line: string) => void): Promise<Run> {
+    const { federation } = place;
     const tenant = new Tenant(federation.home);
     const accepted = await tenant.change('POST', `/v2/clusters/${NAME}/credentials`, {});
     if (accepted?.credentials === undefined) throw new Error('No password was told.');
@@ -85,7 +97,7 @@ class Run {
     const places = members.map(({ address }) => ({ host: address ?? '', port: 5432 }));
     const ssl = { ca: readFileSync(readFederation(federation.home).ca, 'utf8') };
     const client = new RetryingClient(places, { user, password, database, ssl });
-    return new Run(federation, options, say, { tenant, client });
+    return new Run(place, options, say, { tenant, client });
   }
 
   async toItsEnd(): Promise<FaultsResult> {
@@ -103,10 +115,13 @@ class Run {
     }
     await this.#client.end();
     const { acknowledged } = this.#client;
-    return { faults, acknowledged, epochs, longestPauseMs: this.#longestPauseMs, violations: this.#violations };
+    return {
+      ...{ faults, acknowledged, epochs, longestPauseMs: this.#longestPauseMs, violations: this.#violations },
+      returns: returnsOf(this.#events),
+    };
   }
 
-  /** One fault, or two at once. Answers the epoch after it. */
+  /** One fault, or two with a short time between. Answers the epoch after it. */
   async #round(number: number): Promise<number> {
     const cluster = await this.#whole();
     const begin = performance.now();
@@ -117,7 +132,8 @@ class Run {
     const heldMs = HELD_MS[0] + (HELD_MS[1] - HELD_MS[0]) * this.#chance();
     const struck: string[] = [];
     const heals: (() => Promise<void> | void)[] = [];
-    for (const kind of kinds) {
+    for (const [index, kind] of kinds.entries()) {
+      if (index > 0) await pause(this.#chance() * BETWEEN_PAIR_MS);
       const { what, heal } = await kind.make(await this.#scene(cluster));
       struck.push(`${kind.name} (${what})`);
       heals.push(heal);
@@ -130,6 +146,7 @@ class Run {
     const pauseMs = this.#client.longestPauseMs(begin);
     this.#longestPauseMs = Math.max(this.#longestPauseMs, pauseMs);
     await this.#check();
+    await this.#listen(cluster.id);
     if (this.#options.isOnlySlow && after.epoch !== cluster.epoch) {
       this.#violations.push(`A primary was deposed for slow links: epoch ${cluster.epoch} to ${after.epoch}.`);
     }
@@ -143,9 +160,10 @@ class Run {
 
   #kind(): FaultKind {
     const { only, isOnlySlow } = this.#options;
+    const there = { network: this.#network, disks: this.#place.disks };
     const possible = (isOnlySlow ? delayKinds : faultKinds).filter(
-      ({ name, needsNetwork }) =>
-        (needsNetwork !== true || this.#network !== undefined) && (only === undefined || only.includes(name)),
+      ({ name, needs }) =>
+        (needs === undefined || there[needs] !== undefined) && (only === undefined || only.includes(name)),
     );
     const kind = pick(possible, this.#chance);
     if (kind === undefined) throw new Error('None of these faults can be made here.');
@@ -153,10 +171,10 @@ class Run {
   }
 
   async #scene(cluster: ClusterView): Promise<FaultScene> {
-    const { home } = this.#federation;
+    const { home } = this.#place.federation;
     return {
       ...{ home, guests: new Guests(home), members: cluster.members, leader: await leaderOf(home) },
-      ...{ network: this.#network, chance: this.#chance },
+      ...{ network: this.#network, disks: this.#place.disks, chance: this.#chance },
     };
   }
 
@@ -195,8 +213,15 @@ class Run {
       this.#violations.push(`Two members have completed commits in timeline ${shared.join(', ')}.`);
   }
 
+  /** To what the cluster has told since. */
+  async #listen(id: string): Promise<void> {
+    const after = this.#events.at(-1)?.id ?? 0;
+    const { body } = await this.#tenant.ask('GET', `/v2/events?cluster=${id}&after=${after}&limit=${EVENTS}`);
+    this.#events.push(...(body as { events: ToldEvent[] }).events);
+  }
+
   async #whole(): Promise<ClusterView> {
-    await this.#federation.ready();
+    await this.#place.federation.ready();
     let last: ClusterView | undefined;
     const isWhole = async (): Promise<boolean> => {
       last = await this.#tenant.cluster(NAME);
