@@ -64,6 +64,7 @@ export class Replica {
       tickMs: TICK_MS,
       electionTicks: ELECTION_TICKS,
       kinds: ANNOUNCED_KINDS,
+      enableKindsEarly: true,
       stateMachine: {
         apply: ({ data }) => this.#apply(data),
         snapshot: () => this.federation.snapshot(),

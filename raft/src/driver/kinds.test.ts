@@ -63,6 +63,30 @@ test('a new kind of entry is refused until the last member announced it, and sta
   for (const peer of [...peers, fourth]) await peer.raft.close();
 });
 
+test('what is enabled early is not refused at its first use for who has gone since', async (t) => {
+  const [network, directory] = [new MemoryNetwork(), await temporaryDirectory()];
+  const open = (id: number): Promise<TestPeer> => {
+    const place = { directory: `${directory}/${id}`, transport: network.transport() };
+    return openPeer(id, { ...place, kinds: ['new', 'newer'], enableKindsEarly: true });
+  };
+  const peers = [await open(1), await open(2), await open(3)];
+  const isHeard = async (): Promise<boolean> => {
+    const { raft } = await leaderOf(peers);
+    return await raft.propose(Buffer.from('new'), { kind: 'new' }).then(
+      () => true,
+      () => false,
+    );
+  };
+  while (!(await isHeard())) await new Promise((resolve) => setTimeout(resolve, 20));
+
+  for (const { raft } of peers) await raft.close();
+  const left = [await open(1), await open(2)];
+  const { raft } = await leaderOf(left);
+
+  await t.notThrowsAsync(raft.propose(Buffer.from('newer'), { kind: 'newer' }));
+  for (const peer of left) await peer.raft.close();
+});
+
 test('nothing is enabled over the head of who is about to become a member', async (t) => {
   const [network, directory] = [new MemoryNetwork(), await temporaryDirectory()];
   const open = (id: number, kinds: string[]): Promise<TestPeer> => {
@@ -92,10 +116,10 @@ test('what may yet be enabled is demanded of newcomers, also when nobody waits f
   const known = () => ({ members, isChanging: false });
   t.not(kinds.prepare('new', known), undefined);
 
-  kinds.settled('new', new ProposalUnknownError(7, 1, 'the time ran out'));
+  kinds.settled(['new'], new ProposalUnknownError(7, 1, 'the time ran out'));
   t.throws(() => kinds.demandOf([2]), { instanceOf: KindNotAnnouncedError });
 
-  kinds.settled('new', new ProposalRefusedError('It was not appended in time.'));
+  kinds.settled(['new'], new ProposalRefusedError('It was not appended in time.'));
   t.notThrows(() => kinds.demandOf([2]));
 });
 

@@ -1,6 +1,6 @@
 // New kinds of entries in a cluster that is upgraded peer by peer. Each peer says again and again which kinds it can
 // apply; the first proposal of a kind is preceded by an entry that enables it, which the leader makes only when every
-// member has said so. Enabled is for ever, so that a member that is gone, or a new leader that has not heard of it yet,
+// member has said so, and for who wishes it as soon as every member has. Enabled is for ever, so that a member that is gone, or a new leader that has not heard of it yet,
 // stands in nobody's way; and who cannot apply what is enabled does not become a member.
 import type { ConfState, Entry, Message } from '../core/messages.ts';
 import { makeMessage } from '../core/messages.ts';
@@ -20,6 +20,11 @@ export interface KnownMembers {
   readonly members: ConfState;
   /** Whether there may be others already in the log. */
   readonly isChanging: boolean;
+}
+
+export interface Enabling {
+  readonly kinds: readonly string[];
+  readonly entry: Pick<Entry, 'type' | 'data'>;
 }
 
 export class Kinds {
@@ -56,20 +61,39 @@ export class Kinds {
    * Throws KindNotAnnouncedError, and ProposalRefusedError for a kind that this peer cannot apply itself, or while the
    * members change: who comes after them in the log would be asked by nobody.
    */
-  prepare(kind: string, known: () => KnownMembers): Pick<Entry, 'type' | 'data'> | undefined {
+  prepare(kind: string, known: () => KnownMembers): Enabling | undefined {
     if (this.#enabled.has(kind) || this.#enabling.has(kind)) return undefined;
     if (!this.#own.has(kind)) throw new ProposalRefusedError(`This peer cannot apply entries of the kind ${kind}.`);
     const { members, isChanging } = known();
     if (isChanging) throw new ProposalRefusedError('The members are changing. Propose it again a little later.');
-    const lacking = allOf(members).filter((id) => id !== this.#id && this.#announced.get(id)?.has(kind) !== true);
+    const lacking = this.#lacking(kind, allOf(members));
     if (lacking.length > 0) throw new KindNotAnnouncedError(kind, lacking);
-    this.#enabling.add(kind);
-    return encodeWrapped({ type: 'kinds-enable', kinds: [kind] });
+    return this.#enable([kind]);
   }
 
-  /** Enabling it is done, or came to nothing; or it is not known, and then it may be done yet. */
-  settled(kind: string, error?: Error): void {
-    if (!(error instanceof ProposalUnknownError)) this.#enabling.delete(kind);
+  /** What enables all of this peer's own kinds that every member has announced; undefined when nothing is to be done. */
+  prepareAnnounced(known: () => KnownMembers): Enabling | undefined {
+    const wanted = [...this.#own].filter((kind) => !this.#enabled.has(kind) && !this.#enabling.has(kind));
+    if (wanted.length === 0) return undefined;
+    const { members, isChanging } = known();
+    const all = allOf(members);
+    const announced = isChanging ? [] : wanted.filter((kind) => this.#lacking(kind, all).length === 0);
+    return announced.length === 0 ? undefined : this.#enable(announced);
+  }
+
+  #enable(kinds: readonly string[]): Enabling {
+    for (const kind of kinds) this.#enabling.add(kind);
+    return { kinds, entry: encodeWrapped({ type: 'kinds-enable', kinds }) };
+  }
+
+  #lacking(kind: string, members: readonly number[]): number[] {
+    return members.filter((id) => id !== this.#id && this.#announced.get(id)?.has(kind) !== true);
+  }
+
+  /** Enabling them is done, or came to nothing; or it is not known, and then it may be done yet. */
+  settled(kinds: readonly string[], error?: Error): void {
+    if (error instanceof ProposalUnknownError) return;
+    for (const kind of kinds) this.#enabling.delete(kind);
   }
 
   lostLeadership(): void {
@@ -79,7 +103,7 @@ export class Kinds {
   /** Throws KindNotAnnouncedError when one of these, not yet a member, cannot apply what is enabled. */
   demandOf(newcomers: readonly number[]): void {
     for (const kind of [...this.#enabled, ...this.#enabling]) {
-      const lacking = newcomers.filter((id) => id !== this.#id && this.#announced.get(id)?.has(kind) !== true);
+      const lacking = this.#lacking(kind, newcomers);
       if (lacking.length > 0) throw new KindNotAnnouncedError(kind, lacking);
     }
   }

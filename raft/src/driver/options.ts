@@ -110,6 +110,11 @@ export interface RaftOptions {
    * entry of such a kind names it, and is refused until every member has announced it.
    */
   readonly kinds?: readonly string[];
+  /**
+   * Default false: a kind is enabled at its first use. True: as soon as every member has announced it, so that a first
+   * use is not refused for a member that is away just then; from there on no earlier version can come back.
+   */
+  readonly enableKindsEarly?: boolean;
   /** Default 10 minutes. A session that was not used for so long is closed by the leader. */
   readonly sessionTimeoutMs?: number;
   /** Called within the work of the peer, so it must be quick, and must not throw. Costs nothing when it is absent. */

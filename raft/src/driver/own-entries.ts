@@ -4,7 +4,7 @@ import { type Message, makeMessage } from '../core/messages.ts';
 import type { RawNode } from '../core/raw-node.ts';
 import { ClosedError, ProposalRefusedError } from '../errors.ts';
 import { defaults, maxProposalBytes } from './config.ts';
-import { allOf, Kinds, ownKinds, sessionsKind } from './kinds.ts';
+import { allOf, type Enabling, Kinds, type KnownMembers, ownKinds, sessionsKind } from './kinds.ts';
 import type { Membership } from './members.ts';
 import type { Applied, OpenSessionOptions, RaftOptions } from './options.ts';
 import type { Replicated } from './replicated.ts';
@@ -61,12 +61,29 @@ export class OwnEntries {
 
   /** Sees to it that entries of this kind may be proposed. Throws KindNotAnnouncedError and ProposalRefusedError. */
   enable(kind: string): void {
-    const entry = this.#kinds.prepare(kind, () => {
-      const { confState, isConfChangePending } = this.#host.core.status();
-      return { members: confState, isChanging: isConfChangePending };
-    });
-    if (entry === undefined) return;
-    const settled = (error?: Error) => this.#kinds.settled(kind, error);
+    this.#submitEnabling(this.#kinds.prepare(kind, () => this.#known()));
+  }
+
+  /** Enables what all have announced. What comes to nothing is tried again. */
+  #enableAnnounced(): void {
+    const { options, core, isDiskFull, isClosed } = this.#host;
+    if (options.enableKindsEarly !== true || isDiskFull() || isClosed() || core.basicStatus().role !== 'leader') return;
+    try {
+      this.#submitEnabling(this.#kinds.prepareAnnounced(() => this.#known()));
+    } catch {
+      // There is no room for it now, or the leadership is on its way to another.
+    }
+  }
+
+  #known(): KnownMembers {
+    const { confState, isConfChangePending } = this.#host.core.status();
+    return { members: confState, isChanging: isConfChangePending };
+  }
+
+  #submitEnabling(enabling: Enabling | undefined): void {
+    if (enabling === undefined) return;
+    const { kinds, entry } = enabling;
+    const settled = (error?: Error) => this.#kinds.settled(kinds, error);
     try {
       void this.#host.submit(entry, defaults.timeoutMs).then(() => settled(), settled);
     } catch (error) {
@@ -94,6 +111,7 @@ export class OwnEntries {
 
   hear(hello: Message): void {
     this.#kinds.heard(hello);
+    this.#enableAnnounced();
   }
 
   /** What a peer's session passed on. That peer hears nothing of it but that it is applied. */
@@ -128,6 +146,7 @@ export class OwnEntries {
   tickSlowly(nowMs: number): void {
     this.#sayHello();
     if (this.#host.core.basicStatus().role !== 'leader') return;
+    this.#enableAnnounced();
     const expiry = this.#expiry.look(nowMs);
     if (expiry === undefined) return;
     // Who has no room for it now, and says so at once, looks again.
