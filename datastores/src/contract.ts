@@ -12,6 +12,7 @@ export type {
   RuledWorld,
   SmallDisk,
   TenantClient,
+  TenantFixture,
   TenantPlace,
 } from './contract/fixture.ts';
 export { fixtures, ruledFixtures } from './contract/fixtures.ts';

@@ -1,6 +1,7 @@
 // The contract between an agent and an engine's driver: what every engine does with its real server, told as one story
 // in which each case begins where the one before it ended. An engine is supported when it passes.
 import type { ExecutionContext } from 'ava';
+import type { Accounts } from '../accounts.ts';
 import type { ContractCluster } from './cluster.ts';
 import type { ContractMember } from './fixture.ts';
 
@@ -10,6 +11,9 @@ export interface ContractCase {
 }
 
 const A_WHILE_MS = 600;
+const OTHER_PASSWORD = 'another-horse-battery-staple';
+/** A number that the cluster's own tale does not come to. */
+const OF_THE_OWNER = 1_000_000;
 
 function streamingTo(count: number) {
   return (report: {
@@ -130,7 +134,7 @@ const crashedPrimary: ContractCase = {
       await primary.report((seen) => !seen.up);
       const report = await primary.report(streamingTo(2));
       t.not(await primary.serverPid(), before);
-      t.is(report.epoch, 1);
+      t.is(report.epoch, cluster.epoch);
     } else {
       const report = await primary.report((seen) => !seen.up && seen.detail !== '');
       await pause(A_WHILE_MS);
@@ -296,7 +300,75 @@ const fullDisk: ContractCase = {
   },
 };
 
+const parameters: ContractCase = {
+  title:
+    'a parameter comes into force at once where the engine can, else by a restart that was allowed; it outlives both',
+  run: async (t, cluster) => {
+    const { primary, replicas, epoch, world } = cluster;
+    const { live, restart } = world.fixture.parameters;
+    const told = ({ name }: { name: string }) => world.fixture.parameterOf(cluster.placeOf(primary), name);
+    const liveOnly = { generation: 1, values: { [live.name]: live.value }, mayRestart: false };
+    const server = await primary.serverPid();
+    for (const member of cluster.members) t.false(await member.setParameters(epoch, liveOnly));
+    t.is(await told(live), live.told);
+    t.is(await primary.serverPid(), server);
+
+    const both = { generation: 2, values: { ...liveOnly.values, [restart.name]: restart.value } };
+    t.true(await primary.setParameters(epoch, { ...both, mayRestart: false }));
+    t.not(await told(restart), restart.told);
+    for (const member of [...replicas, primary]) {
+      t.false(await member.setParameters(epoch, { ...both, mayRestart: true }));
+    }
+    await primary.report(streamingTo(2));
+    t.not(await primary.serverPid(), server);
+    for (const parameter of [live, restart]) t.is(await told(parameter), parameter.told);
+    t.deepEqual(await cluster.missing(), []);
+    await cluster.write(3);
+  },
+};
+
+const accounts: ContractCase = {
+  title: 'a user does what is granted, with its own password, until it is gone; so it is for who leads next',
+  run: async (t, cluster) => {
+    const { epoch, world, primary } = cluster;
+    const { database } = world.fixture;
+    const [owner, reader] = ['owner-1', 'reader_1'];
+    const verifier = world.verifier(OTHER_PASSWORD);
+    const gone = { users: [], databases: [] };
+    const told = async (wished: Partial<Accounts>, member = primary): Promise<void> =>
+      await member.setAccounts(cluster.epoch, { generation: 1, users: [], databases: [], gone, ...wished });
+    const keepers = (): readonly ContractMember[] =>
+      world.accounts.appliedBy === 'primary' ? [cluster.primary] : cluster.members;
+    const as = (user: string, password = OTHER_PASSWORD) =>
+      world.fixture.connect({ ...cluster.placeOf(cluster.primary, user, password), database });
+    const databases = world.accounts.hasDatabases ? [{ name: database }] : [];
+    const user = (name: string, privilege: string) => ({ name, verifier, grants: [{ database, privilege }] });
+    const both = { users: [user(owner, 'all'), user(reader, 'read')], databases };
+
+    for (const member of keepers()) await told(both, member);
+    for (const member of keepers()) await told(both, member);
+    await t.throwsAsync(as(owner, 'wrong'));
+    const client = await as(owner);
+    await client.write(OF_THE_OWNER);
+    client.close();
+    const other = await as(reader);
+    t.true((await other.numbers()).includes(OF_THE_OWNER));
+    await t.throwsAsync(other.write(OF_THE_OWNER + 1));
+    other.close();
+    t.is(cluster.epoch, epoch);
+
+    await cluster.elect(cluster.members);
+    (await as(owner)).close();
+    const less = { generation: 2, users: [user(owner, 'all')], databases, gone: { users: [reader], databases: [] } };
+    for (const member of keepers()) await told(less, member);
+    for (const member of keepers()) await told(less, member);
+    await t.throwsAsync(as(reader), undefined, 'who is gone comes in no more');
+    (await as(owner)).close();
+    t.deepEqual(await cluster.missing(), []);
+  },
+};
+
 export const contractCases: readonly ContractCase[] = [
-  ...[founding, clients, repeats, positions, adoption, crashedReplica, crashedPrimary],
+  ...[founding, clients, repeats, positions, adoption, parameters, accounts, crashedReplica, crashedPrimary],
   ...[promises, failover, switchover, divergence, damage, fullDisk],
 ];

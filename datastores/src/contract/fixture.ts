@@ -1,5 +1,6 @@
 // What the contract must know of an engine, and of the members that it is tried on. The cases are the same for all: what
 // differs is here, and is little.
+import type { Accounts, AccountsDefinition } from '../accounts.ts';
 
 /** Where and as whom a tenant connects. */
 export interface TenantPlace {
@@ -9,6 +10,8 @@ export interface TenantPlace {
   readonly root: string;
   readonly user: string;
   readonly password: string;
+  /** Absent: the cluster's first. */
+  readonly database?: string;
 }
 
 /** A tenant's connection, which writes numbers into one place. */
@@ -41,6 +44,13 @@ export interface RuledFixture extends TenantFixture {
   };
 }
 
+export interface FixtureParameter {
+  readonly name: string;
+  readonly value: string;
+  /** How the server tells that value. */
+  readonly told: string;
+}
+
 /** One entry an engine, in `datastores/src/<engine>/contract-fixture.ts`. */
 export interface EngineFixture extends TenantFixture {
   /** Whether a primary without its voters acknowledges nothing, or alone what it can. */
@@ -49,6 +59,12 @@ export interface EngineFixture extends TenantFixture {
   readonly afterCrash: 'restarts' | 'waits';
   /** How a member comes back whose log went another way. */
   readonly rejoins: 'rewound' | 'copied';
+  /** None is the default: one that comes into force at once, and one with which the server must start anew. */
+  readonly parameters: { readonly live: FixtureParameter; readonly restart: FixtureParameter };
+  /** A parameter as the server itself tells it to the tenant. */
+  parameterOf(place: TenantPlace, name: string): Promise<string>;
+  /** The database, or what stands for one, in which users of it write their numbers. */
+  readonly database: string;
   /** Writes until the disk is full; answers when a write was refused. */
   fill(place: TenantPlace): Promise<void>;
 }
@@ -85,6 +101,16 @@ export interface ContractMember {
   follow(epoch: number, generation: number, primary: ContractMember): Promise<ContractPosition>;
   promise(epoch: number): Promise<ContractPosition>;
   open(epoch: number, generation: number): Promise<ContractPosition>;
+  /** True: nothing was changed, for the server would have to start anew and may not. */
+  setParameters(
+    epoch: number,
+    change: {
+      readonly generation: number;
+      readonly values: Readonly<Record<string, string>>;
+      readonly mayRestart: boolean;
+    },
+  ): Promise<boolean>;
+  setAccounts(epoch: number, accounts: Accounts): Promise<void>;
   /** Follows, and is brought back first when its log went another way. Answers how that was done. */
   comeBack(epoch: number, generation: number, primary: ContractMember): Promise<'followed' | 'rewound' | 'copied'>;
   report(isWanted: (report: ContractReport) => boolean): Promise<ContractReport>;
@@ -148,6 +174,7 @@ export interface ContractWorld {
   /** Of the datastore's definition. */
   comparePositions(left: ContractPosition, right: ContractPosition): number;
   verifier(password: string): string;
+  readonly accounts: AccountsDefinition;
   /** Gives the first member a small disk of its own; undefined where that cannot be done here. */
   giveDisk(): Promise<SmallDisk | undefined>;
 }

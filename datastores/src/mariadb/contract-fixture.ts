@@ -10,9 +10,9 @@ const ROW_BYTES = 256 * 1024;
 const MAX_ROWS = 400;
 
 async function connect(place: TenantPlace, ca: string | undefined): Promise<mysql.Connection> {
-  const { address: host, port, user, password } = place;
+  const { address: host, port, user, password, database = 'admin' } = place;
   const client = await mysql.createConnection({
-    ...{ host, port, user, password, database: 'admin', connectTimeout: CONNECT_MS },
+    ...{ host, port, user, password, database, connectTimeout: CONNECT_MS },
     // By its address, which its certificate names as well.
     ...(ca === undefined ? {} : { ssl: { ca } }),
   });
@@ -50,6 +50,20 @@ export const mariadbFixture: EngineFixture = {
   commits: 'quorum',
   afterCrash: 'restarts',
   rejoins: 'copied',
+  parameters: {
+    live: { name: 'max_heap_table_size', value: '32MB', told: '33554432' },
+    restart: { name: 'innodb_ft_min_token_size', value: '2', told: '2' },
+  },
+  parameterOf: async (place, name) => {
+    const client = await connect(place, place.root);
+    try {
+      const [rows] = await client.query('show global variables where variable_name = ?', [name]);
+      return (rows as { Value: string }[])[0]?.Value ?? '';
+    } finally {
+      client.destroy();
+    }
+  },
+  database: 'shop',
   connect: async (place) => tenant(await connect(place, place.root)),
   connectInTheOpen: async (place) => tenant(await connect(place, undefined)),
   damage: async (dataFolder) => {

@@ -9,9 +9,9 @@ const ROW_BYTES = 256 * 1024;
 const MAX_ROWS = 400;
 
 async function connect(place: TenantPlace, ssl: pg.ClientConfig['ssl']): Promise<pg.Client> {
-  const { address: host, port, user, password } = place;
+  const { address: host, port, user, password, database = 'admin' } = place;
   const client = new pg.Client({
-    ...{ host, port, user, password, database: 'admin', connectionTimeoutMillis: CONNECT_MS, ssl },
+    ...{ host, port, user, password, database, connectionTimeoutMillis: CONNECT_MS, ssl },
   });
   client.on('error', () => undefined);
   await client.connect();
@@ -44,6 +44,20 @@ export const postgresqlFixture: EngineFixture = {
   commits: 'quorum',
   afterCrash: 'restarts',
   rejoins: 'rewound',
+  parameters: {
+    live: { name: 'work_mem', value: '16MB', told: '16MB' },
+    restart: { name: 'max_connections', value: '150', told: '150' },
+  },
+  parameterOf: async (place, name) => {
+    const client = await connect(place, { ca: place.root });
+    try {
+      const { rows } = await client.query('select current_setting($1) as told', [name]);
+      return (rows[0] as { told: string }).told;
+    } finally {
+      void client.end().catch(() => undefined);
+    }
+  },
+  database: 'shop',
   connect: async (place) => await tenant(await connect(place, { ca: place.root })),
   connectInTheOpen: async (place) => await tenant(await connect(place, false)),
   damage: async (dataFolder) => {

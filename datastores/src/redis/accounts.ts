@@ -1,11 +1,14 @@
 // Who may come in. Redis does not copy its users, so every member keeps them, and a file says at every start that the door
 // is shut.
 import { createHash } from 'node:crypto';
+import type { Accounts as Tenants } from '../accounts.ts';
 import type { Admin, DriverOptions } from '../driver.ts';
 import type { Client } from './client.ts';
 import { AGENT_USER, REPLICATION_USER, renderAcl, tenantRules, type User } from './config.ts';
 import type { Layout } from './layout.ts';
 import type { RecordFile } from './record.ts';
+import type { RedisServer } from './server.ts';
+import type { Share } from './share.ts';
 
 const VERIFIER = /^[0-9a-f]{64}$/;
 
@@ -14,6 +17,7 @@ export interface AccountsParts {
   readonly layout: Layout;
   readonly client: Client;
   readonly record: RecordFile;
+  readonly server: Pick<RedisServer, 'pid'>;
 }
 
 export class Accounts {
@@ -70,16 +74,35 @@ export class Accounts {
     await this.take([...users.filter((user) => user.name !== name), { name, hash: verifier, generation }]);
   }
 
-  /** All users there are; who is no longer among them is cut off. */
-  async take(users: readonly User[]): Promise<void> {
+  /** Users beside the first, of which an older list is left alone. */
+  async takeTenants({ generation, users: wanted, gone }: Tenants): Promise<void> {
+    const { users, accountsGeneration } = this.#parts.record.value;
+    if (generation < accountsGeneration) return;
+    const told = wanted.map(({ name, verifier, grants }) => ({ name, hash: verifier, generation: 0, grants }));
+    const isLeft = ({ name, grants }: User): boolean =>
+      grants === undefined || !(gone.users.includes(name) || told.some((user) => user.name === name));
+    await this.take([...users.filter(isLeft), ...told], generation);
+  }
+
+  /** What the primary tells; users beside the first are the newer ones of both. */
+  async takeShare(share: Pick<Share, 'users' | 'accountsGeneration'>): Promise<void> {
+    const { record, server } = this.#parts;
+    const own = record.value;
+    const isNewer = share.accountsGeneration >= own.accountsGeneration;
+    const users = isNewer
+      ? share.users
+      : [...share.users.filter(isFirst), ...own.users.filter((user) => !isFirst(user))];
+    const accountsGeneration = Math.max(share.accountsGeneration, own.accountsGeneration);
+    if (server.pid === undefined) await record.change({ users, accountsGeneration });
+    else if (JSON.stringify(users) !== JSON.stringify(own.users)) await this.take(users, accountsGeneration);
+  }
+
+  /** All users there are; who is no longer among them is cut off. What was broken off is done again by a repeat. */
+  async take(users: readonly User[], accountsGeneration = this.#parts.record.value.accountsGeneration): Promise<void> {
     const { record, client } = this.#parts;
     const before = record.value.users;
-    if (JSON.stringify(before) === JSON.stringify(users)) return;
     for (const { hash } of users) if (!VERIFIER.test(hash)) throw new Error('A user has no verifier of Redis.');
-    await record.change({ users });
     const isOpen = this.#isOpen;
-    await this.write();
-    this.#isOpen = isOpen;
     for (const user of users) await this.#set(user, isOpen ? 'open' : 'shut');
     for (const { name } of before) {
       if (!users.some((user) => user.name === name)) await client.call('ACL', 'DELUSER', name);
@@ -89,12 +112,19 @@ export class Accounts {
       const old = before.find(({ name }) => name === user.name);
       if (old !== undefined && old.hash !== user.hash) await client.call('CLIENT', 'KILL', 'USER', user.name);
     }
+    await record.change({ users, accountsGeneration });
+    await this.write();
+    this.#isOpen = isOpen;
   }
 
   async #set(user: User, door: 'open' | 'shut'): Promise<void> {
     if (user.name === AGENT_USER || user.name === REPLICATION_USER) throw new Error(`${user.name} is our own.`);
     await this.#parts.client.call('ACL', 'SETUSER', user.name, ...tenantRules(user, door));
   }
+}
+
+function isFirst({ grants }: User): boolean {
+  return grants === undefined;
 }
 
 function hashOf(secret: string): string {

@@ -1,5 +1,6 @@
 // The server's files, rendered whole. On disk it is always a replica of nobody with its door shut: what else it is, it is
 // told when it runs.
+import type { Grant } from '../accounts.ts';
 import type { Layout } from './layout.ts';
 
 /** The agent's own user; it comes in by the Unix socket, with a password that never leaves the member. */
@@ -79,17 +80,38 @@ export interface User {
   readonly name: string;
   readonly hash: string;
   readonly generation: number;
+  /** Of one beside the cluster's first, who may do everything: a pattern of keys, and what it may do with them. */
+  readonly grants?: readonly Grant[];
 }
 
+export const PRIVILEGES = ['read', 'write', 'all'] as const;
+/** Of the server and of other members. */
+const FORBIDDEN = ['-@admin', '-@dangerous'];
+/** What tells of keys without naming them; all that takes them so is dangerous to Redis itself. */
+const OF_ALL_KEYS = ['scan', 'randomkey', 'dbsize'];
 /** All of the tenant's data, and nothing by which the member would become something else. */
-const TENANT_RULES = [
-  ...['~*', '&*', '+@all', '-@admin', '-@dangerous'],
+const FIRST_RULES = [
+  ...['~*', '&*', '+@all', ...FORBIDDEN],
   ...['+flushall', '+flushdb', '+keys', '+sort', '+sort_ro', '+info', '+role', '+swapdb', '+restore'],
 ];
+/** What a client needs to come in and to find the primary. */
+const GUEST_RULES = ['+@connection', '+@transaction', ...FORBIDDEN, '+info', '+role'];
 
 /** What ACL SETUSER makes of a tenant's user, whatever it was before. */
-export function tenantRules(user: User, door: 'open' | 'shut'): string[] {
-  return ['reset', door === 'open' ? 'on' : 'off', `#${user.hash}`, ...TENANT_RULES];
+export function tenantRules({ hash, grants }: User, door: 'open' | 'shut'): string[] {
+  const rules = grants === undefined ? FIRST_RULES : [...GUEST_RULES, ...grants.map(selector)];
+  return ['reset', door === 'open' ? 'on' : 'off', `#${hash}`, ...rules];
+}
+
+/** A selector of Redis 7 (https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/#selectors). */
+function selector({ database: pattern, privilege }: Grant): string {
+  const { commands, keys } = {
+    read: { commands: ['+@read'], keys: [`%R~${pattern}`] },
+    write: { commands: ['+@read', '+@write'], keys: [`~${pattern}`] },
+    all: { commands: ['+@all'], keys: [`~${pattern}`, `&${pattern}`] },
+  }[privilege as (typeof PRIVILEGES)[number]];
+  const some = OF_ALL_KEYS.map((command) => `-${command}`);
+  return `(${[...commands, ...FORBIDDEN, ...(pattern === '*' ? ['+keys'] : some), ...keys].join(' ')})`;
 }
 
 export function renderAcl(

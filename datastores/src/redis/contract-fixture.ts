@@ -8,6 +8,8 @@ const CONNECT_MS = 3_000;
 const VALUE_BYTES = 256 * 1024;
 const MAX_VALUES = 400;
 const KEY = 'numbers';
+/** The last database where there are 32. */
+const LAST_OF_MORE = 31;
 
 async function connect(place: TenantPlace, tls: object | undefined): Promise<Redis> {
   const { address: host, port, user: username, password } = place;
@@ -43,6 +45,21 @@ export const redisFixture: EngineFixture = {
   commits: 'alone',
   afterCrash: 'waits',
   rejoins: 'copied',
+  parameters: {
+    live: { name: 'maxmemory-policy', value: 'allkeys-lru', told: 'allkeys-lru' },
+    restart: { name: 'databases', value: '32', told: '32' },
+  },
+  parameterOf: async (place, name) => {
+    const client = await connect(place, { ca: place.root });
+    try {
+      // A tenant may not read the configuration: what is in force shows otherwise.
+      if (name === 'databases') return (await client.select(LAST_OF_MORE).catch(() => '')) === 'OK' ? '32' : '16';
+      return /^maxmemory_policy:(.*)\r$/m.exec(await client.info('memory'))?.[1] ?? '';
+    } finally {
+      client.disconnect();
+    }
+  },
+  database: `${KEY}*`,
   connect: async (place) => tenant(await connect(place, { ca: place.root })),
   connectInTheOpen: async (place) => tenant(await connect(place, undefined)),
   damage: async (dataFolder) => {

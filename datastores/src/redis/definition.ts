@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DatastoreDefinition } from '../definition.ts';
+import { accounts } from './account-names.ts';
 import { completeUri, endpoints, localEndpoint, SENTINEL_PORT } from './endpoints.ts';
 import { comparePositions } from './lineage.ts';
 import { PARAMETERS, RESERVED } from './parameters.ts';
@@ -15,6 +16,7 @@ export const redis: DatastoreDefinition = {
   admin: { user: 'admin', database: '0' },
   parameters: PARAMETERS,
   reserved: RESERVED,
+  accounts,
   // The primary answers at once; so many replicas must have answered it in the last seconds, else it takes no writes.
   acknowledgements: (voters) => Math.floor(voters / 2),
   comparePositions,

@@ -64,8 +64,8 @@ class RedisDriver implements Driver {
     this.#record = new RecordFile(options, layout);
     this.#client = new Client(layout.socket, () => this.#record.value.agentSecret);
     this.#server = new RedisServer(options, layout, this.#client);
-    this.#accounts = new Accounts({ options, layout, client: this.#client, record: this.#record });
     const parts = { options, layout, record: this.#record, client: this.#client };
+    this.#accounts = new Accounts({ ...parts, server: this.#server });
     this.#standby = new Standby({ ...parts, server: this.#server, accounts: this.#accounts });
     this.#probe = new Probe({
       ...{ options, client: this.#client, role: () => this.#role, accounts: this.#accounts },
@@ -238,9 +238,8 @@ class RedisDriver implements Driver {
     await this.#standby.configure(parameters);
   }
 
-  async setAccounts({ users, databases, gone }: Tenants): Promise<void> {
-    const names = [...users, ...databases].map(({ name }) => name).concat(gone.users, gone.databases);
-    if (names.length > 0) throw new DriverError('refused', 'Redis has no users beside the first here.');
+  async setAccounts(accounts: Tenants): Promise<void> {
+    await this.#accounts.takeTenants(accounts);
   }
 
   async probe(): Promise<ProbeResult> {
@@ -258,10 +257,11 @@ class RedisDriver implements Driver {
   /** What this member tells the others of its cluster. */
   async share(): Promise<string> {
     await this.#record.open();
-    const { secret, users, lineage } = this.#record.value;
+    const { secret, users, accountsGeneration, lineage } = this.#record.value;
     const isRunning = this.isRunning() && this.#standby.isKnown;
     const offset = isRunning ? await this.#offset().catch(() => null) : null;
-    const share: Share = { secret, users, lineage, offset, isPrimary: this.#role?.kind === 'primary' };
+    const isPrimary = this.#role?.kind === 'primary';
+    const share: Share = { secret, users, accountsGeneration, lineage, offset, isPrimary };
     return JSON.stringify(share);
   }
 

@@ -21,9 +21,11 @@ export interface RedisRecord {
   /** By which this agent comes in. */
   readonly agentSecret: string;
   readonly users: readonly User[];
+  /** Of the users beside the first; 0: there never were any. */
+  readonly accountsGeneration: number;
 }
 
-const NOTHING = { lineage: [], led: 0, runId: null, cleanAt: null, users: [] } as const;
+const NOTHING = { lineage: [], led: 0, runId: null, cleanAt: null, users: [], accountsGeneration: 0 } as const;
 
 /** Who reads it holds the cluster's secret: the agent alone. */
 export class RecordFile {
@@ -45,7 +47,7 @@ export class RecordFile {
     if (this.#record !== undefined) return;
     const text = await this.#options.files.readIfThere(this.#path);
     if (text !== undefined) {
-      this.#record = JSON.parse(text) as RedisRecord;
+      this.#record = { ...NOTHING, ...(JSON.parse(text) as RedisRecord) };
       return;
     }
     this.#record = { ...NOTHING, secret: draw(), agentSecret: draw() };

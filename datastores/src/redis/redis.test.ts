@@ -54,6 +54,25 @@ test('on disk a server is a replica of nobody with its door shut', (t) => {
   t.true(tenantRules(user, 'open').includes('-@admin'));
 });
 
+test('a user beside the first has what is granted, each in keys of its own', (t) => {
+  const grants = [
+    { database: 'orders:*', privilege: 'read' },
+    { database: '*', privilege: 'write' },
+  ];
+  const [, , , ...rules] = tenantRules({ ...user, name: 'app', grants }, 'open');
+  t.false(rules.some((rule) => rule.startsWith('~') || rule.startsWith('+@all')));
+  t.regex(rules.at(-2) ?? '', /^\(\+@read -@admin -@dangerous -scan .* %R~orders:\*\)$/);
+  t.is(rules.at(-1), '(+@read +@write -@admin -@dangerous +keys ~*)');
+});
+
+test('names of users, and patterns of keys, are told from what would break a rule', (t) => {
+  const problemOf = redis.accounts?.nameProblem ?? (() => 'there are none');
+  for (const name of ['app', 'a-1']) t.is(problemOf('user', name), undefined, name);
+  for (const name of ['admin', 'default', 'argosy_x', 'A', '']) t.not(problemOf('user', name), undefined, name);
+  for (const pattern of ['*', 'orders:*', 'a[0-9]?']) t.is(problemOf('database', pattern), undefined, pattern);
+  for (const pattern of ['a b', 'a)', '', '~a"']) t.not(problemOf('database', pattern), undefined, pattern);
+});
+
 test('a replica calls itself by its rule, and a copy that is being made by none', (t) => {
   const stream = { memberId: 'c1-2', epoch: 4, generation: 7 };
   t.deepEqual(readStreamName(streamName(stream)), stream);

@@ -6,6 +6,7 @@ import type { Lineage } from './lineage.ts';
 export interface Share {
   readonly secret: string;
   readonly users: readonly User[];
+  readonly accountsGeneration: number;
   readonly lineage: Lineage;
   /** How far the data reach; null when nobody knows, or no server runs. */
   readonly offset: number | null;
@@ -17,5 +18,5 @@ export async function askShare(options: DriverOptions, upstream: Upstream): Prom
   const text = await options.shareOf(upstream).catch((error: unknown) => {
     throw new DriverError('unavailable', `Member ${upstream.memberId} does not tell what it shares.`, { cause: error });
   });
-  return JSON.parse(text) as Share;
+  return { accountsGeneration: 0, ...(JSON.parse(text) as Omit<Share, 'accountsGeneration'>) };
 }

@@ -248,17 +248,17 @@ export class Standby {
     await this.becameKnown();
     const isOther = JSON.stringify(share.lineage) !== JSON.stringify(record.value.lineage);
     if (isOther && share.lineage.at(-1)?.epoch === role.epoch) await record.change({ lineage: share.lineage });
-    await accounts.take(share.users);
+    await accounts.takeShare(share);
   }
 
-  async #learn({ secret, users }: Share): Promise<void> {
+  async #learn(share: Share): Promise<void> {
     const { record, client, server, accounts } = this.#parts;
+    const { secret } = share;
     if (secret !== record.value.secret) {
       await record.change({ secret });
       if (server.pid !== undefined) await client.call('CONFIG', 'SET', 'masterauth', secret);
     }
-    if (server.pid !== undefined) await accounts.take(users);
-    else await record.change({ users });
+    await accounts.takeShare(share);
   }
 
   /** The upstream knows it by the name of its present connection. */

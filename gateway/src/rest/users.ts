@@ -156,7 +156,8 @@ function secretChange(
 ): Change {
   const { verifier, secret } = newSecret(cluster.spec, options);
   const accounts = withUser(accountsOf(cluster), { name, verifier, grants });
-  const [first] = grants;
+  const { hasDatabases } = accountsDefinition(cluster, 'user', options.datastores);
+  const [first] = hasDatabases ? grants : [];
   const credentials = {
     username: name,
     password: secret,
@@ -166,9 +167,12 @@ function secretChange(
 }
 
 function demandGrant(cluster: Cluster, { database, privilege }: Grant, field: string, options: ClusterChangesOptions) {
-  const { privileges, hasDatabases } = accountsDefinition(cluster, 'user', options.datastores);
+  const definition = accountsDefinition(cluster, 'user', options.datastores);
+  const { privileges } = definition;
   if (!privileges.includes(privilege)) throw invalidField(field, `the privileges are ${privileges.join(', ')}`);
-  if (hasDatabases) demandDatabase(cluster, database);
+  if (definition.hasDatabases) return demandDatabase(cluster, database);
+  const problem = definition.nameProblem('database', database);
+  if (problem !== undefined) throw invalidField(field, `"${database}" ${problem}`);
 }
 
 /** @throws ApiError user.not_found */

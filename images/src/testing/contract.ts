@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { datastores } from '@argosy/datastores';
+import { type AccountsDefinition, type DatastoreDefinition, datastores } from '@argosy/datastores';
 import {
   ContractCluster,
   contractCases,
@@ -49,6 +49,7 @@ export function tryContract(test: TestFn, datastore: string): void {
       ...{ fixture, members, password: PASSWORD, root: federation.root },
       comparePositions: definition.comparePositions,
       verifier: (password) => definition.passwordVerifier(password, Buffer.alloc(16, 7)),
+      accounts: accountsOf(definition),
       giveDisk: () => giveDisk(first, endings),
     });
   });
@@ -102,6 +103,11 @@ export function tryRuledContract(test: TestFn, datastore: string): void {
       await run(t, cluster);
     });
   }
+}
+
+function accountsOf({ name, accounts }: DatastoreDefinition): AccountsDefinition {
+  if (accounts === undefined) throw new Error(`${name} has no users.`);
+  return accounts;
 }
 
 /** Moves a member's volume to a small disk of its own. As root only. */

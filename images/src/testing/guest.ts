@@ -1,12 +1,11 @@
 // One guest of a test: the real agent as a process of its own, on a loopback address of its own, with a volume and
 // what the region's executor would do for it.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { systemProcesses } from '@argosy/datastores/drivers';
+import type { Accounts } from '@argosy/datastores';
 import {
   type AdminUser,
   AGENT_PORT,
@@ -25,17 +24,16 @@ import {
   RejoinMethod,
   serverName,
   signLeaf,
-  systemClock,
 } from '@argosy/proto';
 import { credentials } from '@grpc/grpc-js';
 import pg from 'pg';
 import type { Federation } from './federation.ts';
+import { firstOf, pidsIn } from './guest-processes.ts';
 import { engines, freeAddress, type GuestEngine, PORT, POSTGRESQL } from './place.ts';
 import { patiently, pause, soon, WAIT_MS } from './waiting.ts';
 
 const LOG_CHARACTERS = 4_000;
 const initFile = fileURLToPath(new URL('../../guest.sh', import.meta.url));
-const processes = systemProcesses({ uid: undefined, gid: undefined }, systemClock);
 const mainFile = fileURLToPath(new URL('../agent/main.js', import.meta.url));
 
 /** A voter whose clients come in by themselves, unless told. */
@@ -167,21 +165,17 @@ export class Guest {
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  /** The server's, whatever the engine: of the processes in its data directory the one that none of the others began. */
+  /** The server's, whatever the engine. */
   async serverPid(): Promise<number | undefined> {
-    const pids = await this.databasePids();
-    const parents = await Promise.all(pids.map(parentOf));
-    return pids.find((_, index) => !pids.includes(parents[index] ?? 0));
+    return await firstOf(await this.databasePids());
   }
 
   async databasePids(): Promise<number[]> {
-    const data = join(this.volume, 'data');
-    return existsSync(data) ? await processes.inFolder(data) : [];
+    return await pidsIn(join(this.volume, 'data'));
   }
 
   async doorPids(): Promise<number[]> {
-    const folder = join(this.folder, 'run/door');
-    return existsSync(folder) ? await processes.inFolder(folder) : [];
+    return await pidsIn(join(this.folder, 'run/door'));
   }
 
   async killAgent(): Promise<void> {
@@ -332,6 +326,29 @@ export class Guest {
     return await position(() => callUnary(this.agent.open.bind(this.agent), request, { deadline }));
   }
 
+  async setParameters(
+    epoch: number,
+    change: { generation: number; values: Readonly<Record<string, string>>; mayRestart: boolean },
+  ): Promise<boolean> {
+    const request = {
+      header: this.header(epoch, 1, `parameters-${change.generation}`),
+      ...change,
+      values: { ...change.values },
+    };
+    return (await callUnary(this.agent.setParameters.bind(this.agent), request, { deadline: soon() })).restartNeeded;
+  }
+
+  async setAccounts(epoch: number, { generation, users, databases, gone }: Accounts): Promise<void> {
+    const header = this.header(epoch, 1, `accounts-${generation}`);
+    const request = {
+      ...{ header, generation, users: users.map((user) => ({ ...user, grants: [...user.grants] })) },
+      databases: databases.map(({ name }) => name),
+      goneUsers: [...gone.users],
+      goneDatabases: [...gone.databases],
+    };
+    await callUnary(this.agent.setAccounts.bind(this.agent), request, { deadline: soon() });
+  }
+
   /** Observes until a report is as wanted. */
   async report(isWanted: (report: MemberReport) => boolean): Promise<MemberReport> {
     const deadline = Date.now() + WAIT_MS;
@@ -364,23 +381,14 @@ export class Guest {
     await client.connect();
     return client;
   }
+
   /** A connection as the agent's: by the Unix socket, past the door. */
   async inside(database = 'postgres'): Promise<pg.Client> {
-    const client = new pg.Client({
-      host: join(this.folder, 'run/db'),
-      port: PORT,
-      user: 'argosy',
-      database,
-    });
+    const client = new pg.Client({ host: join(this.folder, 'run/db'), port: PORT, user: 'argosy', database });
     client.on('error', () => {});
     await client.connect();
     return client;
   }
-}
-
-async function parentOf(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
 }
 
 async function position(call: () => Promise<{ position: Position | undefined }>): Promise<Position> {

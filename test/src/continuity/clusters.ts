@@ -27,7 +27,7 @@ export async function whole(
 }
 
 /** @throws Error while nobody leads */
-export function primaryOf({ members }: ClusterView): MemberView {
+export function primaryOf({ members }: Pick<ClusterView, 'members'>): MemberView {
   const primary = members.find(({ role }) => role === 'primary');
   if (primary === undefined) throw new Error('The cluster has no primary.');
   return primary;

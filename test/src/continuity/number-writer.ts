@@ -1,107 +1,115 @@
-// Writes numbers to whoever takes them, each until it is acknowledged, and knows which were.
+// Writes numbers to whoever takes them, one after the other, each until it is acknowledged or not, and knows which were
+// and when.
 import { readFileSync } from 'node:fs';
-import type { EngineFixture, TenantClient } from '@argosy/datastores/contract';
-import type { Credentials, Tenant } from '../crash-matrix/tenant.ts';
+import type { TenantClient, TenantFixture } from '@argosy/datastores/contract';
 import { readFederation } from '../crash-matrix/victims.ts';
 import { waitUntil } from '../crash-matrix/waiting.ts';
-import { clusterOf, primaryOf } from './clusters.ts';
+import type { Beside, Trial } from './trial.ts';
 
 const LIMIT_MS = 60_000;
 const AGAIN_MS = 20;
+/** Between two writes, for the others on the machine. */
+const PAUSE_MS = 3;
 
 export interface Acknowledged {
   readonly number: number;
   readonly atMs: number;
 }
 
-export interface NumberWriterOptions {
-  readonly home: string;
-  readonly tenant: Tenant;
-  /** The cluster's name. */
-  readonly name: string;
-  readonly fixture: EngineFixture;
-  readonly credentials: Credentials;
-}
-
-export class NumberWriter {
+export class NumberWriter implements Beside {
   readonly acknowledged: Acknowledged[] = [];
-  readonly #options: NumberWriterOptions;
-  readonly #login: { readonly user: string; readonly password: string; readonly root: string };
+  readonly #trial: Trial;
+  readonly #fixture: TenantFixture;
+  readonly #root: string;
   #client: TenantClient | undefined;
+  #turn = 0;
   #next = 1;
-  #running: { isOver: boolean; readonly ended: Promise<void> } | undefined;
+  #isEnding = false;
+  #work: Promise<void> | undefined;
 
-  constructor(options: NumberWriterOptions) {
-    const { username: user, password } = options.credentials;
-    this.#options = options;
-    this.#login = { user, password, root: readFileSync(readFederation(options.home).ca, 'utf8') };
-  }
-
-  async write(count: number): Promise<void> {
-    const goal = this.acknowledged.length + count;
-    await waitUntil(`${count} writes are acknowledged`, LIMIT_MS, async () => {
-      if (this.#running === undefined) await this.#writeUpTo(goal).catch(() => this.close());
-      return this.acknowledged.length >= goal;
-    });
+  constructor(trial: Trial, fixture: TenantFixture | undefined) {
+    if (fixture === undefined) throw new Error('There is no client for this engine.');
+    this.#trial = trial;
+    this.#fixture = fixture;
+    this.#root = readFileSync(readFederation(trial.home).ca, 'utf8');
+    trial.t.teardown(() => this.end());
   }
 
   /** Writes on and on, beside whatever is done. */
   start(): void {
-    const running = { isOver: false, ended: Promise.resolve() };
-    const run = async (): Promise<void> => {
-      while (!running.isOver) {
-        await this.#writeUpTo(this.acknowledged.length + 1).catch(async () => {
-          this.close();
-          await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
-        });
-      }
-    };
-    this.#running = Object.assign(running, { ended: run() });
+    this.#work ??= this.#run();
   }
 
-  async stop(): Promise<void> {
-    if (this.#running === undefined) return;
-    this.#running.isOver = true;
-    await this.#running.ended;
-    this.#running = undefined;
+  async write(count: number): Promise<void> {
+    this.start();
+    const goal = this.acknowledged.length + count;
+    await waitUntil(`${count} more writes are acknowledged`, LIMIT_MS, () => this.acknowledged.length >= goal);
   }
 
-  /** The longest time without an acknowledgement since then, up to the last one. */
-  longestGapMs(sinceMs: number): number {
+  async end(): Promise<void> {
+    this.#isEnding = true;
+    await this.#work;
+    this.#close();
+  }
+
+  longestPauseMs(sinceMs: number): number {
     const times = [sinceMs, ...this.acknowledged.map(({ atMs }) => atMs).filter((atMs) => atMs > sinceMs)];
     return Math.max(0, ...times.slice(1).map((atMs, index) => atMs - (times[index] ?? atMs)));
   }
 
+  /** What was acknowledged up to now, and is not there for one of those who take writes. */
   async missing(): Promise<Acknowledged[]> {
-    const client = await this.#connect();
-    try {
-      // What is acknowledged from here on may not be seen yet.
-      const acknowledged = [...this.acknowledged];
-      const there = new Set(await client.numbers());
-      return acknowledged.filter(({ number }) => !there.has(number));
-    } finally {
-      client.close();
+    const acknowledged = [...this.acknowledged];
+    const lost = new Set<Acknowledged>();
+    for (const address of await this.#writable()) {
+      const client = await this.#connect(address);
+      try {
+        const there = new Set(await client.numbers());
+        for (const each of acknowledged) if (!there.has(each.number)) lost.add(each);
+      } finally {
+        client.close();
+      }
+    }
+    return [...lost];
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isEnding) {
+      try {
+        this.#client ??= await this.#connectToNext();
+        const number = this.#next++;
+        await this.#client.write(number);
+        this.acknowledged.push({ number, atMs: performance.now() });
+        await pause(PAUSE_MS);
+      } catch {
+        this.#close();
+        await pause(AGAIN_MS);
+      }
     }
   }
 
-  close(): void {
+  #close(): void {
     this.#client?.close();
     this.#client = undefined;
   }
 
-  async #writeUpTo(goal: number): Promise<void> {
-    this.#client ??= await this.#connect();
-    while (this.acknowledged.length < goal) {
-      const number = this.#next++;
-      await this.#client.write(number);
-      this.acknowledged.push({ number, atMs: performance.now() });
-    }
+  async #connectToNext(): Promise<TenantClient> {
+    const addresses = await this.#writable();
+    return await this.#connect(addresses[this.#turn++ % addresses.length] ?? '');
   }
 
-  /** To that of all members which the cluster calls its primary. */
-  async #connect(): Promise<TenantClient> {
-    const { tenant, name, fixture } = this.#options;
-    const { address } = primaryOf(await clusterOf(tenant, name));
-    return await fixture.connect({ ...this.#login, address: address ?? '', port: fixture.port });
+  /** The primary, or all where each member is one. */
+  async #writable(): Promise<string[]> {
+    const { members } = await this.#trial.cluster();
+    return members.flatMap(({ role, address }) => (role === 'primary' ? (address ?? []) : []));
   }
+
+  async #connect(address: string): Promise<TenantClient> {
+    const { username: user, password } = this.#trial.credentials;
+    return await this.#fixture.connect({ user, password, root: this.#root, address, port: this.#fixture.port });
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -5,8 +5,10 @@ import { FederationUnderTest } from '../crash-matrix/local-federation.ts';
 import { type ClusterView, type Credentials, Tenant } from '../crash-matrix/tenant.ts';
 import { findGuests, readFederation } from '../crash-matrix/victims.ts';
 import { waitUntil } from '../crash-matrix/waiting.ts';
+import { whole } from './clusters.ts';
 import { Writer } from './writer.ts';
 
+const NAME = 'demo';
 const TEST_LIMIT_MS = 480_000;
 const LIMIT_MS = 120_000;
 /** Longer than anybody waits before thinking somebody gone. */
@@ -18,8 +20,8 @@ test('with every gateway and executor gone databases take writes, and their retu
   t.teardown(() => federation.stop(!t.passed));
   const { home } = federation;
   const tenant = new Tenant(home);
-  const accepted = await tenant.change('POST', '/v2/clusters/demo/credentials', {});
-  const before = await whole(tenant);
+  const accepted = await tenant.change('POST', `/v2/clusters/${NAME}/credentials`, {});
+  const before = await whole(tenant, NAME, { limitMs: LIMIT_MS });
   const writer = new Writer(home, before.endpoints.read_write ?? '', accepted?.credentials as Credentials);
   t.teardown(() => writer.end());
   await waitUntil('writes are acknowledged', LIMIT_MS, () => writer.acknowledged.length > 20);
@@ -34,7 +36,7 @@ test('with every gateway and executor gone databases take writes, and their retu
   await waitUntil('writes are acknowledged in the dark', LIMIT_MS, isWritten);
   const written = writer.acknowledged.filter(({ atMs }) => atMs > darkMs).length;
   for (const pid of control) process.kill(pid, 'SIGKILL');
-  const after = await whole(tenant);
+  const after = await whole(tenant, NAME, { limitMs: LIMIT_MS });
 
   t.log(
     `${written} writes in ${DARK_MS} ms without a control plane; longest pause ${writer.longestPauseMs(darkMs)} ms`,
@@ -53,15 +55,4 @@ function processes(home: string): string[] {
 
 function placesOf({ members }: ClusterView): string[] {
   return members.map(({ id, role, region, address }) => `${id} ${role} ${region} ${address}`).sort();
-}
-
-/** All members are up, and nothing is under way. */
-async function whole(tenant: Tenant): Promise<ClusterView> {
-  let last: ClusterView | undefined;
-  const isWhole = async (): Promise<boolean> => {
-    last = await tenant.cluster('demo').catch(() => undefined);
-    return last?.status === 'ACTIVE' && last.members.every(({ status }) => status === 'UP');
-  };
-  await waitUntil('the cluster is whole', LIMIT_MS, isWhole, () => JSON.stringify(last));
-  return last as ClusterView;
 }

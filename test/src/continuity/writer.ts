@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { Client } from 'pg';
 import type { Credentials } from '../crash-matrix/tenant.ts';
 import { readFederation } from '../crash-matrix/victims.ts';
+import type { Trial } from './trial.ts';
 
 const CONNECT_LIMIT_MS = 1_000;
 const ANSWER_LIMIT_MS = 2_000;
@@ -19,6 +20,13 @@ export class Writer {
   #next = 1;
   #isEnding = false;
   #notice = false;
+
+  /** Of a cluster of PostgreSQL; it ends with the test. */
+  static of({ t, home, made, credentials }: Trial): Writer {
+    const writer = new Writer(home, made.endpoints.read_write ?? '', credentials);
+    t.teardown(() => writer.end());
+    return writer;
+  }
 
   /** `uri` is the cluster's endpoint for writes. */
   constructor(home: string, uri: string, { username: user, password, database }: Credentials) {

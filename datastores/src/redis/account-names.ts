@@ -1,0 +1,26 @@
+// Users of Redis beside the cluster's first, and what stands for a database in what they are granted.
+import { type AccountsDefinition, nameProblemIn } from '../accounts.ts';
+import { AGENT_USER, PRIVILEGES, REPLICATION_USER } from './config.ts';
+
+const MAX_USER = 63;
+/** Nothing that ends a rule or a selector. */
+const PATTERN = /^[A-Za-z0-9_:;.,*?@#/{}[\]^-]+$/;
+
+const problemOfUser = nameProblemIn({
+  most: { user: MAX_USER, database: 0 },
+  prefixes: ['argosy', 'redis'],
+  taken: { user: ['admin', 'default', AGENT_USER, REPLICATION_USER], database: [] },
+});
+
+/** Redis has no databases by name: a pattern of keys takes their place. */
+export const accounts: AccountsDefinition = {
+  appliedBy: 'every_member',
+  hasDatabases: false,
+  privileges: PRIVILEGES,
+  nameProblem: (kind, name) => {
+    if (kind === 'user') return problemOfUser(kind, name);
+    return PATTERN.test(name)
+      ? undefined
+      : 'is no pattern of keys, such as orders:*, of letters, digits and _:;.,*?@#/{}[]^-';
+  },
+};

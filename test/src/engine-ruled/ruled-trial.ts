@@ -1,0 +1,81 @@
+// What is done to a cluster whose engine rules itself, with a writer beside it: the same for each such engine.
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { NumberWriter } from '../continuity/number-writer.ts';
+import type { Trial } from '../continuity/trial.ts';
+
+export const WRITES = 20;
+
+export class RuledTrial {
+  readonly #trial: Trial;
+  readonly #writer: NumberWriter;
+
+  constructor(trial: Trial, writer: NumberWriter) {
+    this.#trial = trial;
+    this.#writer = writer;
+  }
+
+  async changes(what: string, ...words: readonly string[]): Promise<void> {
+    await this.#trial.changes(this.#writer, WRITES, what, ...words);
+  }
+
+  /** A change after which there are so many members. */
+  async sizes(count: number, ...words: readonly string[]): Promise<void> {
+    await this.changes(words[1] ?? '', ...words);
+    this.#trial.t.is((await this.#trial.cluster()).members.length, count);
+  }
+
+  async losesARegion(): Promise<void> {
+    const { members } = await this.#trial.cluster();
+    const beforeMs = performance.now();
+    const giveBack = this.#trial.guests.cutRegion(members[1]?.region ?? '');
+    await this.#writer.write(WRITES);
+    this.#trial.t.log(`region lost: longest pause ${Math.round(this.#writer.longestPauseMs(beforeMs))} ms`);
+    giveBack();
+    await this.#trial.whole();
+  }
+
+  /** It never comes back, or its guest does with nothing on its volume: another takes its place. */
+  async replacesOne(how: 'dead' | 'empty'): Promise<void> {
+    const { t, home, guests, name } = this.#trial;
+    const before = (await this.#trial.cluster()).members;
+    const { id: lost = '', region = '' } = before[0] ?? {};
+    const giveBack = guests.cutPower(({ memberId }) => memberId === lost);
+    if (how === 'empty') {
+      emptyVolume(join(home, 'volumes', region), lost);
+      giveBack();
+    }
+    await this.changes(`replace, ${how}`, 'cluster', 'replace', name, '--member', lost);
+    const { members } = await this.#trial.cluster();
+    t.is(members.length, before.length);
+    t.false(members.some(({ id }) => id === lost));
+  }
+
+  async losesAllAtOnce(): Promise<void> {
+    const { t, guests, made } = this.#trial;
+    const beforeMs = performance.now();
+    const giveBack = guests.cutPower(({ memberId }) => memberId?.startsWith(made.id) === true);
+    giveBack();
+    await this.#writer.write(WRITES);
+    t.log(
+      `all members lost and given back: ${Math.round(performance.now() - beforeMs)} ms until ${WRITES} writes more`,
+    );
+    await this.#trial.whole();
+  }
+
+  /** Every acknowledged write is with every member; then the cluster is deleted. */
+  async ends(): Promise<void> {
+    await this.#writer.end();
+    this.#trial.t.deepEqual(await this.#writer.missing(), []);
+    this.#trial.t.log(`${this.#writer.acknowledged.length} acknowledged writes, 0 lost`);
+    await this.#trial.ends();
+  }
+}
+
+function emptyVolume(volumes: string, memberId: string): void {
+  const isOurs = (name: string): boolean =>
+    readFileSync(join(volumes, name, 'agent/state.json'), 'utf8').includes(`"${memberId}"`);
+  const volume = readdirSync(volumes).find(isOurs);
+  if (volume === undefined) throw new Error(`${memberId} has no volume.`);
+  for (const name of readdirSync(join(volumes, volume))) rmSync(join(volumes, volume, name), { recursive: true });
+}
