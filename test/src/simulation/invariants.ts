@@ -21,7 +21,8 @@ interface Elected {
 export class Invariants {
   /** In the order in which they were told. */
   readonly acknowledged: LogRecord[] = [];
-  readonly #read = new Set<LogRecord>();
+  /** Rows that a client was shown, and the oldest epoch in which it was. */
+  readonly #read = new Map<LogRecord, number>();
   readonly #committers = new Map<number, string>();
   readonly #elected = new Map<number, Elected>();
   readonly #places = new Map<string, LogRecord>();
@@ -60,8 +61,9 @@ export class Invariants {
     // What is shown before it is confirmed can be lost with its writer.
     if (this.#boundMs !== undefined) return;
     for (const record of records) {
-      if (this.#read.has(record)) continue;
-      this.#read.add(record);
+      const known = this.#read.get(record);
+      if (known !== undefined && known <= timeline) continue;
+      this.#read.set(record, timeline);
       this.#mustBeInLater(record, timeline, `shown to a client by ${host.memberId}, written`);
     }
   }
@@ -103,8 +105,8 @@ export class Invariants {
       );
     }
     this.#forget(missing);
-    for (const record of this.#read) {
-      if (record.timeline <= epoch && !holds(records, record))
+    for (const [record, shown] of this.#read) {
+      if (shown <= epoch && !holds(records, record))
         throw new Violation(`${what} without row ${record.content}, which a client has read`);
     }
   }
@@ -127,7 +129,7 @@ export class Invariants {
     const kept = this.acknowledged.filter((record) => holds(records, record));
     const lost = this.acknowledged.length - kept.length;
     this.acknowledged.splice(0, this.acknowledged.length, ...kept);
-    for (const record of [...this.#read]) if (!holds(records, record)) this.#read.delete(record);
+    for (const record of [...this.#read.keys()]) if (!holds(records, record)) this.#read.delete(record);
     return lost;
   }
 
