@@ -197,7 +197,7 @@ function makeMember(
     return { driver, member: new RuledMember({ ...common, driver }) };
   }
   const { driver, keeper, grantor } = makeDriver(parts, certificates, values);
-  const leasing = { grantor, begin: keeper?.begin.bind(keeper), isArbiter: config.userData.kind === 'arbiter' };
+  const leasing = { grantor, isArbiter: config.userData.kind === 'arbiter' };
   return { driver, keeper, grantor, member: new Member({ ...common, driver, ...leasing }) };
 }
 

@@ -60,8 +60,6 @@ export interface MemberParts {
   readonly isEnrolled: () => boolean;
   /** Of an asynchronous cluster's member: what it lets its primary do. */
   readonly grantor?: Grantor | undefined;
-  /** Told of an epoch that this member is elected for, before it leads. */
-  readonly begin?: ((epoch: number) => void) | undefined;
   readonly isArbiter?: boolean;
   /** Called when something changed that an observer wants to know at once. */
   readonly onChange: () => void;
@@ -172,7 +170,6 @@ export class Member {
       this.#requireCertificate();
       requireCompleteData(file.state);
       requireLeaseAtDoor(role, this.#parts.grantor !== undefined);
-      if (file.state.role?.epoch !== role.epoch) this.#parts.begin?.(role.epoch);
       await this.#store(header, role);
       return await this.#resumption.orLater(driver.lead(role));
     });

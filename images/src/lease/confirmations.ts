@@ -27,12 +27,10 @@ export interface ConfirmationRule {
   readonly compare: (left: Position, right: Position) => number;
 }
 
-/** Whoever begins to lead holds what an election has found: the bound counts from then on. */
-export function confirmationsAt(nowMs: number): Confirmations {
-  return { confirmedMs: nowMs, samples: [] };
-}
-
-/** Nothing is known of what was written before. */
+/**
+ * Nothing is known of what was written before. So it is for whoever begins to lead, too: the election has found its log,
+ * but what in it was acknowledged long ago may be nowhere else.
+ */
 export const NOTHING_CONFIRMED: Confirmations = { confirmedMs: Number.NEGATIVE_INFINITY, samples: [] };
 
 /** `askedMs` was read before the question was asked. */

@@ -9,7 +9,6 @@ import {
   boundEndMs,
   type ConfirmationRule,
   type Confirmations,
-  confirmationsAt,
   isConfirmed,
   NOTHING_CONFIRMED,
   seen,
@@ -21,6 +20,8 @@ import { LEASE, RENEWAL_MS } from './terms.ts';
 
 /** A fifth of the smallest bound. */
 const LOOK_MS = 200;
+/** While clients wait for the first confirmation. */
+const FIRST_LOOK_MS = 50;
 const MS_PER_SECOND = 1_000;
 /** What fits into a report. */
 const MAX_REPORTED_MS = 3_600_000;
@@ -48,7 +49,6 @@ export class LeaseKeeper {
   #role: PrimaryRole | undefined;
   #lease: Lease = new Map();
   #confirmations: { readonly epoch: number; readonly value: Confirmations } | undefined;
-  #begunEpoch: number | undefined;
   #barrier: Barrier | undefined;
   #deadlineMs = Number.NEGATIVE_INFINITY;
   #round = new AbortController();
@@ -88,11 +88,6 @@ export class LeaseKeeper {
     await this.#parts.door.end();
   }
 
-  /** This member begins to lead that epoch by an election, and holds what it has found. */
-  begin(epoch: number): void {
-    this.#begunEpoch = epoch;
-  }
-
   /** When this answers, no other rule counts for the door any more. */
   async lead(role: PrimaryRole): Promise<void> {
     const isSame = this.#role?.epoch === role.epoch;
@@ -115,10 +110,6 @@ export class LeaseKeeper {
   /** The server leads; `barrier` is what was written under this rule. */
   led(role: PrimaryRole, position: Position): void {
     if (this.#role !== role) return;
-    if (this.#begunEpoch === role.epoch) {
-      this.#begunEpoch = undefined;
-      this.#confirmations = { epoch: role.epoch, value: confirmationsAt(this.#parts.bootMs()) };
-    }
     this.#barrier ??= { generation: role.rule.generation, position, isReached: role.rule.acknowledgements === 0 };
   }
 
@@ -193,7 +184,7 @@ export class LeaseKeeper {
       const found = await progress().catch(() => undefined);
       if (signal.aborted) return;
       if (found?.position.epoch === role.epoch) await this.#see(role, askedMs, found, rule);
-      await pause(clock, LOOK_MS, signal);
+      await pause(clock, this.#barrier?.isReached === true ? LOOK_MS : FIRST_LOOK_MS, signal);
     }
   }
 

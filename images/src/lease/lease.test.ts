@@ -2,7 +2,7 @@
 // replica) and R (an arbiter), of whom one is needed. Each rule, left out, lets A acknowledge after B was promoted.
 import type { Position } from '@argosy/datastores';
 import test from 'ava';
-import { boundEndMs, confirmationsAt, NOTHING_CONFIRMED, seen } from './confirmations.ts';
+import { boundEndMs, NOTHING_CONFIRMED, seen } from './confirmations.ts';
 import { type Grants, grant, grantsAtStart, handedBack, promiseCounts } from './grants.ts';
 import { granted, leaseEndMs } from './lease.ts';
 import { LEASE, type LeaseTerms } from './terms.ts';
@@ -195,7 +195,7 @@ const saw = (own: number, confirmed: Record<string, number>) => ({
 });
 
 test('the bound counts from the oldest position that too few voters have confirmed', (t) => {
-  let known = confirmationsAt(0);
+  let known = seen(NOTHING_CONFIRMED, 0, saw(1, { B: 1, C: 1 }), bound);
   known = seen(known, 100, saw(10, { B: 10 }), bound);
   t.is(known.confirmedMs, 0, 'one is not enough');
   known = seen(known, 200, saw(20, { B: 20, C: 10 }), bound);
@@ -213,7 +213,7 @@ test('whoever knows nothing of what was written acknowledges nothing until it is
 });
 
 test('a long time without a confirmation keeps few of its moments, and none that is too young', (t) => {
-  let known = confirmationsAt(0);
+  let known = seen(NOTHING_CONFIRMED, 0, saw(0, { B: 0, C: 0 }), bound);
   for (let ms = 1; ms <= 3_000; ms += 1) known = seen(known, ms, saw(ms, {}), bound);
   t.true(known.samples.length <= 512);
   t.true(seen(known, 3_001, saw(3_001, { B: 2_000, C: 2_000 }), bound).confirmedMs <= 2_000);

@@ -15,7 +15,7 @@ const WRITES_BEFORE = 50;
 const RPO_SECONDS = 2;
 const WISH = [
   ...['--voters', '2', '--arbiters', '1', '--survive', 'region'],
-  ...['--durability', 'async', '--rpo', String(RPO_SECONDS)],
+  ...['--durability', 'async', '--rpo', String(RPO_SECONDS), '--on-replica-loss', 'expose'],
 ];
 /** Between an answer and its being seen here. */
 const SEEN_MS = 100;
