@@ -76,11 +76,12 @@ function readGuest(pid: number, lifeline: string, volumes: string): GuestProcess
     const command = words.join(' ').trim();
     if (command === '') return undefined;
     const folder = readlinkSync(`/proc/${pid}/cwd`);
-    // A database has an environment of its own and works in its volume: `volumes/REGION/VOLUME/...`.
+    // A database has an environment of its own and works in its volume: `volumes/REGION/VOLUME/...`; who has it for a parent
+    // is a part of it.
     if (folder.startsWith(`${volumes}/`)) {
       const [region = '', volume = ''] = folder.slice(volumes.length + 1).split('/');
       const memberId = readField(join(volumes, region, volume, 'agent/state.json'), 'memberId');
-      return { pid, role: words.includes('-D') ? 'database' : 'other', memberId, region, command };
+      return { pid, role: isWithin(volumes, parentOf(pid)) ? 'other' : 'database', memberId, region, command };
     }
     const variables = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
     const variable = (name: string): string | undefined =>
@@ -93,6 +94,19 @@ function readGuest(pid: number, lifeline: string, volumes: string): GuestProcess
     // It has ended meanwhile.
     return undefined;
   }
+}
+
+function isWithin(volumes: string, pid: number): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`).startsWith(`${volumes}/`);
+  } catch {
+    // Not ours to look at: the system's first process, for example.
+    return false;
+  }
+}
+
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]);
 }
 
 function roleOf(words: readonly string[]): GuestProcess['role'] {
