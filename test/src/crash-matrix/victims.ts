@@ -57,10 +57,19 @@ export interface GuestProcess {
 export function findGuests(home: string): GuestProcess[] {
   const lifeline = lifelineOf(home);
   const volumes = join(home, 'volumes');
-  return readdirSync('/proc')
+  const found = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => readGuest(Number(name), lifeline, volumes) ?? []);
+  return found.flatMap(({ runFolder, ...guest }) => {
+    if (guest.region !== '') return guest;
+    // Who knows nothing but where it runs, as a door does, belongs to whom runs there as well.
+    const owner = found.find((other) => other.region !== '' && other.runFolder === runFolder);
+    return owner === undefined ? [] : { ...guest, memberId: owner.memberId, region: owner.region };
+  });
 }
+
+/** With the folder that all of a guest's own processes run in. */
+type FoundProcess = GuestProcess & { readonly runFolder?: string | undefined };
 
 /** A Unix socket whose path every process of a federation carries. */
 function lifelineOf(home: string): string {
@@ -70,7 +79,7 @@ function lifelineOf(home: string): string {
   return config.lifeline;
 }
 
-function readGuest(pid: number, lifeline: string, volumes: string): GuestProcess | undefined {
+function readGuest(pid: number, lifeline: string, volumes: string): FoundProcess | undefined {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
     const command = words.join(' ').trim();
@@ -87,9 +96,13 @@ function readGuest(pid: number, lifeline: string, volumes: string): GuestProcess
     const variable = (name: string): string | undefined =>
       variables.find((text) => text.startsWith(`${name}=`))?.slice(name.length + 1);
     const userData = variable('ARGOSY_USER_DATA');
+    const runFolder = variable('ARGOSY_RUN_DIRECTORY');
+    if (userData === undefined && runFolder !== undefined) {
+      return { pid, role: 'other', memberId: '', region: '', command, runFolder };
+    }
     if (variable('ARGOSY_LIFELINE') !== lifeline || userData === undefined) return undefined;
     const [memberId, region] = [readField(userData, 'member_id'), readField(userData, 'region')];
-    return { pid, role: roleOf(words), memberId, region, command };
+    return { pid, role: roleOf(words), memberId, region, command, runFolder };
   } catch {
     // It has ended meanwhile.
     return undefined;
