@@ -57,10 +57,16 @@ async function runBenchmark(name, wanted) {
   return (result.failures ?? []).length === 0;
 }
 
+/** What was asked for. @throws TypeError that names an option that there is not */
+function readArguments() {
+  const options = { datastore: { type: 'string', multiple: true } };
+  const { positionals, values } = parseArgs({ options, allowPositionals: true });
+  return { wanted: positionals, datastores: values.datastore };
+}
+
 async function main() {
   const known = benchmarks();
-  const options = { datastore: { type: 'string', multiple: true } };
-  const { positionals: wanted, values } = parseArgs({ options, allowPositionals: true });
+  const { wanted, datastores } = readArguments();
   const unknown = wanted.filter((name) => !known.includes(name));
   if (unknown.length > 0) {
     console.error(`There is no benchmark ${unknown.join(', ')}. There are: ${known.join(', ')}.`);
@@ -71,8 +77,12 @@ async function main() {
   const { setup } = await import('./setup.mjs');
   await setup({ quiet: true });
   for (const name of wanted.length > 0 ? wanted : known) {
-    if (!(await runBenchmark(name, values.datastore))) process.exitCode = 1;
+    if (!(await runBenchmark(name, datastores))) process.exitCode = 1;
   }
 }
 
-await main();
+await main().catch((error) => {
+  const isWrongUse = error.code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION';
+  console.error(isWrongUse ? error.message : error);
+  process.exitCode = isWrongUse ? 2 : 1;
+});
