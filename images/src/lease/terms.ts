@@ -8,7 +8,7 @@ export interface LeaseTerms {
 }
 
 /** At least three times the longest way between two members. */
-const GRANTED_MS = 2_000;
+const GRANTED_MS = 1_500;
 /** Two clocks that run differ by no more than twice this. */
 const RATE_ERROR = 0.01;
 /** From the look at the clock to the send, and what the clock is coarse by. */
@@ -19,8 +19,8 @@ export const LEASE: LeaseTerms = {
   heldMs: Math.floor(GRANTED_MS * (1 - 2 * RATE_ERROR)) - REACTION_MS,
 };
 
-/** How often a lease is asked for anew: two questions may be lost in a row. */
-export const RENEWAL_MS = GRANTED_MS / 4;
+/** How often a lease is asked for anew. */
+export const RENEWAL_MS = GRANTED_MS / 3;
 
 /** So many of all grantors, the holder counted, make a lease. */
 export function majorityOf(grantors: number): number {
