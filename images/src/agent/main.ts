@@ -1,68 +1,11 @@
-// The process of the agent: reads the environment, starts, and ends cleanly when the guest does or its lifeline breaks.
-// Started with the word `door` it is the door of an asynchronous cluster's member instead.
-import { systemFiles, systemProcesses } from '@argosy/datastores/drivers';
-import { systemClock, watchLifeline } from '@argosy/proto';
-import { pino } from 'pino';
-import { runDoor } from '../lease/door-process.ts';
-import { startAgent } from './agent.ts';
-import { ConfigError, EngineMissingError, readConfig } from './config.ts';
-import { VolumeError } from './state.ts';
-
-/** sysexits' EX_CONFIG: a restart does not help. */
-const EXIT_CONFIG = 78;
-/** The guest's init fetches the engine, then starts the agent again. */
-const EXIT_NO_ENGINE = 79;
-
-/** As a machine does whose power is cut: nothing is tidied up. */
-function die(): void {
-  process.kill(process.pid, 'SIGKILL');
-}
-
-const log = pino({
-  base: { process: 'agent', pid: process.pid },
-  timestamp: pino.stdTimeFunctions.isoTime,
-  serializers: { error: pino.stdSerializers.err },
-});
-
-async function main(): Promise<void> {
-  const config = await readConfig(process.env);
-  const member = log.child({ member: config.member.memberId });
-  const processes = systemProcesses(config.owner, systemClock);
-  const early = new AbortController();
-  const machine = { clock: systemClock, processes, files: systemFiles };
-  const starting = startAgent({ config, ...machine, log: member, signal: early.signal, die });
-  let isEnding = false;
-  const end = (reason: string): void => {
-    if (isEnding) return;
-    isEnding = true;
-    member.info({ reason }, 'The agent ends.');
-    early.abort();
-    const ending = starting.then(
-      (agent) => agent.end(),
-      () => undefined,
-    );
-    ending.then(
-      () => process.exit(0),
-      (error: unknown) => {
-        member.error({ error }, 'The database did not end cleanly.');
-        process.exit(1);
-      },
-    );
-  };
-  process.on('SIGTERM', () => end('SIGTERM'));
-  process.on('SIGINT', () => end('SIGINT'));
-  if (config.lifeline !== undefined) watchLifeline(config.lifeline, () => end('lifeline'));
-  try {
-    await starting;
-  } catch (error) {
-    if (isEnding) return;
-    throw error;
-  }
-}
+// What a guest runs: the agent, or with the word `door` the door of an asynchronous cluster's member. Each loads only what it
+// needs itself, for a door is waited for by whoever makes a cluster.
 
 const [mode, ...place] = process.argv.slice(2);
-(mode === 'door' ? runDoor(place) : main()).catch((error: unknown) => {
-  log.fatal({ error }, mode === 'door' ? 'The door cannot start.' : 'The agent cannot start.');
-  if (error instanceof EngineMissingError) process.exit(EXIT_NO_ENGINE);
-  process.exit(error instanceof ConfigError || error instanceof VolumeError ? EXIT_CONFIG : 1);
-});
+
+async function main(): Promise<void> {
+  if (mode === 'door') return await (await import('../lease/door-process.ts')).runDoor(place);
+  await (await import('./process.ts')).runAgent();
+}
+
+void main();

@@ -53,7 +53,7 @@ export class Resumption {
   }
 
   #after(delayMs: number): void {
-    const { clock, queue, log } = this.#parts;
+    const { clock, queue, log, onChange } = this.#parts;
     this.#timer?.cancel();
     if (this.#isEnding) return;
     this.#timer = clock.after(delayMs, () => {
@@ -61,6 +61,8 @@ export class Resumption {
         .run('resume', () => this.#takeUp())
         .catch((error: unknown) => {
           log.warn({ error }, 'The role cannot be taken up; trying again.');
+          // Whether it is given up, so that another is to lead, is told without delay.
+          onChange();
           this.#retryMs = Math.min(this.#retryMs * 2, RETRY_LAST_MS);
           this.#after(this.#retryMs);
         });

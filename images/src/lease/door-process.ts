@@ -3,10 +3,11 @@
 import { unlinkSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { systemClock } from '@argosy/proto';
+import type { Timer } from '@argosy/proto';
 import { bootMs } from './boot-clock.ts';
 import { Door } from './door.ts';
 
+const EXIT_FAILED = 1;
 /** Nobody has come back for it: the guest's agent is gone for good. */
 const ALONE_MS = 60_000;
 const LOOK_MS = 1_000;
@@ -25,8 +26,14 @@ export function readDeadline(text: string): number {
 }
 
 /** `arguments_`: the address, the clients' port, the server's port, the path of the socket. */
-export async function runDoor([address = '', port, serverPort, socketPath = '']: readonly string[]): Promise<void> {
-  const { after } = systemClock;
+export async function runDoor(place: readonly string[]): Promise<void> {
+  await serve(place).catch((error: unknown) => {
+    process.stderr.write(`The door cannot start: ${error}\n`);
+    process.exit(EXIT_FAILED);
+  });
+}
+
+async function serve([address = '', port, serverPort, socketPath = '']: readonly string[]): Promise<void> {
   const door = new Door({ address, port: Number(port), serverPort: Number(serverPort), bootMs, after });
   const agents = new Set<Socket>();
   let aloneSinceMs = bootMs();
@@ -52,4 +59,10 @@ export async function runDoor([address = '', port, serverPort, socketPath = '']:
     unlinkSync(socketPath);
     process.exit(0);
   }, LOOK_MS);
+}
+
+/** As the system's clock has it, which would bring along all that members say to each other. */
+function after(delayMs: number, call: () => void): Timer {
+  const timer = setTimeout(call, delayMs);
+  return { cancel: () => clearTimeout(timer) };
 }

@@ -52,6 +52,8 @@ export class LeaseKeeper {
   #barrier: Barrier | undefined;
   #deadlineMs = Number.NEGATIVE_INFINITY;
   #round = new AbortController();
+  /** Whether what leads is there to lead. */
+  #hasServer = true;
 
   constructor(parts: LeaseKeeperParts) {
     this.#parts = parts;
@@ -96,21 +98,26 @@ export class LeaseKeeper {
       this.#barrier = undefined;
     }
     this.#round.abort();
-    this.#round = new AbortController();
     this.#role = role;
     if (this.#barrier?.generation !== role.rule.generation) this.#barrier = undefined;
     await this.#move();
-    const { signal } = this.#round;
-    for (const grantor of role.rule.lease?.grantors ?? []) {
-      if (grantor.memberId !== this.#parts.memberId) void this.#renew(role, grantor, signal);
-    }
-    void this.#look(role, signal);
+    if (this.#hasServer) this.#keep(role);
   }
 
   /** The server leads; `barrier` is what was written under this rule. */
   led(role: PrimaryRole, position: Position): void {
     if (this.#role !== role) return;
+    if (!this.#hasServer) {
+      this.#hasServer = true;
+      this.#keep(role);
+    }
     this.#barrier ??= { generation: role.rule.generation, position, isReached: role.rule.acknowledgements === 0 };
+  }
+
+  /** There is nothing to acknowledge: until the server leads again nobody has to wait for another lease of it. */
+  lostServer(): void {
+    this.#hasServer = false;
+    this.#round.abort();
   }
 
   /** True once enough voters have confirmed what was there when this rule came into force. */
@@ -151,8 +158,19 @@ export class LeaseKeeper {
     };
   }
 
+  #keep(role: PrimaryRole): void {
+    this.#round.abort();
+    this.#round = new AbortController();
+    const { signal } = this.#round;
+    for (const grantor of role.rule.lease?.grantors ?? []) {
+      if (grantor.memberId !== this.#parts.memberId) void this.#renew(role, grantor, signal);
+    }
+    void this.#look(role, signal);
+  }
+
   #leave(): void {
     this.#round.abort();
+    this.#hasServer = true;
     this.#role = undefined;
     this.#lease = new Map();
     this.#barrier = undefined;

@@ -60,9 +60,14 @@ export class LeasedDriver implements Required<Driver> {
 
   async lead(role: PrimaryRole): Promise<Position> {
     await this.#keeper.lead(role);
-    const position = await this.#inner.lead(innerPrimary(role));
-    this.#keeper.led(role, position);
-    return position;
+    try {
+      const position = await this.#inner.lead(innerPrimary(role));
+      this.#keeper.led(role, position);
+      return position;
+    } catch (error) {
+      if (!this.#inner.isRunning()) this.#keeper.lostServer();
+      throw error;
+    }
   }
 
   async follow(role: ReplicaRole): Promise<void> {
@@ -133,7 +138,10 @@ export class LeasedDriver implements Required<Driver> {
   }
 
   onCrash(call: () => void): void {
-    this.#inner.onCrash(call);
+    this.#inner.onCrash(() => {
+      this.#keeper.lostServer();
+      call();
+    });
   }
 
   release(): Promise<void> {

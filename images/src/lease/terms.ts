@@ -8,7 +8,7 @@ export interface LeaseTerms {
 }
 
 /** At least three times the longest way between two members. */
-const GRANTED_MS = 3_000;
+const GRANTED_MS = 1_500;
 /** Two clocks that run differ by no more than twice this. */
 const RATE_ERROR = 0.01;
 /** From the look at the clock to the send, and what the clock is coarse by. */

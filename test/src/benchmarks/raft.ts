@@ -2,8 +2,8 @@
 // it is measured, and what came out, is in docs/benchmarks.md.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { enginesFolder, progress } from './programs.ts';
 import { Child } from './raft/child.ts';
 import type { ClientQuestion } from './raft/client.ts';
 import { directly, type Reach } from './raft/cluster.ts';
@@ -17,10 +17,9 @@ import type { BenchmarkResult } from './result.ts';
 const ROUND_TRIP_MS = 40;
 const loadScale: Scale = { rounds: 5, warmUpMs: 500, measureMs: 2_000, kills: 9 };
 const wideScale: Scale = { rounds: 3, warmUpMs: 500, measureMs: 2_000, kills: 0 };
-const enginesFolder = join(dirname(fileURLToPath(import.meta.url)), '../../../.argosy/bench');
 
 export async function run(): Promise<BenchmarkResult> {
-  const program = await findEtcd(enginesFolder, (sentence) => process.stderr.write(`${sentence}\n`));
+  const program = await findEtcd(enginesFolder, progress);
   const failures: string[] = [];
   let commandLine = '';
   const results: Results = {};

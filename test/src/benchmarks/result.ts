@@ -16,6 +16,13 @@ export interface BenchmarkResult {
   readonly failures?: readonly string[];
 }
 
+/** Fewer rounds, for a look. */
+const ROUNDS_VARIABLE = 'ARGOSY_BENCH_ROUNDS';
+
+export function roundsOr(usual: number): number {
+  return Number(process.env[ROUNDS_VARIABLE] ?? usual);
+}
+
 /** Of a few rounds. */
 export function medianAndSpread(values: readonly number[]): Measure {
   return {

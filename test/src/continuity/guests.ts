@@ -44,6 +44,13 @@ export class Guests {
     };
   }
 
+  /** Kills the member's server alone; init and agent live on. @throws Error when it does not run */
+  killServer(memberId: string): void {
+    const servers = findGuests(this.#home).filter((guest) => guest.memberId === memberId && guest.role === 'database');
+    if (servers.length === 0) throw new Error(`No server of ${memberId} runs.`);
+    for (const { pid } of servers) signal(pid, 'SIGKILL');
+  }
+
   /** The words by which a process gets into the region's own network. */
   #entryTo(region: string): readonly string[] {
     const place = readFederation(this.#home).network?.places.find(({ name }) => name === region);

@@ -1,28 +1,44 @@
-// The client of both: it writes one number after another, each in a transaction of its own, and looks for the member that
+// The client of a cluster and of its peer: it writes one number after another, each by itself, and looks for the member that
 // takes writes again as soon as one is not acknowledged. A number whose answer did not come is never written again.
-import { Client, type ClientConfig } from 'pg';
-
-const CONNECT_LIMIT_MS = 1_000;
 const ANSWER_LIMIT_MS = 1_000;
 const RETRY_MS = 10;
 const BREATH_MS = 5;
 /** Longer than a connection takes. */
 const PATIENCE_MS = 1_500;
 const CHECK_LIMIT_MS = 60_000;
-/** With the timeline that it was written on, which is the epoch, and who wrote it. */
-const INSERT = `insert into written
-  values ($1, left(pg_walfile_name(pg_current_wal_insert_lsn()), 8), current_setting('cluster_name'))`;
 
 export interface Place {
   readonly host: string;
   readonly port: number;
 }
 
-interface Written {
-  readonly number: number;
-  readonly epoch: string;
-  readonly member: string;
+export interface Login {
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  /** The authority that signed the members' certificates, PEM. Absent: without TLS. */
+  readonly ca?: string;
 }
+
+export interface Written {
+  readonly number: number;
+  /** Where the engine can tell: in which epoch it was written, and by whom. */
+  readonly epoch?: string;
+  readonly member?: string;
+}
+
+/** A connection to the member that takes writes. */
+export interface Session {
+  /** Of that member; it may become another one. */
+  readonly place: Place | undefined;
+  /** False when it was answered, and not acknowledged. @throws Error when there is no answer, or a refusal */
+  write(number: number): Promise<boolean>;
+  written(): Promise<readonly Written[]>;
+  close(): void;
+}
+
+/** Undefined when no member takes writes for a while; each answer must come within `answerMs`. */
+export type Connect = (answerMs: number) => Promise<Session | undefined>;
 
 export interface Checked {
   readonly acknowledged: number;
@@ -35,18 +51,15 @@ export interface Checked {
 }
 
 export class RetryingClient {
-  readonly #places: readonly Place[];
-  readonly #settings: ClientConfig;
+  readonly #connect: Connect;
   readonly #ended: Promise<void>;
   readonly #acknowledged: { readonly number: number; readonly atMs: number }[] = [];
   #next = 1;
   #place: Place | undefined;
   #isEnding = false;
-  #wasWarned = false;
 
-  constructor(places: readonly Place[], settings: ClientConfig) {
-    this.#places = places;
-    this.#settings = settings;
+  constructor(connect: Connect) {
+    this.#connect = connect;
     this.#ended = this.#run();
   }
 
@@ -93,87 +106,66 @@ export class RetryingClient {
 
   async #run(): Promise<void> {
     while (!this.#isEnding) {
-      const client = await this.#connect();
-      if (client === undefined) continue;
-      this.#place = { host: client.host, port: client.port };
+      const session = await this.#connect(ANSWER_LIMIT_MS);
+      if (session === undefined) continue;
       try {
-        await client.query('create table if not exists written (number int, epoch text, member text)');
-        while (!this.#isEnding) await this.#write(client);
+        while (!this.#isEnding) await this.#write(session);
       } catch {
         // Another member, or the same one once more.
       }
-      close(client);
+      session.close();
     }
   }
 
   async #rows(): Promise<readonly Written[]> {
-    const client = await this.#connect(CHECK_LIMIT_MS);
-    if (client === undefined) throw new Error('No member takes writes.');
+    const session = await this.#connect(CHECK_LIMIT_MS);
+    if (session === undefined) throw new Error('No member takes writes.');
     try {
-      await client.query('create table if not exists written (number int, epoch text, member text)');
-      return (await client.query('select number, epoch, member from written')).rows as Written[];
+      return await session.written();
     } finally {
-      close(client);
+      session.close();
     }
   }
 
-  async #write(client: Client): Promise<void> {
+  async #write(session: Session): Promise<void> {
     const number = this.#next++;
-    this.#wasWarned = false;
-    await client.query(INSERT, [number]);
-    if (!this.#wasWarned) this.#acknowledged.push({ number, atMs: performance.now() });
+    const isAcknowledged = await session.write(number);
+    if (isAcknowledged) this.#acknowledged.push({ number, atMs: performance.now() });
+    this.#place = session.place;
     await pause(BREATH_MS);
   }
+}
 
-  /** The first that takes writes; each is asked again and again by itself, so that who is cut off delays nobody. */
-  async #connect(answerMs = ANSWER_LIMIT_MS): Promise<Client | undefined> {
-    let isOver = false;
-    const find = new Promise<Client>((resolve) => {
-      const seek = async (place: Place): Promise<void> => {
-        while (!isOver) {
-          const client = await this.#open(place, answerMs).catch(() => undefined);
-          if (client === undefined) await pause(RETRY_MS);
-          else if (isOver) close(client);
-          else {
-            isOver = true;
-            resolve(client);
-          }
+/**
+ * The session of the first of these that `open` gives one of; undefined when none does for a while. Each is asked again and
+ * again by itself, so that who is cut off delays nobody.
+ */
+export async function firstOf(
+  places: readonly Place[],
+  open: (place: Place) => Promise<Session>,
+): Promise<Session | undefined> {
+  let isOver = false;
+  const find = new Promise<Session>((resolve) => {
+    const seek = async (place: Place): Promise<void> => {
+      while (!isOver) {
+        const session = await open(place).catch(() => undefined);
+        if (session === undefined) await pause(RETRY_MS);
+        else if (isOver) session.close();
+        else {
+          isOver = true;
+          resolve(session);
         }
-      };
-      for (const place of this.#places) void seek(place);
-    });
-    const found = await Promise.race([find, pause(PATIENCE_MS).then(() => undefined)]);
-    isOver = true;
-    return found;
-  }
-
-  /** @throws Error when it takes no writes */
-  async #open(place: Place, answerMs: number): Promise<Client> {
-    const limits = { connectionTimeoutMillis: CONNECT_LIMIT_MS, query_timeout: answerMs };
-    const client = new Client({ ...this.#settings, ...place, ...limits });
-    client.on('error', () => undefined);
-    client.on('notice', ({ severity }) => {
-      if (severity === 'WARNING') this.#wasWarned = true;
-    });
-    try {
-      await client.connect();
-      const { rows } = await client.query('select pg_is_in_recovery() as standby');
-      if ((rows[0] as { standby: boolean }).standby === false) return client;
-    } catch (error) {
-      close(client);
-      throw error;
-    }
-    close(client);
-    throw new Error('It is a standby.');
-  }
+      }
+    };
+    for (const place of places) void seek(place);
+  });
+  const found = await Promise.race([find, pause(PATIENCE_MS).then(() => undefined)]);
+  isOver = true;
+  return found;
 }
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-function close(client: Client): void {
-  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }
 
 function checked(asked: readonly number[], rows: readonly Written[]): Checked {
@@ -181,6 +173,7 @@ function checked(asked: readonly number[], rows: readonly Written[]): Checked {
   const members = new Map<string, Set<string>>();
   for (const { number, epoch, member } of rows) {
     times.set(number, (times.get(number) ?? 0) + 1);
+    if (epoch === undefined || member === undefined) continue;
     members.set(epoch, (members.get(epoch) ?? new Set()).add(member));
   }
   return {

@@ -27,6 +27,7 @@ export interface ClusterView {
   readonly name: string;
   readonly status: string;
   readonly epoch: number;
+  readonly datastore: { readonly type: string };
   readonly flavor: string;
   readonly parameters?: Readonly<Record<string, string>>;
   readonly parameter_generation?: number;

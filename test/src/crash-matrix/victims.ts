@@ -57,10 +57,19 @@ export interface GuestProcess {
 export function findGuests(home: string): GuestProcess[] {
   const lifeline = lifelineOf(home);
   const volumes = join(home, 'volumes');
-  return readdirSync('/proc')
+  const found = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => readGuest(Number(name), lifeline, volumes) ?? []);
+  return found.flatMap(({ runFolder, ...guest }) => {
+    if (guest.region !== '') return guest;
+    // Who knows nothing but where it runs, as a door does, belongs to whom runs there as well.
+    const owner = found.find((other) => other.region !== '' && other.runFolder === runFolder);
+    return owner === undefined ? [] : { ...guest, memberId: owner.memberId, region: owner.region };
+  });
 }
+
+/** With the folder that all of a guest's own processes run in. */
+type FoundProcess = GuestProcess & { readonly runFolder?: string | undefined };
 
 /** A Unix socket whose path every process of a federation carries. */
 function lifelineOf(home: string): string {
@@ -70,29 +79,47 @@ function lifelineOf(home: string): string {
   return config.lifeline;
 }
 
-function readGuest(pid: number, lifeline: string, volumes: string): GuestProcess | undefined {
+function readGuest(pid: number, lifeline: string, volumes: string): FoundProcess | undefined {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
     const command = words.join(' ').trim();
     if (command === '') return undefined;
     const folder = readlinkSync(`/proc/${pid}/cwd`);
-    // A database has an environment of its own and works in its volume: `volumes/REGION/VOLUME/...`.
+    // A database has an environment of its own and works in its volume: `volumes/REGION/VOLUME/...`; who has it for a parent
+    // is a part of it.
     if (folder.startsWith(`${volumes}/`)) {
       const [region = '', volume = ''] = folder.slice(volumes.length + 1).split('/');
       const memberId = readField(join(volumes, region, volume, 'agent/state.json'), 'memberId');
-      return { pid, role: words.includes('-D') ? 'database' : 'other', memberId, region, command };
+      return { pid, role: isWithin(volumes, parentOf(pid)) ? 'other' : 'database', memberId, region, command };
     }
     const variables = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
     const variable = (name: string): string | undefined =>
       variables.find((text) => text.startsWith(`${name}=`))?.slice(name.length + 1);
     const userData = variable('ARGOSY_USER_DATA');
+    const runFolder = variable('ARGOSY_RUN_DIRECTORY');
+    if (userData === undefined && runFolder !== undefined) {
+      return { pid, role: 'other', memberId: '', region: '', command, runFolder };
+    }
     if (variable('ARGOSY_LIFELINE') !== lifeline || userData === undefined) return undefined;
     const [memberId, region] = [readField(userData, 'member_id'), readField(userData, 'region')];
-    return { pid, role: roleOf(words), memberId, region, command };
+    return { pid, role: roleOf(words), memberId, region, command, runFolder };
   } catch {
     // It has ended meanwhile.
     return undefined;
   }
+}
+
+function isWithin(volumes: string, pid: number): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`).startsWith(`${volumes}/`);
+  } catch {
+    // Not ours to look at: the system's first process, for example.
+    return false;
+  }
+}
+
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]);
 }
 
 function roleOf(words: readonly string[]): GuestProcess['role'] {

@@ -1,10 +1,10 @@
 // Drills on real processes: the region that holds the primary and the leader dies with all that runs there, and the drill
 // goes on; then a primary crashes while every gateway peer is killed in the middle of the drill. What a second, outside
 // client sees must be what the drill's own writer has told.
-import { readFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { primaryOf, whole } from '../continuity/clusters.ts';
-import { RetryingClient } from '../continuity/retrying-client.ts';
+import { outsideClient } from '../continuity/outside-client.ts';
+import type { RetryingClient } from '../continuity/retrying-client.ts';
 import { FederationUnderTest } from '../crash-matrix/local-federation.ts';
 import { Tenant } from '../crash-matrix/tenant.ts';
 import { readFederation } from '../crash-matrix/victims.ts';
@@ -38,7 +38,7 @@ test.serial(
     const federation = await FederationUnderTest.start();
     t.teardown(() => federation.stop(!t.passed));
     const tenant = new Tenant(federation.home);
-    const client = await outsideClient(tenant, federation.home);
+    const client = await bystander(tenant, federation.home);
     t.teardown(() => client.end());
 
     const { region } = primaryOf(await whole(tenant, NAME, { limitMs: WHOLE_LIMIT_MS }));
@@ -74,7 +74,7 @@ real('a drill cuts the region of the primary off without a word, and heals it', 
   const federation = await FederationUnderTest.start(['--netns']);
   t.teardown(() => federation.stop(!t.passed));
   const tenant = new Tenant(federation.home);
-  const client = await outsideClient(tenant, federation.home);
+  const client = await bystander(tenant, federation.home);
   t.teardown(() => client.end());
 
   const before = await whole(tenant, NAME, { limitMs: WHOLE_LIMIT_MS });
@@ -93,13 +93,10 @@ real('a drill cuts the region of the primary off without a word, and heals it', 
 });
 
 /** What nobody tells of the drill. */
-async function outsideClient(tenant: Tenant, home: string): Promise<RetryingClient> {
+async function bystander(tenant: Tenant, home: string): Promise<RetryingClient> {
   const accepted = await tenant.change('POST', `/v2/clusters/${NAME}/credentials`, {});
-  const { username: user, password, database } = accepted?.credentials ?? { username: '', password: '', database: '' };
-  const { members } = await whole(tenant, NAME, { limitMs: WHOLE_LIMIT_MS });
-  const places = members.map(({ address }) => ({ host: address ?? '', port: 5432 }));
-  const ssl = { ca: readFileSync(readFederation(home).ca, 'utf8') };
-  return new RetryingClient(places, { user, password, database, ssl });
+  if (accepted?.credentials === undefined) throw new Error('No password was told.');
+  return outsideClient(home, await whole(tenant, NAME, { limitMs: WHOLE_LIMIT_MS }), accepted.credentials);
 }
 
 async function run(

@@ -1,9 +1,10 @@
 // A run of random faults against a real federation with a writer. After each one is healed the cluster must become whole,
 // and the member that takes writes must have every write that was acknowledged, once, and each epoch only one writer.
-import { readFileSync } from 'node:fs';
 import { type NetworkControl, networkControl } from '@argosy/gateway';
+import { clusterOf } from '../continuity/clusters.ts';
 import { Guests } from '../continuity/guests.ts';
-import { RetryingClient } from '../continuity/retrying-client.ts';
+import { outsideClient } from '../continuity/outside-client.ts';
+import type { RetryingClient } from '../continuity/retrying-client.ts';
 import { FederationUnderTest } from '../crash-matrix/local-federation.ts';
 import { type ClusterView, Tenant } from '../crash-matrix/tenant.ts';
 import { readFederation } from '../crash-matrix/victims.ts';
@@ -92,11 +93,7 @@ class Run {
     const tenant = new Tenant(federation.home);
     const accepted = await tenant.change('POST', `/v2/clusters/${NAME}/credentials`, {});
     if (accepted?.credentials === undefined) throw new Error('No password was told.');
-    const { username: user, password, database } = accepted.credentials;
-    const members = (await tenant.cluster(NAME))?.members ?? [];
-    const places = members.map(({ address }) => ({ host: address ?? '', port: 5432 }));
-    const ssl = { ca: readFileSync(readFederation(federation.home).ca, 'utf8') };
-    const client = new RetryingClient(places, { user, password, database, ssl });
+    const client = outsideClient(federation.home, await clusterOf(tenant, NAME), accepted.credentials);
     return new Run(place, options, say, { tenant, client });
   }
 

@@ -44,7 +44,7 @@ export const slowGrants: Script = {
   voters: 2,
   rpoSeconds: RPO_SECONDS,
   async play(stage) {
-    stage.slowAnswers([2, 3], 1, 900);
+    stage.slowAnswers([2, 3], 1, 450);
     await stage.live(4_000);
     const deadlineMs = (): number => stage.guest(1).door?.deadlineMs ?? 0;
     const before = deadlineMs();

@@ -1,13 +1,17 @@
-// The cluster `demo` of a local federation, as the benchmark disturbs it: its primary's machine, its whole region, or its
-// primary by a planned change.
-import { readFileSync } from 'node:fs';
+// A cluster of three in a local federation, as the benchmarks disturb it: its primary's server or whole machine, its whole
+// region, or its primary by a planned change.
+import { clusterOf, whole } from '../../continuity/clusters.ts';
 import { Guests } from '../../continuity/guests.ts';
-import { RetryingClient } from '../../continuity/retrying-client.ts';
+import { outsideClient } from '../../continuity/outside-client.ts';
+import type { RetryingClient } from '../../continuity/retrying-client.ts';
 import { FederationUnderTest } from '../../crash-matrix/local-federation.ts';
 import { type ClusterView, type MemberView, Tenant } from '../../crash-matrix/tenant.ts';
 import { readFederation } from '../../crash-matrix/victims.ts';
 import { waitUntil } from '../../crash-matrix/waiting.ts';
+import { removeAll } from '../../load/clusters.ts';
+import type { Side, Strike } from './contest.ts';
 
+const NAME = 'struck';
 const WHOLE_LIMIT_MS = 180_000;
 
 export class ArgosyCluster {
@@ -23,18 +27,19 @@ export class ArgosyCluster {
     this.client = client;
   }
 
-  static async start(): Promise<ArgosyCluster> {
+  /** The cluster `demo`, which is of no use here, is deleted first. */
+  static async start(datastore: string): Promise<ArgosyCluster> {
     const federation = await FederationUnderTest.start(['--requests-per-second', '10000']);
     try {
       const tenant = new Tenant(federation.home);
-      const accepted = await tenant.change('POST', '/v2/clusters/demo/credentials', {});
+      await removeAll(federation, tenant, [await clusterOf(tenant, 'demo')]);
+      const wish = { name: NAME, datastore: { type: datastore }, topology: { voters: 3 } };
+      const accepted = await tenant.change('POST', '/v2/clusters', {
+        cluster: { ...wish, placement: { survive: 'region' } },
+      });
       if (accepted?.credentials === undefined) throw new Error('No password was told.');
-      const { username: user, password, database } = accepted.credentials;
-      const members = (await tenant.cluster('demo'))?.members ?? [];
-      const places = members.map(({ address }) => ({ host: address ?? '', port: 5432 }));
-      const ssl = { ca: readFileSync(readFederation(federation.home).ca, 'utf8') };
-      const client = new RetryingClient(places, { user, password, database, ssl });
-      return new ArgosyCluster(federation, tenant, client);
+      const cluster = await whole(tenant, NAME, { epoch: 1, limitMs: WHOLE_LIMIT_MS });
+      return new ArgosyCluster(federation, tenant, outsideClient(federation.home, cluster, accepted.credentials));
     } catch (error) {
       await federation.stop();
       throw error;
@@ -43,19 +48,20 @@ export class ArgosyCluster {
 
   /** Every member is up and follows the primary, and every process serves. */
   async whole(): Promise<ClusterView> {
-    let last: ClusterView | undefined;
     await this.#federation.ready();
-    await waitUntil(
-      'demo is whole',
-      WHOLE_LIMIT_MS,
-      async () => {
-        last = await this.#tenant.cluster('demo');
-        return last?.status === 'ACTIVE' && last.members.every(({ status }) => status === 'UP');
-      },
-      () => JSON.stringify(last),
-    );
-    if (last === undefined) throw new Error('unreachable');
-    return last;
+    return await whole(this.#tenant, NAME, { limitMs: WHOLE_LIMIT_MS });
+  }
+
+  /** As a side of a contest, struck so. */
+  struckBy(strike: Strike): Side {
+    return { client: this.client, whole: () => this.whole(), strike };
+  }
+
+  /** The server alone; what watches it lives on. */
+  async killServer(): Promise<() => void> {
+    const { id } = await this.#primary();
+    this.#guests.killServer(id);
+    return () => undefined;
   }
 
   /** Database, agent and init of the primary's machine. */
@@ -75,16 +81,17 @@ export class ArgosyCluster {
   }
 
   /** Answers when it has ended. */
-  async switchOver(): Promise<void> {
+  async switchOver(): Promise<() => void> {
     const { members } = await this.whole();
     const to = members.find(({ role }) => role === 'replica')?.id;
-    const accepted = await this.#tenant.change('POST', '/v2/clusters/demo/switchover', { to });
+    const accepted = await this.#tenant.change('POST', `/v2/clusters/${NAME}/switchover`, { to });
     const id = accepted?.operation.id ?? '';
     await waitUntil('the switchover has ended', WHOLE_LIMIT_MS, async () => {
       const { status, error } = await this.#tenant.operation(id);
       if (status === 'FAILED' || status === 'CANCELLED') throw new Error(`The switchover ended ${status}: ${error}`);
       return status === 'DONE';
     });
+    return () => undefined;
   }
 
   async close(): Promise<void> {
@@ -96,7 +103,7 @@ export class ArgosyCluster {
   async #primary(): Promise<MemberView> {
     const { members } = await this.whole();
     const primary = members.find(({ address }) => address === this.client.place?.host);
-    if (primary === undefined) throw new Error('demo has no primary.');
+    if (primary === undefined) throw new Error('The cluster has no primary.');
     return primary;
   }
 }
