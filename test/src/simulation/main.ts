@@ -8,14 +8,15 @@ import { playScript, type ScriptName, scripts } from './scripts.ts';
 import { simulate } from './simulate.ts';
 
 const USAGE = `npm run simulate -- [options]
-  --seeds N     how many worlds to live through (default 100, or 1 with --seed)
-  --seed S      the first seed (default 1); to go on with a range, the one that it was ended at
-  --trace       of the first seed alone: everything that happens, line by line
-  --workers N   processes (default 1)
-  --scripts     plays the kept scripts on the code as it is
-  --mutants     takes rules out of the code, one at a time, and says which script shows each
-  --random      with --mutants: by random worlds instead (--seed, --seeds; default 50)
-  --only BUGS   with --mutants: some of them, with commas between
+  --seeds N       how many worlds to live through (default 100, or 1 with --seed)
+  --seed S        the first seed (default 1); to go on with a range, the one that it was ended at
+  --durability D  only the worlds whose cluster is async, or quorum
+  --trace         of the first seed alone: everything that happens, line by line
+  --workers N     processes (default 1)
+  --scripts       plays the kept scripts on the code as it is
+  --mutants       takes rules out of the code, one at a time, and says which script shows each
+  --random        with --mutants: by random worlds instead (--seed, --seeds; default 50)
+  --only BUGS     with --mutants: some of them, with commas between
 `;
 
 function wholeNumber(text: string, name: string): number {
@@ -31,6 +32,7 @@ export async function main(args: readonly string[], print: (line: string) => voi
     options: {
       seeds: { type: 'string' },
       seed: { type: 'string' },
+      durability: { type: 'string' },
       trace: { type: 'boolean', default: false },
       workers: { type: 'string', default: '1' },
       scripts: { type: 'boolean', default: false },
@@ -55,11 +57,15 @@ export async function main(args: readonly string[], print: (line: string) => voi
     return (await huntMutants({ from, seeds, isRandom, workers, only, print, nowMs })) === 0 ? 0 : 1;
   }
   const seeds = wholeNumber(values.seeds ?? (values.seed === undefined ? '100' : '1'), 'seeds');
+  const { durability: only } = values;
+  if (only !== undefined && only !== 'async' && only !== 'quorum') {
+    throw new Error(`--durability is async or quorum, not "${only}".`);
+  }
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
-    return (await simulate({ from, seeds, workers, print, nowMs, signal: stop.signal })) === 0 ? 0 : 1;
+    return (await simulate({ from, seeds, only, workers, print, nowMs, signal: stop.signal })) === 0 ? 0 : 1;
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }

@@ -1,13 +1,16 @@
 // `npm run simulate`: lives through a range of seeds, in this process or in several, and tells what it found.
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { breathe } from 'raft-ts/simulation';
+import { breathe, Random } from 'raft-ts/simulation';
 import { addCounts, type Counts, describeCounts, noCounts } from './counts.ts';
+import { drawHabits } from './habits.ts';
 import { runSeed, type SeedResult } from './run-seed.ts';
 
 export interface SimulateOptions {
   readonly from: number;
   readonly seeds: number;
+  /** Absent: all of the range. */
+  readonly only?: 'async' | 'quorum' | undefined;
   readonly workers: number;
   readonly print: (line: string) => void;
   /** Elapsed time of this machine, in milliseconds; it tells the speed and nothing else. */
@@ -24,31 +27,35 @@ class Report {
   readonly #options: SimulateOptions;
   readonly #startedMs: number;
   readonly #counts: Counts = noCounts();
+  readonly #all: number;
   #seeds = 0;
   violations = 0;
 
-  constructor(options: SimulateOptions) {
+  /** `all`: how many will be added. */
+  constructor(options: SimulateOptions, all: number) {
     this.#options = options;
+    this.#all = all;
     this.#startedMs = options.nowMs();
   }
 
   add({ seed, counts, violation, trace }: SeedResult): void {
-    const { print, seeds } = this.#options;
+    const { print } = this.#options;
     this.#seeds += 1;
     addCounts(this.#counts, counts);
     if (violation !== undefined) {
       this.violations += 1;
       print(`seed ${seed} (trace ${trace}): ${violation}\n  again: npm run simulate -- --seed ${seed} --trace`);
-    } else if (seeds === 1) print(`seed ${seed}: trace ${trace}`);
+    } else if (this.#all === 1) print(`seed ${seed}: trace ${trace}`);
     if (this.#seeds % PROGRESS_EVERY_SEEDS === 0) {
-      print(`${this.#seeds} of ${seeds} seeds, ${this.violations} violations`);
+      print(`${this.#seeds} of ${this.#all} seeds, ${this.violations} violations`);
     }
   }
 
   /** The range ends early, before this seed. */
   interrupted(next: number): void {
-    const { from, seeds, print } = this.#options;
-    print(`interrupted; the rest: npm run simulate -- --seed ${next} --seeds ${from + seeds - next}`);
+    const { from, seeds, only, print } = this.#options;
+    const kind = only === undefined ? '' : ` --durability ${only}`;
+    print(`interrupted; the rest: npm run simulate -- --seed ${next} --seeds ${from + seeds - next}${kind}`);
   }
 
   finish(): void {
@@ -61,35 +68,46 @@ class Report {
 
 /** Returns how many seeds showed a violation. */
 export async function simulate(options: SimulateOptions): Promise<number> {
-  const { from, seeds, workers, signal } = options;
-  const report = new Report(options);
-  let next = from;
-  if (workers > 1 || seeds > SEEDS_OF_A_WORKER) next = await inWorkers(options, report);
+  const { from, seeds: count, only, workers, signal } = options;
+  const range = Array.from({ length: count }, (_, index) => from + index);
+  const seeds = only === undefined ? range : range.filter((seed) => durabilityOf(seed) === only);
+  const report = new Report(options, seeds.length);
+  let lived = 0;
+  if (workers > 1 || seeds.length > SEEDS_OF_A_WORKER) lived = await inWorkers(seeds, options, report);
   else {
-    for (; next < from + seeds && !signal.aborted; next += 1) {
-      report.add(await runSeed(next));
+    for (; lived < seeds.length && !signal.aborted; lived += 1) {
+      report.add(await runSeed(seeds[lived] ?? from));
       await breathe();
     }
   }
-  if (next < from + seeds) report.interrupted(next);
+  const next = seeds[lived];
+  if (next !== undefined) report.interrupted(next);
   report.finish();
   return report.violations;
 }
 
-/** Returns the first seed that was not lived through. */
-async function inWorkers({ from, seeds, workers, signal }: SimulateOptions, report: Report): Promise<number> {
-  const end = from + seeds;
-  let next = from;
+/** Of the world's cluster. */
+function durabilityOf(seed: number): 'async' | 'quorum' {
+  return drawHabits(new Random(seed)).rpoSeconds === undefined ? 'quorum' : 'async';
+}
+
+/** Returns how many of the seeds were begun: all the first ones. */
+async function inWorkers(
+  seeds: readonly number[],
+  { workers, signal }: SimulateOptions,
+  report: Report,
+): Promise<number> {
+  let next = 0;
   const one = () =>
     new Promise<void>((resolve, reject) => {
       const child = fork(fileURLToPath(new URL('./worker.js', import.meta.url)), { serialization: 'advanced' });
       let lived = 0;
       const feed = (): void => {
-        if (signal.aborted || next >= end || lived === SEEDS_OF_A_WORKER) {
+        if (signal.aborted || next >= seeds.length || lived === SEEDS_OF_A_WORKER) {
           child.disconnect();
           return;
         }
-        child.send(next);
+        child.send(seeds[next] ?? 0);
         next += 1;
         lived += 1;
       };
@@ -102,7 +120,7 @@ async function inWorkers({ from, seeds, workers, signal }: SimulateOptions, repo
       feed();
     });
   const oneAfterAnother = async (): Promise<void> => {
-    while (next < end && !signal.aborted) await one();
+    while (next < seeds.length && !signal.aborted) await one();
   };
   await Promise.all(Array.from({ length: workers }, oneAfterAnother));
   return next;
