@@ -83,6 +83,10 @@ export async function relay(
       const value = await callUnary(client.dismiss.bind(client), command.value, options);
       return { answer: { $case: 'dismiss', value } };
     }
+    case 'refound': {
+      const value = await callUnary(client.refound.bind(client), command.value, options);
+      return { answer: { $case: 'refound', value } };
+    }
     case 'open': {
       const value = await callUnary(client.open.bind(client), command.value, options);
       return { answer: { $case: 'open', value } };
