@@ -1,8 +1,10 @@
 // Which steps can begin in a cluster whose engine rules itself. It elects and commits by its own majority; what is left is
 // who its members are, and that nothing is done to one of them while the others are no majority. Pure.
+import { accountsOf, untoldKeepers } from '../state/accounts.ts';
 import { type Cluster, isInForce, isPresent, type Member, wantedMembers } from '../state/clusters.ts';
 import { enlarge, hasSize, isLaidOpen, parametersAtRest, setParameters, step, withBlock } from './member-steps.ts';
 import { hasParameters, isToRestart } from './parameters.ts';
+import { refounding } from './refound.ts';
 import type { Step } from './steps.ts';
 
 /** The steps that can begin now, of a cluster that is wished. */
@@ -31,6 +33,8 @@ function founding(cluster: Cluster): Step[] {
 
 /** One thing at a time: each of them may cost a member for a while. */
 function change(cluster: Cluster, placed: readonly Member[]): Step[] {
+  const begun = refounding(cluster);
+  if (begun !== undefined) return begun;
   const leavers = cluster.members.filter((member) => member.isRetired && mayBeListed(cluster, member));
   const dead = leavers.find((member) => !isLiving(member));
   if (dead !== undefined) return dismissal(cluster, dead);
@@ -52,6 +56,10 @@ function change(cluster: Cluster, placed: readonly Member[]): Step[] {
 }
 
 function adjustment(cluster: Cluster, members: readonly Member[]): Step[] {
+  const untold = accountsOf(cluster).generation === 0 ? [] : untoldKeepers(cluster);
+  if (untold.length > 0) {
+    return untold.map((member) => step('set_accounts', member, String(accountsOf(cluster).generation)));
+  }
   const unset = members.find((member) => !hasParameters(cluster, member));
   if (unset !== undefined) {
     const blocked = isToRestart(cluster, unset) ? blockOf(cluster, unset) : undefined;

@@ -53,6 +53,8 @@ class GaleraDriver implements RuledDriver {
   readonly #record: Record;
   readonly #probe: GroupProbe;
   #hasNewCertificate = false;
+  /** Why it could not be started last. */
+  #failure: string | undefined;
   /** Of what the probe found last: it is stopping a server that is no member any more. */
   #leaving: Promise<void> | undefined;
 
@@ -100,12 +102,12 @@ class GaleraDriver implements RuledDriver {
     await ensureAdmin(control, admin);
     await control.query(enlist(this.#self));
     await this.stop();
-    await this.#record.change({ members: [this.#self], isAlone: true, isCopying: false, isDismissed: false });
+    await this.#record.change({ members: [this.#self], isAsked: false, isCopying: false, isDismissed: false });
   }
 
   async enter(peers: readonly Upstream[], signal: AbortSignal): Promise<void> {
     await this.stop();
-    await this.#record.change({ isCopying: true, isAlone: false, isDismissed: false, members: [this.#self, ...peers] });
+    await this.#record.change({ isCopying: true, isDismissed: false, members: [this.#self, ...peers] });
     const { options } = this.#parts;
     const deadline = options.clock.monotonicMs() + ENTER_MS;
     let reason: unknown = new Error('the command names none');
@@ -135,18 +137,29 @@ class GaleraDriver implements RuledDriver {
 
   async start(): Promise<void> {
     if (this.isRunning()) return;
-    const { isAlone, isCopying, isDismissed } = this.#record.content;
+    try {
+      await this.#begin();
+      this.#failure = undefined;
+    } catch (error) {
+      this.#failure = error instanceof Error ? error.message : String(error);
+      throw error;
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const { isCopying, isDismissed } = this.#record.content;
     if (isDismissed) throw new DriverError('refused', 'The cluster counts this member no more.');
     if (isCopying) await this.#copyFromAny();
     await this.#files.write();
     const position = await recover(this.#parts);
+    const { isAlone } = this.#record;
     const told = isAlone ? undefined : await askGroup(this.#others, this.#parts);
     if (told?.isCounted === false) {
       await this.#record.change({ isDismissed: true });
       throw new DriverError('refused', 'The cluster counts this member no more.');
     }
     if (told !== undefined && position !== undefined && !(await this.#goesOn(position, told)))
-      return await this.start();
+      return await this.#begin();
     await this.#launch(position, { begins: isAlone });
   }
 
@@ -212,8 +225,8 @@ class GaleraDriver implements RuledDriver {
     await server.limitLog();
     if (!this.isRunning()) return result(`The database does not run: ${await this.#whyNot()}`, undefined);
     await this.#showCertificate();
-    const { result: found, members } = await this.#probe.run();
-    if (members !== undefined) await this.#note(members);
+    const { result: found, members, standing } = await this.#probe.run();
+    if (members !== undefined) await this.#note(members, standing?.size ?? 0);
     return found;
   }
 
@@ -309,7 +322,7 @@ class GaleraDriver implements RuledDriver {
   }
 
   /** Who the others are is known to the next start; one that is no member any more ends. */
-  async #note(members: readonly Upstream[]): Promise<void> {
+  async #note(members: readonly Upstream[], size: number): Promise<void> {
     const isCounted = members.some(({ memberId }) => memberId === this.#self.memberId);
     if (!isCounted) {
       this.#leaving ??= this.#leave().finally(() => {
@@ -318,7 +331,9 @@ class GaleraDriver implements RuledDriver {
       return await this.#leaving;
     }
     if (JSON.stringify(members) !== JSON.stringify(this.#record.content.members)) {
-      await this.#record.change({ members, isAlone: this.#record.content.isAlone && members.length === 1 });
+      // One that was dismissed and has not left yet may still acknowledge something.
+      if (members.length === 1 && size > 1) return;
+      await this.#record.change({ members, ...(members.length > 1 && { isAsked: false }) });
     }
   }
 
@@ -331,7 +346,8 @@ class GaleraDriver implements RuledDriver {
   async #whyNot(): Promise<string> {
     const { isDismissed, isCopying } = this.#record.content;
     if (isDismissed) return 'the cluster counts this member no more.';
-    return isCopying ? 'its data are being copied.' : await this.#parts.server.complaint();
+    if (isCopying) return 'its data are being copied.';
+    return this.#failure ?? (await this.#parts.server.complaint());
   }
 
   /** The running server reads the certificate's files anew; one that does not answer is asked again by the next probe. */

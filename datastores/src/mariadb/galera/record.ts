@@ -8,15 +8,15 @@ interface Content {
   readonly group: GroupCertificate | null;
   /** All members, this one too, as the group last said. */
   readonly members: readonly Upstream[];
-  /** It was founded here and nobody has asked for anything yet: no other member can have what this one has not. */
-  readonly isAlone: boolean;
+  /** Another member has asked for what it needs to come in, and is not among the members yet. */
+  readonly isAsked: boolean;
   /** The data directory holds a part of a copy. */
   readonly isCopying: boolean;
   /** The group counts this member no more. */
   readonly isDismissed: boolean;
 }
 
-const EMPTY: Content = { group: null, members: [], isAlone: false, isCopying: false, isDismissed: false };
+const EMPTY: Content = { group: null, members: [], isAsked: false, isCopying: false, isDismissed: false };
 
 export class Record {
   readonly #options: DriverOptions;
@@ -30,6 +30,13 @@ export class Record {
 
   get content(): Content {
     return this.#content;
+  }
+
+  /** Nobody else can have what this member has not: it may begin by itself. */
+  get isAlone(): boolean {
+    const { members, isAsked, isCopying, isDismissed } = this.#content;
+    const [only] = members;
+    return members.length === 1 && only?.memberId === this.#options.memberId && !isAsked && !isCopying && !isDismissed;
   }
 
   async open(): Promise<void> {
@@ -59,8 +66,8 @@ export class Record {
 
   /** Whoever asks will be a member: from now on this one does not begin alone. */
   async share(): Promise<string> {
-    const { group, isAlone } = this.#content;
-    if (isAlone) await this.change({ isAlone: false });
+    const { group, isAsked } = this.#content;
+    if (!isAsked) await this.change({ isAsked: true });
     return group === null ? '' : JSON.stringify(group);
   }
 
