@@ -203,7 +203,17 @@ function tailOf({ bytes, transactions, seconds, folder }: Tail) {
   return { bytes, ...counted, ...(seconds === undefined ? {} : { seconds }), ...(folder === '' ? {} : { folder }) };
 }
 
-type AgentStep = 'found' | 'join' | 'refound' | 'initialise' | 'promote' | 'configure' | 'seed' | 'follow' | 'rest' | 'open';
+type AgentStep =
+  | 'found'
+  | 'join'
+  | 'refound'
+  | 'initialise'
+  | 'promote'
+  | 'configure'
+  | 'seed'
+  | 'follow'
+  | 'rest'
+  | 'open';
 
 function agentCommand(
   kind: AgentStep,

@@ -45,9 +45,15 @@ const missing = (state: Cluster): string => {
 test('when nobody has a majority and all can be asked, the one that has the most begins and the others join it', (t) => {
   for (const choose of [first, last]) {
     const { done, end } = carryOut(down(made(3), [1, 2, 3]), choose);
-    t.deepEqual(done.filter((id) => !id.startsWith('promise')), ['raise_epoch/1', 'refound/1/2', 'join/2', 'join/3']);
+    t.deepEqual(
+      done.filter((id) => !id.startsWith('promise')),
+      ['raise_epoch/1', 'refound/1/2', 'join/2', 'join/3'],
+    );
     t.is(end.epoch, 2);
-    t.deepEqual(end.members.map(({ facts }) => facts.epoch), [2, 2, 2]);
+    t.deepEqual(
+      end.members.map(({ facts }) => facts.epoch),
+      [2, 2, 2],
+    );
     t.is(end.candidate, undefined);
   }
   const all = [10, 12, 11].reduce((state, number, index) => promised(state, index + 1, `${HISTORY}:${number}`), lost());
@@ -89,12 +95,18 @@ test('a member that is wished no more is waited for too, until it was dismissed'
 });
 
 test('one that was asked to join is waited for, though nobody heard whether it was taken in, and may hold nothing', (t) => {
-  const grown = withWish(made(3), [1, 2, 3, 4].map((ordinal) => wanted(ordinal)));
+  const grown = withWish(
+    made(3),
+    [1, 2, 3, 4].map((ordinal) => wanted(ordinal)),
+  );
   const place = { address: 'a', port: 1, serverName: '', stackId: '', flavor: 'small', volumeGib: 1 };
   const begun = applyFact(down(applyFact(grown, { kind: 'placed', ordinal: 4, ...place }), [1, 2, 3]), {
     ...({ kind: 'raised', ordinal: 1, epoch: 2 } as const),
   });
-  const three = [12, 10, 11].reduce((state, number, index) => promised(state, index + 1, `${HISTORY}:${number}`), begun);
+  const three = [12, 10, 11].reduce(
+    (state, number, index) => promised(state, index + 1, `${HISTORY}:${number}`),
+    begun,
+  );
   t.deepEqual(ids(three), ['promise/4/2']);
   t.deepEqual(ids(promised(three, 4, undefined)), ['refound/1/2']);
   t.deepEqual(ids(promised(three, 4, `${HISTORY}:13`)), ['refound/4/2']);
@@ -132,7 +144,13 @@ test('a second loss is led back from as the first was, and a member that joins l
   const { done, end } = carryOut(down(once, [1, 2, 3]), first);
   t.is(done[0], 'raise_epoch/1');
   t.is(end.epoch, 3);
-  const grown = withWish(end, [1, 2, 3, 4, 5].map((ordinal) => wanted(ordinal)));
-  t.deepEqual(carryOut(grown, first).end.members.map(({ facts }) => facts.epoch), [3, 3, 3, 3, 3]);
+  const grown = withWish(
+    end,
+    [1, 2, 3, 4, 5].map((ordinal) => wanted(ordinal)),
+  );
+  t.deepEqual(
+    carryOut(grown, first).end.members.map(({ facts }) => facts.epoch),
+    [3, 3, 3, 3, 3],
+  );
   t.is(after(end, { kind: 'federation.recovered', epochs: 1_000 }).epoch, 3);
 });

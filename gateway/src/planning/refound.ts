@@ -21,7 +21,9 @@ export function refounding(cluster: Cluster): Step[] | undefined {
     return first !== undefined && isLost(counted) ? [step('raise_epoch', first)] : undefined;
   }
   // Nobody is in the newest epoch yet. One that a majority is behind promises nothing: it goes on, and the others join it.
-  const serving = counted.find((member) => member.facts.isUp === true && isPresent(member) && !hasPromised(cluster, member));
+  const serving = counted.find(
+    (member) => member.facts.isUp === true && isPresent(member) && !hasPromised(cluster, member),
+  );
   if (serving !== undefined) return [step('join', serving)];
   const asked = counted.filter((member) => isPresent(member) && !hasPromised(cluster, member));
   if (asked.length > 0) return asked.map((member) => step('promise', member, String(cluster.epoch)));

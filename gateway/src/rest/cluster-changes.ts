@@ -290,7 +290,10 @@ function secretOf(definition: DatastoreDefinition, options: Pick<ClusterChangesO
   return { secret, verifier: definition.passwordVerifier(secret, options.randomBytes(SALT_BYTES)) };
 }
 
-function definitionOf({ datastore, durability }: ClusterSpec, { datastores }: ClusterChangesOptions): DatastoreDefinition {
+function definitionOf(
+  { datastore, durability }: ClusterSpec,
+  { datastores }: ClusterChangesOptions,
+): DatastoreDefinition {
   const definition = datastores.find(datastore.type);
   if (definition === undefined) throw new ApiError('datastore.unknown', `There is no datastore "${datastore.type}".`);
   return definitionFor(definition, durability.mode);

@@ -73,7 +73,10 @@ export const clusterSchema = z
     volume: z.strictObject({ size: z.int().meta({ description: 'GiB.' }) }),
     topology: z.strictObject({
       ...{ voters: z.int(), replicas: z.int(), arbiters: z.int() },
-      mode: z.string().optional().meta({ description: 'Where the datastore knows several, and this is not the first.' }),
+      mode: z
+        .string()
+        .optional()
+        .meta({ description: 'Where the datastore knows several, and this is not the first.' }),
     }),
     placement: z.strictObject({
       survive: z.enum(['host', 'zone', 'region', 'provider']),

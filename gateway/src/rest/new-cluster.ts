@@ -149,7 +149,10 @@ function withTopologyMode(
   const isRuled = isRuledMode(definition, mode);
   if (durability.mode !== undefined && (durability.mode === 'engine') !== isRuled) {
     const reason = isRuled ? 'the engine has a quorum of its own, and is asked for nothing else' : 'Argosy elects';
-    throw invalidField('cluster.durability.mode', `"${durability.mode}" does not go with topology.mode "${mode}": ${reason}`);
+    throw invalidField(
+      'cluster.durability.mode',
+      `"${durability.mode}" does not go with topology.mode "${mode}": ${reason}`,
+    );
   }
   return isRuled ? { ...durability, mode: 'engine' } : durability;
 }
