@@ -69,6 +69,11 @@ test('nobody is asked while one member is up, or cannot be asked', (t) => {
   t.deepEqual(ids(down(made(3), [1, 2])), []);
   t.deepEqual(ids(withFacts(down(made(3), [1, 2, 3]), 3, { isAway: true })), []);
   t.deepEqual(ids(withFacts(down(made(3), [1, 2, 3]), 3, { isResting: true })), []);
+  const [third] = made(3).members.slice(2);
+  const { isUp: _unknown, ...facts } = third?.facts ?? {};
+  const state = down(made(3), [1, 2]);
+  const members = state.members.map((member) => (member.ordinal === 3 ? { ...member, facts } : member));
+  t.deepEqual(ids({ ...state, members }), [], 'what is not known is not down');
 });
 
 test('nobody begins before every member has promised', (t) => {

@@ -64,13 +64,25 @@ export function renderGroupConfig(member: GroupSettings): string {
     ...FIXED,
     'wsrep-provider': `${engine}/lib/galera/libgalera_smm.so`,
     'wsrep-provider-options': `"${options.join(';')}"`,
-    'wsrep-cluster-name': member.clusterId,
+    'wsrep-cluster-name': groupName(member.clusterId),
     'wsrep-cluster-address': groupAddress([address]),
-    'wsrep-node-name': member.memberId,
+    'wsrep-node-name': serverNameIn(member.memberId),
     'wsrep-node-address': address,
     'wsrep-node-incoming-address': hostAndPort(address, member.port),
     'wsrep-sst-receive-address': hostAndPort(address, COPY_PORT),
   });
+}
+
+/** The engine takes no longer name, and sends away who comes by one; who may come in is up to the certificate. */
+const LONGEST_NAME = 32;
+
+function groupName(clusterId: string): string {
+  return clusterId.replaceAll('-', '').slice(0, LONGEST_NAME);
+}
+
+/** What the others call a member's server: its cluster they know. */
+export function serverNameIn(memberId: string): string {
+  return `member${memberId.slice(memberId.lastIndexOf('-'))}`.slice(0, LONGEST_NAME);
 }
 
 /** Whom a server dials. Never empty: to the engine that would mean to begin a group of its own. */

@@ -23,7 +23,7 @@ import { MemberFiles } from '../member-files.ts';
 import { newConnection } from '../parts.ts';
 import { MariadbServer } from '../server.ts';
 import { setAccounts } from '../tenants.ts';
-import { copyTool, groupAddress, groupStartStatements, renderGroupConfig } from './config.ts';
+import { copyTool, groupAddress, groupStartStatements, renderGroupConfig, serverNameIn } from './config.ts';
 import { copyFrom, forgetView, type GroupParts, makeEmptyDatabase, recover, tellPosition } from './data.ts';
 import { askGroup, enlist, MEMBERS_OBJECTS, seenQuery, strike } from './group.ts';
 import { groupLayoutOf, type Layout } from './layout.ts';
@@ -192,7 +192,7 @@ class GaleraDriver implements RuledDriver {
     const beganMs = options.clock.monotonicMs();
     let isPutOut = false;
     for (;;) {
-      const [seen] = await control.query(seenQuery(memberId));
+      const [seen] = await control.query(seenQuery(serverNameIn(memberId)));
       if (seen === undefined) return;
       const waitedMs = options.clock.monotonicMs() - beganMs;
       if (waitedMs > LEAVE_MS + PUT_OUT_MS) break;

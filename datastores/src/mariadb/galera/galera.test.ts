@@ -8,6 +8,8 @@ import { compareInGroup, readGroupPosition, readRecovered, writeGroupPosition } 
 
 const HISTORY = '97c8ae2e-eb36-11f1-9aa3-827d77c55cf7';
 const OTHER = 'a86a32ed-eb36-11f1-a1d7-b20f455db579';
+/** The engine's names are shorter. */
+const CLUSTER = '2ef81be3-d249-4f27-a5ac-eaa53d719ae6';
 const at = (value: string) => ({ epoch: 1, value });
 
 test('a position is a history and a number, and nothing else', (t) => {
@@ -50,20 +52,21 @@ test('the file of settings: durable, encrypted, a segment a region, and nothing 
         port: 3306,
         number: 1,
         engine: '/usr',
-        clusterId: 'k1',
-        memberId: 'k1-1',
+        clusterId: CLUSTER,
+        memberId: `${CLUSTER}-1`,
       },
       ...{ agentUser: 'root', dataUser: 'mysql', sizes: { bufferPoolMib: 24, logFileMib: 8, maxConnections: 50 } },
       parameters: { sort_buffer_size: '4MB', innodb_autoinc_lock_mode: '1' },
     });
   const file = render('north');
   for (const line of [
-    ...['innodb-flush-log-at-trx-commit = 1', 'innodb-autoinc-lock-mode = 2', 'wsrep-cluster-name = k1'],
+    ...['innodb-flush-log-at-trx-commit = 1', 'innodb-autoinc-lock-mode = 2', 'wsrep-cluster-name = 2ef81be3d2494f27a5aceaa53d719ae6'],
     ...['require-secure-transport = ON', 'sort_buffer_size = 4194304', 'wsrep-sst-method = argosy'],
   ]) {
     t.true(file.includes(`\n${line}\n`), line);
   }
   t.true(file.lastIndexOf('innodb-autoinc-lock-mode = 2') > file.lastIndexOf('innodb_autoinc_lock_mode = 1'));
+  t.true(file.includes('\nwsrep-node-name = member-1\n'));
   t.regex(file, /socket\.ssl=yes/);
   t.regex(file, /gmcast\.listen_addr=ssl:\/\/192\.0\.2\.10:4567/);
   t.notRegex(file, /init-connect|log-bin|read-only|rpl-semi/);

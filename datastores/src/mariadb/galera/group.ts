@@ -40,8 +40,8 @@ export function strike(memberId: string): string {
 }
 
 /** The engine's own view: by the names that the servers have. */
-export function seenQuery(memberId: string): string {
-  return `select node_uuid from mysql.wsrep_cluster_members where node_name = ${quotedText(memberId)}`;
+export function seenQuery(serverName: string): string {
+  return `select node_uuid from mysql.wsrep_cluster_members where node_name = ${quotedText(serverName)}`;
 }
 
 /** Where a server stands among the others, as it says itself. */
