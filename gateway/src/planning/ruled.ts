@@ -74,7 +74,7 @@ function dismissal(cluster: Cluster, leaver: Member): Step[] {
   const keeper = keepersOf(cluster, leaver.ordinal)[0];
   const ready = step('dismiss', leaver);
   if (keeper === undefined) return [{ ...ready, blocked: 'No other member is up that could see to it.' }];
-  const others = cluster.members.filter((member) => isListed(member) && member !== leaver);
+  const others = cluster.members.filter((member) => isCounted(cluster, member) && member !== leaver);
   const blocked = isMajority(others) ? undefined : shortage(others);
   return [withBlock({ ...ready, region: keeper.region }, blocked)];
 }
@@ -89,11 +89,11 @@ export function keepersOf(cluster: Cluster, leaver: number): readonly Member[] {
 
 /** Why this member must not be disturbed now, nor one be added: the others are no majority. */
 function blockOf(cluster: Cluster, member: Member): string | undefined {
-  const listed = cluster.members.filter(isListed);
+  const counted = cluster.members.filter((other) => isCounted(cluster, other));
   // With two members or one there is no disturbance that leaves a majority; the tenant chose that.
-  if (isListed(member) && listed.length < 3) return undefined;
-  const living = listed.filter((other) => other !== member && isLiving(other)).length;
-  return living > listed.length / 2 ? undefined : shortage(listed);
+  if (counted.includes(member) && counted.length < 3) return undefined;
+  const living = counted.filter((other) => other !== member && isLiving(other)).length;
+  return living > counted.length / 2 ? undefined : shortage(counted);
 }
 
 function isMajority(members: readonly Member[]): boolean {
@@ -114,6 +114,11 @@ function mayBeListed({ epoch }: Cluster, { facts }: Member): boolean {
 /** The engine counts it among its members, whether it lives or not. */
 export function isListed({ facts }: Member): boolean {
   return facts.role !== undefined;
+}
+
+/** Its vote counts. Where the engine's cluster was begun anew, that of the others only when they have joined it again. */
+function isCounted({ epoch }: Cluster, member: Member): boolean {
+  return isListed(member) && member.facts.epoch === epoch;
 }
 
 function isLiving({ facts }: Member): boolean {

@@ -45,6 +45,6 @@ test('Galera: three regions, one lost, grown, shrunk, replaced, all lost at once
   const { epoch } = await clusterOf(scene.tenant, NAME);
   // Without the engine's own notes of who was there last, none of them goes on by itself.
   await allAreLostAtOnce(scene, (volume) => rmSync(join(volume, 'data', 'gvwstate.dat')));
-  t.is((await clusterOf(scene.tenant, NAME)).epoch, epoch + 1);
+  t.true((await clusterOf(scene.tenant, NAME)).epoch > epoch);
   await end(scene);
 });

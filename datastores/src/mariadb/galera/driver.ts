@@ -37,6 +37,9 @@ const ENTER_POLL_MS = 250;
 const LEAVE_MS = 12_000;
 const PUT_OUT_MS = 6_000;
 const LEAVE_POLL_MS = 100;
+/** The server's own client answers sooner. */
+const ANSWER_MS = 1_000;
+const DOES_ANSWER = [() => true, () => false] as const;
 
 /** @throws DriverError `refused` when a path is longer than the server takes. */
 export function galeraDriver(options: DriverOptions): RuledDriver {
@@ -241,8 +244,11 @@ class GaleraDriver implements RuledDriver {
   }
 
   async stop(): Promise<void> {
+    const { control, server } = this.#parts;
+    // One that still looks for the others hears no signal; it has told nobody anything.
+    const answers = this.isRunning() && (await control.query('select 1', [], ANSWER_MS).then(...DOES_ANSWER));
     this.#disconnect();
-    await this.#parts.server.stop();
+    await (answers ? server.stop() : server.end());
   }
 
   async cutPower(): Promise<void> {

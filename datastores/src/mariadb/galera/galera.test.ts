@@ -60,7 +60,11 @@ test('the file of settings: durable, encrypted, a segment a region, and nothing 
     });
   const file = render('north');
   for (const line of [
-    ...['innodb-flush-log-at-trx-commit = 1', 'innodb-autoinc-lock-mode = 2', 'wsrep-cluster-name = 2ef81be3d2494f27a5aceaa53d719ae6'],
+    ...[
+      'innodb-flush-log-at-trx-commit = 1',
+      'innodb-autoinc-lock-mode = 2',
+      'wsrep-cluster-name = 2ef81be3d2494f27a5aceaa53d719ae6',
+    ],
     ...['require-secure-transport = ON', 'sort_buffer_size = 4194304', 'wsrep-sst-method = argosy'],
   ]) {
     t.true(file.includes(`\n${line}\n`), line);
