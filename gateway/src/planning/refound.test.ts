@@ -59,7 +59,11 @@ test('when nobody has a majority and all can be asked, the one that has the most
   const all = [10, 12, 11].reduce((state, number, index) => promised(state, index + 1, `${HISTORY}:${number}`), lost());
   t.deepEqual(ids(all), ['refound/2/2']);
   const begun = readySteps(applyFact(all, { kind: 'returned', ordinal: 2, epoch: 2 }));
-  t.deepEqual(begun.map(({ id, blocked }) => [id, blocked]), [['join/1', undefined]], 'the others do not count yet');
+  t.deepEqual(
+    begun.map(({ id, blocked }) => [id, blocked]),
+    [['join/1', undefined]],
+    'the others do not count yet',
+  );
 });
 
 test('numbers are compared as numbers, and of two that are as far the earlier begins', (t) => {
