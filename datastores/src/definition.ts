@@ -41,21 +41,26 @@ export interface UriOptions {
 }
 
 /** A datastore that Argosy supports. Every function is pure. */
-export interface DatastoreDefinition {
+export interface DatastoreDefinition extends EngineDefinition {
+  /** What is different in clusters whose engine rules itself, where there are others too; `mode` is how they are asked for. */
+  readonly ruled?: Partial<Omit<EngineDefinition, 'name' | 'commitModes'>> & { readonly mode: string };
+}
+
+export interface EngineDefinition {
   readonly name: string;
   /** Only what the suite runs against the real server. */
   readonly versions: readonly string[];
   readonly defaultVersion: string;
   readonly port: number;
-  /** Where the members' servers dial each other, when that is another port; absent: the same. */
-  readonly peerPort?: number;
+  /** Where the members' servers dial each other, when that is by other ports; absent: by the same. */
+  readonly peerPorts?: readonly number[];
   /** Where every member tells clients who leads, as the engine's own service of discovery does; absent: nowhere. */
   readonly discoveryPort?: number;
   readonly commitModes: readonly CommitMode[];
   /** How many members with data a cluster may have. */
   readonly members: { readonly min: number; readonly max: number };
   /** Where more voters than these would make no sense, with the reason in a phrase; absent: nowhere. */
-  readonly mostVoters?: { readonly count: number; readonly reason: string };
+  readonly mostVoters?: { readonly count: number; readonly reason: string } | undefined;
   /** The tenant's first user and database. */
   readonly admin: { readonly user: string; readonly database: string };
   readonly parameters: Readonly<Record<string, ParameterDefinition>>;
@@ -65,6 +70,8 @@ export interface DatastoreDefinition {
   readonly accounts?: AccountsDefinition;
   /** Why the first user keeps the password that it was made with, in a sentence; absent: it can have another. */
   readonly fixedPassword?: string;
+  /** Where the engine rules itself: members that have all stopped come back only when one of them begins anew. */
+  readonly isRefounded?: true;
   /** How many other voters have a commit before it is acknowledged, in a cluster of so many voters. */
   acknowledgements(voters: number): number;
   /** Negative when `left` is behind `right`, 0 when they are equal, positive when it is ahead. */
@@ -79,4 +86,25 @@ export interface DatastoreDefinition {
    * not of this engine's.
    */
   completeUri(endpoint: string, options: UriOptions): string | undefined;
+}
+
+/** How clusters are asked for whose primary Argosy elects, and those whose engine rules itself. */
+const MODES = { elected: 'primary_and_replicas', ruled: 'engine_ruled' } as const;
+
+/** What `topology.mode` can say. */
+export function topologyModes({ commitModes, ruled }: DatastoreDefinition): readonly string[] {
+  return [
+    ...(commitModes.some((mode) => mode !== 'engine') ? [MODES.elected] : []),
+    ...(commitModes.includes('engine') ? [ruled?.mode ?? MODES.ruled] : []),
+  ];
+}
+
+/** True of the mode in which the engine rules itself. */
+export function isRuledMode({ ruled }: DatastoreDefinition, mode: string): boolean {
+  return mode === (ruled?.mode ?? MODES.ruled);
+}
+
+/** What is true of the clusters that commit in this way. */
+export function definitionFor(definition: DatastoreDefinition, mode: CommitMode): DatastoreDefinition {
+  return mode === 'engine' && definition.ruled !== undefined ? { ...definition, ...definition.ruled } : definition;
 }

@@ -78,6 +78,9 @@ export interface DriverLog {
 export interface DriverOptions {
   readonly clusterId: string;
   readonly memberId: string;
+  readonly region: string;
+  /** The DNS name in its certificate. */
+  readonly serverName: string;
   readonly engine: Engine;
   /** The member's volume; a driver has folders in it of its own. */
   readonly volume: string;

@@ -4,6 +4,7 @@ import type { DrillClient, DrillClientOptions, Driver, DriverOptions } from './d
 import { etcdDriver } from './etcd/driver.ts';
 import { connectForDrill as connectToMariadbForDrill } from './mariadb/drill-client.ts';
 import { mariadbDriver } from './mariadb/driver.ts';
+import { galeraDriver } from './mariadb/galera/driver.ts';
 import { connectForDrill } from './postgresql/drill-client.ts';
 import { postgresqlDriver } from './postgresql/driver.ts';
 import { postgresqlSession } from './postgresql/session.ts';
@@ -71,7 +72,7 @@ export interface EngineDriver {
 }
 
 export const drivers: Readonly<Record<string, EngineDriver>> = {
-  mariadb: { create: mariadbDriver, connectForDrill: connectToMariadbForDrill },
+  mariadb: { create: mariadbDriver, createRuled: galeraDriver, connectForDrill: connectToMariadbForDrill },
   postgresql: { create: postgresqlDriver, session: postgresqlSession, connectForDrill },
   redis: { create: redisDriver, discovery: redisDiscovery },
   etcd: { createRuled: etcdDriver },

@@ -7,13 +7,16 @@ export {
   NO_ACCOUNTS,
   type UserAccount,
 } from './accounts.ts';
-export type {
-  CommitMode,
-  DatabaseAddress,
-  DatastoreDefinition,
-  Endpoints,
-  Position,
-  UriOptions,
+export {
+  type CommitMode,
+  type DatabaseAddress,
+  type DatastoreDefinition,
+  definitionFor,
+  type Endpoints,
+  isRuledMode,
+  type Position,
+  topologyModes,
+  type UriOptions,
 } from './definition.ts';
 export { hostAndPort } from './host-and-port.ts';
 export { nearestOf } from './nearest.ts';

@@ -38,6 +38,8 @@ export {
   type PromiseResponse,
   type PromoteRequest,
   type PromoteResponse,
+  type RefoundRequest,
+  type RefoundResponse,
   type RehearseRequest,
   type RehearseResponse,
   RejoinMethod,

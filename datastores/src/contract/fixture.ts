@@ -37,6 +37,10 @@ export interface TenantFixture {
 
 /** Of an engine that rules itself. One entry an engine, in `datastores/src/<engine>/contract-fixture.ts`. */
 export interface RuledFixture extends TenantFixture {
+  /** What members show each other, where that is not each one's own certificate; read from a volume. PEM. */
+  peerCertificate?(volume: string): Promise<{ readonly certificate: string; readonly key: string }>;
+  /** Members that have all stopped do not come back by themselves: one of them begins anew. */
+  readonly isRefounded: boolean;
   /** Parameters with which a server must start anew, and some with which it does not start. */
   readonly parameters: {
     readonly good: Readonly<Record<string, string>>;
@@ -130,12 +134,16 @@ export interface RuledContractMember {
     admin: { readonly name: string; readonly verifier: string; readonly generation: number },
     version?: string,
   ): Promise<void>;
-  join(peers: readonly RuledContractMember[]): Promise<void>;
+  join(peers: readonly RuledContractMember[], epoch?: number): Promise<void>;
+  /** Its word that its server does not run before it is told to, and how far its data reach. */
+  promise(epoch: number): Promise<ContractPosition>;
+  /** Begins the cluster anew from its own data. */
+  refound(epoch: number): Promise<void>;
   /** Has the engine count that one no more. */
   dismiss(leaver: RuledContractMember): Promise<void>;
   setParameters(generation: number, values: Readonly<Record<string, string>>): Promise<void>;
   /** A command for members of another kind of cluster. */
-  promise(epoch: number): Promise<ContractPosition>;
+  open(): Promise<ContractPosition>;
   report(isWanted: (report: ContractReport) => boolean): Promise<ContractReport>;
   /** The agent alone; the server runs on. */
   killAgent(): Promise<void>;
@@ -157,6 +165,8 @@ export interface RuledWorld {
   readonly password: string;
   readonly root: string;
   verifier(password: string): string;
+  /** Of the datastore's definition, as it is where the engine rules itself. */
+  comparePositions(left: ContractPosition, right: ContractPosition): number;
 }
 
 export interface SmallDisk {

@@ -31,6 +31,7 @@ export const etcdFixture: RuledFixture = {
   version: '3.4',
   port: 2379,
   parameters: { good: { 'max-txn-ops': '256' }, bad: { 'auto-compaction-retention': 'for ever' } },
+  isRefounded: false,
   connect,
   connectInTheOpen: async ({ address, port, user, password }) => {
     const body = JSON.stringify({ name: user, password });

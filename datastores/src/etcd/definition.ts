@@ -15,7 +15,7 @@ export const etcd: DatastoreDefinition = {
   versions: ['3.4'],
   defaultVersion: '3.4',
   port: 2379,
-  peerPort: PEER_PORT,
+  peerPorts: [PEER_PORT],
   commitModes: ['engine'],
   members: { min: 1, max: 7 },
   admin: { user: 'admin', database: '' },

@@ -29,7 +29,7 @@ export const DOOR_SHUT = "signal sqlstate '08004' set message_text = 'This membe
 /** A commit waits for its copy for ever: after this time the server would go on without one. A hundred years. */
 export const WAIT_MS = 100 * 365 * 24 * 3_600_000;
 
-const FIXED: Readonly<Record<string, string | number>> = {
+const COMMON: Readonly<Record<string, string | number>> = {
   'skip-name-resolve': 'ON',
   'require-secure-transport': 'ON',
   'tls-version': 'TLSv1.2,TLSv1.3',
@@ -40,9 +40,13 @@ const FIXED: Readonly<Record<string, string | number>> = {
   'event-scheduler': 'OFF',
   // A table of another engine is in no transaction: what a crash leaves of it, no log tells.
   'enforce-storage-engine': 'InnoDB',
-  // Durability is not for sale: what is acknowledged is on the disk, as data of the log, and as what was received.
+  // Durability is not for sale: what is acknowledged is on the disk.
   'innodb-flush-log-at-trx-commit': 1,
   'innodb-doublewrite': 'ON',
+};
+
+const FIXED: Readonly<Record<string, string | number>> = {
+  // As data of the log, too, and as what was received.
   'sync-binlog': 1,
   'sync-relay-log': 1,
   'sync-relay-log-info': 1,
@@ -70,6 +74,11 @@ const FIXED: Readonly<Record<string, string | number>> = {
 };
 
 export function renderConfig(member: MemberSettings): string {
+  return renderSettings(member, { 'server-id': member.number, 'init-connect': `"${DOOR_SHUT}"`, ...FIXED });
+}
+
+/** The file with what all servers have, and what this kind of member has beside. */
+export function renderSettings(member: MemberSettings, own: Readonly<Record<string, string | number>>): string {
   const { layout, sizes } = member;
   const settings: Record<string, string | number> = {
     basedir: member.engine,
@@ -79,16 +88,15 @@ export function renderConfig(member: MemberSettings): string {
     'init-file': layout.startFile,
     'bind-address': member.address,
     port: member.port,
-    'server-id': member.number,
     'ssl-ca': layout.rootFile,
     'ssl-cert': layout.certificateFile,
     'ssl-key': layout.keyFile,
     'innodb-buffer-pool-size': `${sizes.bufferPoolMib}M`,
     'innodb-log-file-size': `${sizes.logFileMib}M`,
     'max-connections': sizes.maxConnections,
-    'init-connect': `"${DOOR_SHUT}"`,
     ...serverValues(member.parameters),
-    ...FIXED,
+    ...COMMON,
+    ...own,
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
   return `# Written by the agent.\n[mariadbd]\n${lines.join('\n')}\n`;

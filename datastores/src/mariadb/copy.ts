@@ -59,23 +59,10 @@ export async function copyData(
   source: { readonly upstream: Upstream; readonly state: UpstreamState },
   replica: Replica,
 ): Promise<Position> {
-  const { layout, options, server, control } = parts;
-  const { fetchCopy, processes, files } = options;
-  if (fetchCopy === undefined || processes.write === undefined) {
-    throw new DriverError('refused', 'There is no way to fetch a copy.');
-  }
-  const unpack = server.program('bin/mbstream', ['-x', '-C', layout.data]);
-  const unpacked = await processes.write(unpack, fetchCopy(source.upstream));
-  requireDone('mbstream', unpacked);
-  const prepare = ['--prepare', `--target-dir=${layout.data}`];
-  await runTool(parts, server.program('bin/mariadb-backup', prepare, layout.copyFolder), PREPARE_MS);
+  const { control } = parts;
+  await unpackCopy(parts, source.upstream);
   const end = await readEnd(parts);
-  for (const name of await files.list(layout.data)) {
-    if (/^(xtrabackup_|mariadb_backup_|backup-my\.cnf$|ib_buffer_pool$|relay|master\.info|binlog)/.test(name)) {
-      await files.remove(join(layout.data, name));
-    }
-  }
-  await sync(parts);
+  await tidyCopy(parts);
   await replica.withoutUpstream();
   await control.query('reset master');
   await control.query('set global gtid_binlog_state = ?', [writeState(stateAt(source.state.log, end))]);
@@ -83,6 +70,31 @@ export async function copyData(
   // What the log began with is in it only from its next file on.
   await control.query('flush binary logs');
   return end;
+}
+
+/** What another member's data directory holds, in this one's, as after a crash that was recovered from. */
+export async function unpackCopy(parts: Parts, source: Upstream): Promise<void> {
+  const { layout, options, server } = parts;
+  const { fetchCopy, processes } = options;
+  if (fetchCopy === undefined || processes.write === undefined) {
+    throw new DriverError('refused', 'There is no way to fetch a copy.');
+  }
+  const unpack = server.program('bin/mbstream', ['-x', '-C', layout.data]);
+  const unpacked = await processes.write(unpack, fetchCopy(source));
+  requireDone('mbstream', unpacked);
+  const prepare = ['--prepare', `--target-dir=${layout.data}`];
+  await runTool(parts, server.program('bin/mariadb-backup', prepare, layout.copyFolder), PREPARE_MS);
+}
+
+/** Takes away what belongs to the copying and not to the data; then all is on the disk. */
+export async function tidyCopy(parts: Parts): Promise<void> {
+  const { layout, options } = parts;
+  for (const name of await options.files.list(layout.data)) {
+    if (/^(xtrabackup_|mariadb_backup_|backup-my\.cnf$|ib_buffer_pool$|relay|master\.info|binlog)/.test(name)) {
+      await options.files.remove(join(layout.data, name));
+    }
+  }
+  await sync(parts);
 }
 
 async function readEnd({ layout, options }: Parts): Promise<Position> {

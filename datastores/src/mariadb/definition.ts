@@ -1,6 +1,7 @@
 import type { DatastoreDefinition } from '../definition.ts';
 import { accounts } from './account-names.ts';
 import { completeUri, endpoints, localEndpoint } from './endpoints.ts';
+import { GALERA } from './galera/definition.ts';
 import { PARAMETERS, RESERVED } from './parameters.ts';
 import { nativeVerifier } from './password.ts';
 import { comparePositions } from './positions.ts';
@@ -10,7 +11,7 @@ export const mariadb: DatastoreDefinition = {
   versions: ['10.11'],
   defaultVersion: '10.11',
   port: 3306,
-  commitModes: ['quorum'],
+  commitModes: ['quorum', 'engine'],
   members: { min: 1, max: 11 },
   mostVoters: {
     count: 3,
@@ -27,4 +28,5 @@ export const mariadb: DatastoreDefinition = {
   endpoints,
   localEndpoint,
   completeUri,
+  ruled: GALERA,
 };

@@ -8,15 +8,25 @@ import type { Layout } from './layout.ts';
 import { PARAMETERS } from './parameters.ts';
 import { sizesFor } from './sizes.ts';
 
+/** What is written. */
+export interface FileContents {
+  readonly config: (settings: MemberSettings) => string;
+  readonly statements: (settings: MemberSettings) => readonly string[];
+}
+
+const CONTENTS: FileContents = { config: renderConfig, statements: startStatements };
+
 export class MemberFiles {
   readonly #options: DriverOptions;
   readonly #layout: Layout;
+  readonly #contents: FileContents;
   /** What the files say next time, and the server when it starts. */
   parameters: ParameterValues;
 
-  constructor(options: DriverOptions, layout: Layout) {
+  constructor(options: DriverOptions, layout: Layout, contents = CONTENTS) {
     this.#options = options;
     this.#layout = layout;
+    this.#contents = contents;
     this.parameters = options.parameters ?? {};
   }
 
@@ -33,8 +43,8 @@ export class MemberFiles {
     const { files, owner } = this.#options;
     const options = { mode: 0o600, owner };
     const settings = await this.#settings();
-    await files.writeDurably(this.#layout.startFile, `${startStatements(settings).join(';\n')};\n`, options);
-    await files.writeDurably(this.#layout.configFile, renderConfig(settings), options);
+    await files.writeDurably(this.#layout.startFile, `${this.#contents.statements(settings).join(';\n')};\n`, options);
+    await files.writeDurably(this.#layout.configFile, this.#contents.config(settings), options);
   }
 
   async writeCertificate({ certificate, key, root }: ServerCertificate): Promise<void> {

@@ -14,6 +14,8 @@ const CLEAN_STOP_MS = 30_000;
 const KILL_MS = 10_000;
 const STOP_POLL_MS = 15;
 const LOG_TAIL_CHARACTERS = 2_000;
+/** One that ends at once says why in its log. */
+const EARLY_MS = 300;
 const PROGRAM = 'mariadbd';
 /** The server makes a file of 12 MiB whenever it starts; on a full disk it would wait for room, and tell nobody. */
 const LEAST_FREE_BYTES = 24 * 1024 * 1024;
@@ -22,10 +24,12 @@ export class MariadbServer {
   readonly #options: DriverOptions;
   readonly #layout: Layout;
   readonly #process: ServerProcess;
+  readonly #environment: Readonly<Record<string, string>>;
 
-  constructor(options: DriverOptions, layout: Layout) {
+  constructor(options: DriverOptions, layout: Layout, environment: Readonly<Record<string, string>> = {}) {
     this.#options = options;
     this.#layout = layout;
+    this.#environment = environment;
     this.#process = new ServerProcess({
       ...{ options, folder: layout.data, logFile: layout.logFile, program: PROGRAM },
       ...{ pollMs: STOP_POLL_MS, watchMs: WATCH_POLL_MS },
@@ -43,9 +47,13 @@ export class MariadbServer {
   /** A program of this engine, by its place in the engine's tree, to be run in `folder`. */
   program(name: string, args: readonly string[], folder = this.#layout.data): Program {
     const { bin, libraryPath } = this.#options.engine;
-    const environment: Record<string, string> = { LC_ALL: 'C.UTF-8', TZ: 'UTC' };
+    const environment: Record<string, string> = { LC_ALL: 'C.UTF-8', TZ: 'UTC', ...this.#environment };
     if (libraryPath !== null) environment.LD_LIBRARY_PATH = libraryPath;
     return { path: join(bin, name), arguments: args, folder, environment };
+  }
+
+  serverProgram(extra: readonly string[]): Program {
+    return this.program('sbin/mariadbd', [`--defaults-file=${this.#layout.configFile}`, ...extra]);
   }
 
   /** Takes over a server that runs in our data directory; false when none does. */
@@ -57,15 +65,21 @@ export class MariadbServer {
 
   /** Starts the server, at rest, and answers when it accepts connections. @throws DriverError */
   async start(extra: readonly string[] = []): Promise<void> {
-    await this.clear();
-    await this.limitLog();
-    await this.#requireRoom();
-    // Until it is ready, its end is this call's failure and no crash.
-    this.#process.isEnding = true;
-    const program = this.program('sbin/mariadbd', [`--defaults-file=${this.#layout.configFile}`, ...extra]);
-    const pid = await this.#process.start(program);
-    await this.#untilReady(pid);
+    await this.#untilReady(await this.#begin(extra));
     this.#process.isEnding = false;
+  }
+
+  /** The same, without waiting until it accepts any. @throws DriverError when it ends at once */
+  async launch(extra: readonly string[]): Promise<void> {
+    const pid = await this.#begin(extra);
+    await sleep(this.#options, EARLY_MS);
+    if (this.#process.pid !== pid) throw await this.#process.failedStart(LOG_TAIL_CHARACTERS, lastComplaint);
+    this.#process.isEnding = false;
+  }
+
+  /** Of a server that ended by itself: what its log says of it. */
+  async complaint(): Promise<string> {
+    return lastComplaint(await this.#process.logTail(LOG_TAIL_CHARACTERS));
   }
 
   /** Cleanly, then by force; afterwards nothing of ours writes into the data directory. */
@@ -108,6 +122,15 @@ export class MariadbServer {
 
   async limitLog(): Promise<void> {
     await this.#process.limitLog();
+  }
+
+  /** Until it is ready, its end is the caller's failure and no crash. */
+  async #begin(extra: readonly string[]): Promise<number> {
+    await this.clear();
+    await this.limitLog();
+    await this.#requireRoom();
+    this.#process.isEnding = true;
+    return await this.#process.start(this.serverProgram(extra));
   }
 
   async #requireRoom(): Promise<void> {

@@ -52,6 +52,7 @@ function addCreate(cluster: Command, open: OpenSession): void {
     .description('build a cluster')
     .requiredOption('--datastore <type>', 'the engine, such as postgresql')
     .option('--version <version>', "the engine's version")
+    .option('--topology <mode>', 'who is primary, of those that `datastore show` names')
     .option('--voters <count>', 'members whose acknowledgement counts', wholeNumber)
     .option('--replicas <count>', 'further copies', wholeNumber)
     .option(

@@ -85,10 +85,11 @@ function topologyText(cluster: Cluster): Cell {
     [topology.replicas, 'replica'],
     [topology.arbiters, 'arbiter'],
   ];
-  return counts
+  const told = counts
     .filter(([count]) => count > 0)
     .map(([count, noun]) => `${count} ${noun}${count === 1 ? '' : 's'}`)
     .join(', ');
+  return topology.mode === undefined ? told : `${told} (${topology.mode})`;
 }
 
 function durabilityText({ durability, exposed }: Cluster): string | undefined {

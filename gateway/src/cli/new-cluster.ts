@@ -4,6 +4,7 @@
 export interface NewClusterOptions {
   readonly datastore: string;
   readonly version?: string;
+  readonly topology?: string;
   readonly voters?: number;
   readonly replicas?: number;
   readonly arbiters?: number;
@@ -24,7 +25,10 @@ export function newClusterBody(name: string, options: NewClusterOptions): { clus
     cluster: {
       name,
       datastore: given({ type: options.datastore, version: options.version }),
-      ...section('topology', { voters: options.voters, replicas: options.replicas, arbiters: options.arbiters }),
+      ...section('topology', {
+        ...{ mode: options.topology, voters: options.voters },
+        ...{ replicas: options.replicas, arbiters: options.arbiters },
+      }),
       ...section('placement', { survive: options.survive, regions: options.regions, residency: options.residency }),
       ...section('volume', { size: options.volume }),
       ...section('durability', {

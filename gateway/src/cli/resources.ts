@@ -56,7 +56,10 @@ const clusterSchema = z.looseObject({
   flavor: z.string().nullish(),
   volume: z.looseObject({ size: z.number() }).nullish(),
   topology: z
-    .looseObject({ voters: z.number(), replicas: z.number().default(0), arbiters: z.number().default(0) })
+    .looseObject({
+      ...{ voters: z.number(), replicas: z.number().default(0), arbiters: z.number().default(0) },
+      mode: z.string().optional(),
+    })
     .optional(),
   placement: z
     .looseObject({

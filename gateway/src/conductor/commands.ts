@@ -55,6 +55,7 @@ const TIMEOUT_MS: Readonly<Record<Step['kind'], number>> = {
   // What it lacks is copied to it.
   join: 24 * 60 * MINUTE_MS,
   dismiss: 2 * MINUTE_MS,
+  refound: 5 * MINUTE_MS,
 };
 
 const KINDS = { voter: MemberKind.VOTER, replica: MemberKind.REPLICA, arbiter: MemberKind.ARBITER } as const;
@@ -163,12 +164,16 @@ interface AskContext {
   readonly options: CommandOptions;
 }
 
+/** Of a member without data. */
+const NOTHING = { epoch: 0, value: '' } as const;
+
 async function promise({ header, cluster, ordinal, region, options }: AskContext): Promise<Fact> {
   const { answer } = await region.commandMember({ command: { $case: 'promise', value: { header } } }, options);
-  if (answer?.$case !== 'promise' || answer.value.position === undefined) {
-    throw new Error('The agent answered a promise without a position.');
-  }
-  return { kind: 'promised', ordinal, promise: { epoch: cluster.epoch, position: answer.value.position } };
+  const found = answer?.$case === 'promise' ? answer.value.position : undefined;
+  // Where the engine rules itself a member may have been taken in by half.
+  const position = found ?? (answer?.$case === 'promise' && isEngineRuled(cluster) ? NOTHING : undefined);
+  if (position === undefined) throw new Error('The agent answered a promise without a position.');
+  return { kind: 'promised', ordinal, promise: { epoch: cluster.epoch, position } };
 }
 
 async function rejoin({ header, cluster, ordinal, region, options }: AskContext): Promise<Rejoined> {
@@ -198,7 +203,17 @@ function tailOf({ bytes, transactions, seconds, folder }: Tail) {
   return { bytes, ...counted, ...(seconds === undefined ? {} : { seconds }), ...(folder === '' ? {} : { folder }) };
 }
 
-type AgentStep = 'found' | 'join' | 'initialise' | 'promote' | 'configure' | 'seed' | 'follow' | 'rest' | 'open';
+type AgentStep =
+  | 'found'
+  | 'join'
+  | 'refound'
+  | 'initialise'
+  | 'promote'
+  | 'configure'
+  | 'seed'
+  | 'follow'
+  | 'rest'
+  | 'open';
 
 function agentCommand(
   kind: AgentStep,
@@ -219,6 +234,7 @@ function agentCommand(
     case 'follow':
       return { $case: 'follow', value: { header, primary: primaryOf(cluster) } };
     case 'rest':
+    case 'refound':
     case 'open':
       return { $case: kind, value: { header } };
     case 'promote':

@@ -148,6 +148,10 @@ export class Conductor {
         const entry = { kind: 'member.listed', operationId, stepId: step.id, fact } as const;
         return (await this.#propose(entry)) !== undefined;
       }
+      if (fact?.kind === 'returned') {
+        const entry = { kind: 'member.returned', operationId, stepId: step.id, fact } as const;
+        return (await this.#propose(entry)) !== undefined;
+      }
       const elected = facts.find(({ kind }) => kind === 'elected')?.ordinal;
       if (elected !== undefined && cluster.candidate !== undefined && elected !== cluster.candidate) {
         const message = `Member ${cluster.candidate} was behind the primary, so member ${elected} was elected again and no write is lost.`;

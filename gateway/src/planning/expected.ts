@@ -48,7 +48,9 @@ export function expectedFact({ kind, ordinal }: Step, cluster: Cluster): Fact {
       return { kind: 'accounted', ordinal, generation: accountsOf(cluster).generation };
     case 'found':
     case 'join':
-      return { kind: 'joined', ordinal };
+      return epoch > 1 ? { kind: 'returned', ordinal, epoch } : { kind: 'joined', ordinal };
+    case 'refound':
+      return { kind: 'returned', ordinal, epoch };
     case 'dismiss':
       return { kind: 'dismissed', ordinal };
     case 'rest':

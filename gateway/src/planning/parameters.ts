@@ -2,7 +2,7 @@
 // which the server does not start shows on one of them, and the primary never meets it. A primary that needs a restart
 // hands over to a voter that has had its own, unless a replica needs at least what its primary has and that becomes less:
 // then the primary is first, in place.
-import { datastores, isLowered, needsRestart } from '@argosy/datastores';
+import { datastores, definitionFor, isLowered, needsRestart } from '@argosy/datastores';
 import { type Cluster, isInForce, type Member } from '../state/clusters.ts';
 
 export function hasParameters({ spec }: Cluster, { facts }: Member): boolean {
@@ -32,5 +32,6 @@ export function mayRestart(cluster: Cluster, member: Member): boolean {
 }
 
 function definitionsOf({ spec }: Cluster) {
-  return datastores.find(spec.datastore.type)?.parameters ?? {};
+  const definition = datastores.find(spec.datastore.type);
+  return definition === undefined ? {} : definitionFor(definition, spec.durability.mode).parameters;
 }

@@ -1,8 +1,10 @@
 // Which steps can begin in a cluster whose engine rules itself. It elects and commits by its own majority; what is left is
 // who its members are, and that nothing is done to one of them while the others are no majority. Pure.
+import { accountsOf, untoldKeepers } from '../state/accounts.ts';
 import { type Cluster, isInForce, isPresent, type Member, wantedMembers } from '../state/clusters.ts';
 import { enlarge, hasSize, isLaidOpen, parametersAtRest, setParameters, step, withBlock } from './member-steps.ts';
 import { hasParameters, isToRestart } from './parameters.ts';
+import { refounding } from './refound.ts';
 import type { Step } from './steps.ts';
 
 /** The steps that can begin now, of a cluster that is wished. */
@@ -31,6 +33,8 @@ function founding(cluster: Cluster): Step[] {
 
 /** One thing at a time: each of them may cost a member for a while. */
 function change(cluster: Cluster, placed: readonly Member[]): Step[] {
+  const begun = refounding(cluster);
+  if (begun !== undefined) return begun;
   const leavers = cluster.members.filter((member) => member.isRetired && mayBeListed(cluster, member));
   const dead = leavers.find((member) => !isLiving(member));
   if (dead !== undefined) return dismissal(cluster, dead);
@@ -52,6 +56,10 @@ function change(cluster: Cluster, placed: readonly Member[]): Step[] {
 }
 
 function adjustment(cluster: Cluster, members: readonly Member[]): Step[] {
+  const untold = accountsOf(cluster).generation === 0 ? [] : untoldKeepers(cluster);
+  if (untold.length > 0) {
+    return untold.map((member) => step('set_accounts', member, String(accountsOf(cluster).generation)));
+  }
   const unset = members.find((member) => !hasParameters(cluster, member));
   if (unset !== undefined) {
     const blocked = isToRestart(cluster, unset) ? blockOf(cluster, unset) : undefined;
@@ -66,7 +74,7 @@ function dismissal(cluster: Cluster, leaver: Member): Step[] {
   const keeper = keepersOf(cluster, leaver.ordinal)[0];
   const ready = step('dismiss', leaver);
   if (keeper === undefined) return [{ ...ready, blocked: 'No other member is up that could see to it.' }];
-  const others = cluster.members.filter((member) => isListed(member) && member !== leaver);
+  const others = cluster.members.filter((member) => isCounted(cluster, member) && member !== leaver);
   const blocked = isMajority(others) ? undefined : shortage(others);
   return [withBlock({ ...ready, region: keeper.region }, blocked)];
 }
@@ -81,11 +89,11 @@ export function keepersOf(cluster: Cluster, leaver: number): readonly Member[] {
 
 /** Why this member must not be disturbed now, nor one be added: the others are no majority. */
 function blockOf(cluster: Cluster, member: Member): string | undefined {
-  const listed = cluster.members.filter(isListed);
+  const counted = cluster.members.filter((other) => isCounted(cluster, other));
   // With two members or one there is no disturbance that leaves a majority; the tenant chose that.
-  if (isListed(member) && listed.length < 3) return undefined;
-  const living = listed.filter((other) => other !== member && isLiving(other)).length;
-  return living > listed.length / 2 ? undefined : shortage(listed);
+  if (counted.includes(member) && counted.length < 3) return undefined;
+  const living = counted.filter((other) => other !== member && isLiving(other)).length;
+  return living > counted.length / 2 ? undefined : shortage(counted);
 }
 
 function isMajority(members: readonly Member[]): boolean {
@@ -106,6 +114,11 @@ function mayBeListed({ epoch }: Cluster, { facts }: Member): boolean {
 /** The engine counts it among its members, whether it lives or not. */
 export function isListed({ facts }: Member): boolean {
   return facts.role !== undefined;
+}
+
+/** Its vote counts. Where the engine's cluster was begun anew, that of the others only when they have joined it again. */
+function isCounted({ epoch }: Cluster, member: Member): boolean {
+  return isListed(member) && member.facts.epoch === epoch;
 }
 
 function isLiving({ facts }: Member): boolean {

@@ -39,6 +39,8 @@ export type StepKind =
   | 'join'
   /** The engine counts the member no more; a living member in the step's region sees to it. */
   | 'dismiss'
+  /** Where the engine rules itself: the member has begun its cluster anew from its own data. */
+  | 'refound'
   /** The member has the flavor and the volume that are wished. */
   | 'resize';
 

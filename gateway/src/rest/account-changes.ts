@@ -3,7 +3,7 @@
 import type { AccountKind, Accounts, AccountsDefinition, Datastores } from '@argosy/datastores';
 import { z } from 'zod';
 import { accountsOf, untoldKeepers } from '../state/accounts.ts';
-import type { Cluster } from '../state/clusters.ts';
+import { type Cluster, isEngineRuled } from '../state/clusters.ts';
 import type { OperationKind } from '../state/operations.ts';
 import type { Change } from './changes.ts';
 import type { ClusterChangesOptions } from './cluster-changes.ts';
@@ -21,7 +21,7 @@ export const accountStatus = z
   .meta({ description: 'Pending: not every member that keeps it has been told the newest.' });
 
 export function statusOf(cluster: Cluster): z.infer<typeof accountStatus> {
-  const isOfEpoch = cluster.primary !== undefined;
+  const isOfEpoch = cluster.primary !== undefined || isEngineRuled(cluster);
   return isOfEpoch && untoldKeepers(cluster).length === 0 ? 'ACTIVE' : 'PENDING';
 }
 

@@ -18,6 +18,7 @@ import {
   replicaCount,
   rpoSeconds,
   survival,
+  topologyMode,
   volumeSize,
   voterCount,
 } from './new-cluster.ts';
@@ -33,6 +34,7 @@ export const changedCluster = z.strictObject({
         voters: voterCount.optional(),
         replicas: replicaCount.optional(),
         arbiters: arbiterCount.optional(),
+        mode: topologyMode.optional(),
       })
       .optional(),
     placement: z
@@ -75,6 +77,9 @@ export function changeSpec(spec: ClusterSpec, body: unknown, definition: Datasto
   };
   if (changed.durability.mode !== spec.durability.mode) {
     throw invalidField('cluster.durability.mode', `cannot be changed: the cluster was made "${spec.durability.mode}"`);
+  }
+  if (changed.topology.mode !== spec.topology.mode) {
+    throw invalidField('cluster.topology.mode', 'cannot be changed: it says how the members copy each other');
   }
   demandUseOfDurability(changed.durability);
   demandFewVoters(changed.topology, definition);

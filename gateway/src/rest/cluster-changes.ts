@@ -1,6 +1,6 @@
 // The changes of a cluster that can be asked for: create, change what is wanted, switch over, a new password, delete.
 // Each works out what would be wished; whether it may be, how, and what is answered is common to all (changes.ts).
-import type { DatastoreDefinition } from '@argosy/datastores';
+import { type DatastoreDefinition, definitionFor } from '@argosy/datastores';
 import { z } from 'zod';
 import { toleratingPlaced } from '../placement/latency.ts';
 import { type CandidateSite, type Network, type PlacementRequest, place } from '../placement/place.ts';
@@ -290,10 +290,13 @@ function secretOf(definition: DatastoreDefinition, options: Pick<ClusterChangesO
   return { secret, verifier: definition.passwordVerifier(secret, options.randomBytes(SALT_BYTES)) };
 }
 
-function definitionOf({ datastore }: ClusterSpec, { datastores }: ClusterChangesOptions): DatastoreDefinition {
+function definitionOf(
+  { datastore, durability }: ClusterSpec,
+  { datastores }: ClusterChangesOptions,
+): DatastoreDefinition {
   const definition = datastores.find(datastore.type);
   if (definition === undefined) throw new ApiError('datastore.unknown', `There is no datastore "${datastore.type}".`);
-  return definition;
+  return definitionFor(definition, durability.mode);
 }
 
 function demandFlavor({ flavor }: ClusterSpec, { federation }: ClusterChangesOptions): void {

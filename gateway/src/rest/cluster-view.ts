@@ -71,7 +71,13 @@ export const clusterSchema = z
     datastore: z.strictObject({ type: z.string(), version: z.string() }),
     flavor: z.string(),
     volume: z.strictObject({ size: z.int().meta({ description: 'GiB.' }) }),
-    topology: z.strictObject({ voters: z.int(), replicas: z.int(), arbiters: z.int() }),
+    topology: z.strictObject({
+      ...{ voters: z.int(), replicas: z.int(), arbiters: z.int() },
+      mode: z
+        .string()
+        .optional()
+        .meta({ description: 'Where the datastore knows several, and this is not the first.' }),
+    }),
     placement: z.strictObject({
       survive: z.enum(['host', 'zone', 'region', 'provider']),
       regions: z.array(z.string()).meta({ description: 'Empty: every region.' }),

@@ -3,7 +3,9 @@ import {
   type DatastoreDefinition,
   type Datastores,
   describeBounds,
+  isRuledMode,
   type ParameterDefinition,
+  topologyModes,
 } from '@argosy/datastores';
 import { z } from 'zod';
 import { ApiError } from './errors.ts';
@@ -17,9 +19,10 @@ const datastoreShape = {
   durability_modes: z.array(z.string()),
   topologies: z.array(
     z.strictObject({
-      mode: z
-        .enum(['primary_and_replicas', 'engine_ruled'])
-        .meta({ description: 'Who is primary: Argosy elects one, or the engine decides.' }),
+      mode: z.string().meta({
+        description:
+          'Who is primary. `primary_and_replicas`: Argosy elects one. Any other: the engine decides. As `topology.mode`.',
+      }),
       members: z.strictObject({ min: z.int(), max: z.int() }).meta({ description: 'With data.' }),
     }),
   ),
@@ -83,17 +86,16 @@ export function unknownDatastore(name: string, datastores: Datastores): string {
 
 function viewDatastore(definition: DatastoreDefinition): z.infer<typeof datastoreSchema> {
   const { name, versions, defaultVersion, port, commitModes, members, accounts } = definition;
-  const modes = [
-    ...(commitModes.some((mode) => mode !== 'engine') ? (['primary_and_replicas'] as const) : []),
-    ...(commitModes.includes('engine') ? (['engine_ruled'] as const) : []),
-  ];
   return {
     type: name,
     versions: [...versions],
     default_version: defaultVersion,
     port,
     durability_modes: [...commitModes],
-    topologies: modes.map((mode) => ({ mode, members: { min: members.min, max: members.max } })),
+    topologies: topologyModes(definition).map((mode) => {
+      const { min, max } = (isRuledMode(definition, mode) ? definition.ruled?.members : undefined) ?? members;
+      return { mode, members: { min, max } };
+    }),
     privileges: [...(accounts?.privileges ?? [])],
     has_databases: accounts?.hasDatabases ?? false,
   };

@@ -1,6 +1,13 @@
 // Reads what a tenant wishes: every field is known, typed and bounded, what is missing has a default, and what Argosy
 // cannot do yet is refused by name, never ignored.
-import { type DatastoreDefinition, type Datastores, nearestOf } from '@argosy/datastores';
+import {
+  type DatastoreDefinition,
+  type Datastores,
+  definitionFor,
+  isRuledMode,
+  nearestOf,
+  topologyModes,
+} from '@argosy/datastores';
 import { z } from 'zod';
 import { DEFAULT_RPO_SECONDS } from '../planning/rule.ts';
 import { type ClusterSpec, goesOnWithFewer, type Survive } from '../state/spec.ts';
@@ -30,6 +37,9 @@ export const volumeSize = z.int().min(1).max(MAX_VOLUME_GIB);
 export const voterCount = z.int().min(1).max(MAX_VOTERS);
 export const replicaCount = z.int().min(0).max(MAX_REPLICAS);
 export const arbiterCount = z.int().min(0).max(MAX_ARBITERS);
+export const topologyMode = z.string().min(1).max(64).meta({
+  description: 'Who is primary, of those that the datastore knows: `GET /v2/datastores/{type}`.',
+});
 export const onLoss = z.enum(['refuse', 'degrade']).meta({
   description:
     'With too few voters left: commits wait for them, or the survivors go on with fewer copies, which is shown as exposed.',
@@ -58,6 +68,7 @@ export const newCluster = z.strictObject({
         voters: voterCount.default(DEFAULT_VOTERS),
         replicas: replicaCount.default(0),
         arbiters: arbiterCount.default(0),
+        mode: topologyMode.optional(),
       })
       .default({ voters: DEFAULT_VOTERS, replicas: 0, arbiters: 0 }),
     placement: z
@@ -83,23 +94,22 @@ export interface NewCluster {
 /** @throws ApiError request.invalid, datastore.unknown, datastore.version_unknown */
 export function readNewCluster(body: unknown, datastores: Datastores): NewCluster {
   const { cluster } = readObject(body, newCluster);
-  const definition = datastores.find(cluster.datastore.type);
-  if (definition === undefined) {
+  const known = datastores.find(cluster.datastore.type);
+  if (known === undefined) {
     throw new ApiError('datastore.unknown', unknownDatastore(cluster.datastore.type, datastores));
   }
-  const version = cluster.datastore.version ?? definition.defaultVersion;
-  if (!definition.versions.includes(version)) {
-    const known = definition.versions.join(', ');
-    const nearest = nearestOf(definition.versions, version);
-    const hint = nearest === undefined ? '' : ` Did you mean "${nearest}"?`;
+  const version = cluster.datastore.version ?? known.defaultVersion;
+  if (!known.versions.includes(version)) {
+    const supported = known.versions.join(', ');
     throw new ApiError(
       'datastore.version_unknown',
-      `${definition.name} ${version} is not supported; supported: ${known}.${hint}`,
+      `${known.name} ${version} is not supported; supported: ${supported}.${hintOf(known.versions, version)}`,
     );
   }
-  const { name, placement, parameters: given, ...rest } = cluster;
-  const { topology } = rest;
-  const durability = durabilityOf(rest.durability, definition);
+  const { name, placement, parameters: given, topology: asked, ...rest } = cluster;
+  const durability = durabilityOf(withTopologyMode(rest.durability, asked.mode, known), known);
+  const definition = definitionFor(known, durability.mode);
+  const topology = topologyOf(asked, durability, known);
   demandFewVoters(topology, definition);
   demandEngineTopology({ topology, durability });
   demandUseOfArbiters({ topology, durability });
@@ -108,7 +118,8 @@ export function readNewCluster(body: unknown, datastores: Datastores): NewCluste
   return {
     name,
     spec: {
-      ...{ ...rest, datastore: { type: definition.name, version }, placement: { ...placement, survive }, durability },
+      ...{ ...rest, datastore: { type: definition.name, version }, topology, durability },
+      placement: { ...placement, survive },
       ...(parameters === undefined ? {} : { parameters }),
     },
   };
@@ -117,6 +128,43 @@ export function readNewCluster(body: unknown, datastores: Datastores): NewCluste
 type GivenDurability = Omit<ClusterSpec['durability'], 'mode'> & {
   readonly mode?: ClusterSpec['durability']['mode'] | undefined;
 };
+
+function hintOf(known: readonly string[], given: string): string {
+  const nearest = nearestOf(known, given);
+  return nearest === undefined ? '' : ` Did you mean "${nearest}"?`;
+}
+
+/** Who is primary says how it commits. @throws ApiError where the datastore does not know it, or it is said otherwise */
+function withTopologyMode(
+  durability: GivenDurability,
+  mode: string | undefined,
+  definition: DatastoreDefinition,
+): GivenDurability {
+  if (mode === undefined) return durability;
+  const modes = topologyModes(definition);
+  if (!modes.includes(mode)) {
+    const known = `${definition.name} has no "${mode}"; there is ${modes.join(' and ')}.${hintOf(modes, mode)}`;
+    throw invalidField('cluster.topology.mode', known);
+  }
+  const isRuled = isRuledMode(definition, mode);
+  if (durability.mode !== undefined && (durability.mode === 'engine') !== isRuled) {
+    const reason = isRuled ? 'the engine has a quorum of its own, and is asked for nothing else' : 'Argosy elects';
+    throw invalidField(
+      'cluster.durability.mode',
+      `"${durability.mode}" does not go with topology.mode "${mode}": ${reason}`,
+    );
+  }
+  return isRuled ? { ...durability, mode: 'engine' } : durability;
+}
+
+/** With the mode where it is not the datastore's first. */
+function topologyOf(
+  { mode: _asked, ...counts }: ClusterSpec['topology'],
+  { mode }: ClusterSpec['durability'],
+  { ruled }: DatastoreDefinition,
+): ClusterSpec['topology'] {
+  return mode === 'engine' && ruled !== undefined ? { ...counts, mode: ruled.mode } : counts;
+}
 
 /** What is not said has a default, and what is said for nothing is refused. @throws ApiError */
 function durabilityOf(

@@ -1,7 +1,7 @@
 // What is wished of users and databases, and how one wish takes the place of another. What was wished and is wished no
 // more is named as gone until every member that keeps it has been told.
 import { type Accounts, datastores, type Grant, NO_ACCOUNTS, type UserAccount } from '@argosy/datastores';
-import { type Cluster, isPresent, type Member, memberOf, wantedMembers } from './clusters.ts';
+import { type Cluster, isEngineRuled, isPresent, type Member, memberOf, wantedMembers } from './clusters.ts';
 
 export function accountsOf({ accounts }: Pick<Cluster, 'accounts'>): Accounts {
   return accounts ?? NO_ACCOUNTS;
@@ -46,10 +46,15 @@ export function backTo(before: Accounts | undefined, current: Accounts | undefin
   return changed(current, { users, databases });
 }
 
-/** Those that must be told: the primary alone where the others copy it. */
+/** Those that must be told: the primary alone where the others copy it, any one where the engine copies all of them. */
 export function keepersOf(cluster: Cluster): readonly Member[] {
   const appliedBy = datastores.find(cluster.spec.datastore.type)?.accounts?.appliedBy;
   if (appliedBy === 'every_member') return wantedMembers(cluster).filter(({ kind }) => kind !== 'arbiter');
+  if (isEngineRuled(cluster)) {
+    const members = wantedMembers(cluster).filter(({ facts }) => facts.role !== undefined);
+    const isTold = ({ facts }: Member): boolean => facts.accountsGeneration === accountsOf(cluster).generation;
+    return [members.find(isTold) ?? members.find(({ facts }) => facts.isUp === true) ?? []].flat();
+  }
   const primary = memberOf(cluster, cluster.primary);
   return primary === undefined ? [] : [primary];
 }

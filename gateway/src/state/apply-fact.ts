@@ -71,6 +71,8 @@ export function applyFact(cluster: Cluster, fact: Fact): Cluster {
       return withoutGone(withFacts(cluster, fact.ordinal, { accountsGeneration: fact.generation }));
     case 'joined':
       return join(cluster, fact.ordinal);
+    case 'returned':
+      return comeBack(cluster, fact);
     case 'dismissed':
       return dismiss(cluster, fact.ordinal);
     case 'removed':
@@ -187,6 +189,15 @@ function join(cluster: Cluster, ordinal: number): Cluster {
     epoch: 1,
     opened: { epoch: 1, generation: 1 },
   };
+}
+
+/** The first that does so in an epoch has begun it, or has never lost its majority. */
+function comeBack(cluster: Cluster, { ordinal, epoch }: FactOf<'returned'>): Cluster {
+  if (epoch !== cluster.epoch) return cluster;
+  const { candidate: _over, ...rest } = cluster;
+  const role = { role: 'primary', epoch, generation: 1, isDismissed: false } as const;
+  const facts = { ...role, isInitialised: true, isUp: true, ...AWAKE };
+  return { ...withFacts(rest, ordinal, facts), opened: { epoch, generation: 1 } };
 }
 
 /** What it has on its volume is of no use to the engine any more: it would join as one that has nothing. */

@@ -68,7 +68,10 @@ export function finishStep(tables: Tables, entry: EntryOf<'step.finished'>): App
 }
 
 /** A kind of its own tells peers of before that they cannot apply the fact. */
-export function establishFact(tables: Tables, entry: EntryOf<'member.configured' | 'member.listed'>): Applied {
+export function establishFact(
+  tables: Tables,
+  entry: EntryOf<'member.configured' | 'member.listed' | 'member.returned'>,
+): Applied {
   return finishStep(tables, { ...entry, kind: 'step.finished', facts: [entry.fact] });
 }
 

@@ -167,7 +167,9 @@ export function memberOf(cluster: Cluster, ordinal: number | undefined): Member 
 
 /** True when the member runs in the role that the newest rule gives it; where the engine rules, when it is one of its own. */
 export function isInForce(cluster: Cluster, { ordinal, facts }: Member): boolean {
-  if (isEngineRuled(cluster)) return facts.role !== undefined && facts.generation !== 0;
+  if (isEngineRuled(cluster)) {
+    return facts.role !== undefined && facts.generation !== 0 && facts.epoch === cluster.epoch;
+  }
   const role = ordinal === cluster.primary ? 'primary' : 'replica';
   return facts.role === role && facts.epoch === cluster.epoch && facts.generation === cluster.rule?.generation;
 }

@@ -59,6 +59,8 @@ export type Fact =
   | { readonly kind: 'accounted'; readonly ordinal: number; readonly generation: number }
   /** Where the engine rules itself: it has a vote there, and serves. */
   | { readonly kind: 'joined'; readonly ordinal: number }
+  /** The same, in a cluster that was begun anew, or in which that was prepared, and in which epoch. */
+  | { readonly kind: 'returned'; readonly ordinal: number; readonly epoch: number }
   /** The engine counts it no more. */
   | { readonly kind: 'dismissed'; readonly ordinal: number };
 
@@ -201,6 +203,13 @@ export type EntryBody =
       readonly stepId: string;
       readonly fact: Extract<Fact, { kind: 'joined' | 'dismissed' }>;
     }
+  | {
+      /** The engine's cluster goes on in the newest epoch, with this member. */
+      readonly kind: 'member.returned';
+      readonly operationId: string;
+      readonly stepId: string;
+      readonly fact: Extract<Fact, { kind: 'returned' }>;
+    }
   /** Changes nothing: it is told to those who watch. */
   | {
       readonly kind: 'cluster.noted';
@@ -282,6 +291,7 @@ const KINDS: Readonly<Record<Entry['kind'], 'founding' | 'announced'>> = {
   'accounts.changed': 'announced',
   'member.configured': 'announced',
   'member.listed': 'announced',
+  'member.returned': 'announced',
   'region.added': 'announced',
   'region.removed': 'announced',
   'region.drained': 'announced',

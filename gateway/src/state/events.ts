@@ -50,6 +50,7 @@ export function eventOf(entry: Entry, scene: Scene, before: Region | undefined):
     case 'step.finished':
     case 'member.configured':
     case 'member.listed':
+    case 'member.returned':
       return ofOperation('step.finished', entry.operationId, entry.stepId, scene);
     case 'step.failed':
       return ofOperation(entry.kind, entry.operationId, `${entry.stepId}: ${entry.error}`, scene);

@@ -249,6 +249,7 @@ export class Federation {
         return changeAccounts(tables, entry);
       case 'member.configured':
       case 'member.listed':
+      case 'member.returned':
         return establishFact(tables, entry);
       case 'cluster.noted':
         return tables.clusters.has(entry.clusterId) ? {} : refuse('cluster.not_found', 'The cluster is gone.');

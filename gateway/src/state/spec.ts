@@ -16,7 +16,13 @@ export interface ClusterSpec {
   readonly flavor: string;
   /** In GiB. */
   readonly volume: { readonly size: number };
-  readonly topology: { readonly voters: number; readonly replicas: number; readonly arbiters: number };
+  readonly topology: {
+    readonly voters: number;
+    readonly replicas: number;
+    readonly arbiters: number;
+    /** As it was asked for, where the datastore knows several; what follows from it is in `durability.mode`. */
+    readonly mode?: string | undefined;
+  };
   readonly placement: {
     readonly survive: Survive;
     /** Empty: every region. */

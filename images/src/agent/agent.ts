@@ -14,7 +14,7 @@ import {
   type Processes,
   type ServerDriver,
 } from '@argosy/datastores/drivers';
-import { AGENT_PORT, behindDoor, type Clock, type Credentials, GATE_PORT, pause } from '@argosy/proto';
+import { AGENT_PORT, behindDoor, type Clock, type Credentials, GATE_PORT, pause, serverName } from '@argosy/proto';
 import type { Logger } from 'pino';
 import { Grantor } from '../lease/grantor.ts';
 import type { LeaseKeeper } from '../lease/lease-keeper.ts';
@@ -250,6 +250,7 @@ function driverOptions(
   const { datastore_port: port, door = false, memory_mib: memoryMib = null } = config.userData;
   return {
     ...{ clusterId: config.member.clusterId, memberId: config.member.memberId, engine: config.engine },
+    ...{ region: config.member.region, serverName: serverName(config.member) },
     ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port },
     serverPort: door ? behindDoor(port) : port,
     ...{ owner: config.owner, memoryMib, parameters, clock, processes, files, log: log.child({ part: 'driver' }) },

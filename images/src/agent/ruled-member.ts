@@ -11,7 +11,11 @@ import {
   type FoundResponse,
   type JoinRequest,
   type JoinResponse,
+  type Position,
+  type PromiseRequest,
   pause,
+  type RefoundRequest,
+  type RefoundResponse,
   type RestRequest,
   type RestResponse,
   type SetAccountsRequest,
@@ -33,6 +37,8 @@ const SERVE_POLL_MS = 100;
 const SERVE_WAIT_MS = 24 * 3_600_000;
 const RESTART_WAIT_MS = 120_000;
 const END_PATIENCE_MS = 3_000;
+/** A member that no majority has been behind for so long does not wait for one any more: after a crash of all it had come. */
+const STRANDED_MS = 10_000;
 
 export interface RuledMemberParts {
   readonly file: StateFile;
@@ -55,7 +61,7 @@ export class RuledMember {
     this.#resumption = new Resumption({
       ...{ clock, log, onChange, queue: this.#queue },
       takeUp: async () => {
-        if (file.state.seat === null) return undefined;
+        if (file.state.seat === null || file.state.seat.isHeld) return undefined;
         await driver.start();
         return { role: "one of the engine's own" };
       },
@@ -76,8 +82,9 @@ export class RuledMember {
     const found = await driver.recover();
     if (found) log.info({}, 'Took over a running database.');
     // One that has no place was being taken in: that begins again when it is asked for again.
-    if (found && file.state.seat === null) await driver.stop();
-    if (file.state.seat !== null) this.#resumption.soon();
+    const isToRun = file.state.seat !== null && !file.state.seat.isHeld;
+    if (found && !isToRun) await driver.stop();
+    if (isToRun) this.#resumption.soon();
   }
 
   async found({ header: asked, admin }: FoundRequest, signal: AbortSignal): Promise<FoundResponse> {
@@ -90,7 +97,7 @@ export class RuledMember {
       if (file.state.seat === null) {
         await file.change({ data: { status: 'incomplete' }, specRevision: header.specRevision });
         await driver.found(admin);
-        await file.change({ data: { status: 'initialised' }, seat: { peers: [] } });
+        await file.change({ data: { status: 'initialised' }, seat: { peers: [], isHeld: false } });
       }
       await this.#resumption.orLater(driver.start());
     });
@@ -111,7 +118,7 @@ export class RuledMember {
         // Before it has a vote: whoever has one and does not know it would be missed.
         await file.change({ data: { status: 'initialised' } });
       }
-      await file.change({ seat: { peers }, epoch, specRevision });
+      await file.change({ seat: { peers, isHeld: false }, epoch, specRevision });
       await this.#resumption.orLater(driver.start());
     });
     await this.#untilServing(SERVE_WAIT_MS, signal);
@@ -128,6 +135,46 @@ export class RuledMember {
       if (leaver?.memberId === memberId) throw refused('A member is dismissed by another one.');
       await driver.dismiss(upstreamOf(leaver));
     });
+    return {};
+  }
+
+  /** Who has promised does not run: what its data hold does not change before somebody begins anew, or takes it in. */
+  async promise({ header: asked }: PromiseRequest, signal: AbortSignal): Promise<Position | undefined> {
+    const { driver, file } = this.#parts;
+    this.#admit(asked);
+    const recovered = driver.recovered?.bind(driver);
+    if (recovered === undefined) throw refused('The engine of this member rules itself: it comes back by itself.');
+    if (file.state.seat?.isHeld === false) await this.#untilStranded(signal);
+    return await this.#queue.run(commandKey('promise', asked), async () => {
+      const { epoch, specRevision } = this.#admit(asked);
+      const { seat } = file.state;
+      if (seat === null) {
+        await file.change({ epoch, specRevision });
+        return undefined;
+      }
+      if (!seat.isHeld && (await this.#isServing())) throw serves();
+      await file.change({ epoch, specRevision, seat: { ...seat, isHeld: true } });
+      this.#resumption.hold();
+      await driver.stop();
+      return await recovered();
+    });
+  }
+
+  /** A repeat begins once more, unless the member was seen to serve: nobody else is told to join before. */
+  async refound({ header: asked }: RefoundRequest, signal: AbortSignal): Promise<RefoundResponse> {
+    this.#admit(asked);
+    await this.#queue.run(commandKey('refound', asked), async () => {
+      const { epoch } = this.#admit(asked);
+      const { driver, file } = this.#parts;
+      const { seat } = file.state;
+      if (seat === null || epoch !== file.state.epoch) throw refused('This member has not promised this epoch.');
+      if (!seat.isHeld) return;
+      await driver.stop();
+      await driver.refound?.();
+      await this.#untilServing(RESTART_WAIT_MS, signal);
+      await file.change({ seat: { ...seat, isHeld: false } });
+    });
+    await this.#untilServing(RESTART_WAIT_MS, signal);
     return {};
   }
 
@@ -205,14 +252,33 @@ export class RuledMember {
     await this.#untilServing(RESTART_WAIT_MS, signal);
   }
 
+  async #isServing(): Promise<boolean> {
+    const { driver, file } = this.#parts;
+    return await driver.isServing(file.state.seat?.peers ?? []).catch(() => false);
+  }
+
+  /** @throws CommandError once it serves */
+  async #untilStranded(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts;
+    const untilMs = clock.monotonicMs() + STRANDED_MS;
+    while (clock.monotonicMs() < untilMs) {
+      if (await this.#isServing()) throw serves();
+      await pause(clock, SERVE_POLL_MS, signal);
+      if (signal.aborted) throw new CommandError(status.CANCELLED, 'Nobody waits for the answer any more.');
+    }
+  }
+
   async #untilServing(waitMs: number, signal: AbortSignal): Promise<void> {
-    const { clock, driver, file, onChange } = this.#parts;
+    const { clock, onChange } = this.#parts;
     const deadline = clock.monotonicMs() + waitMs;
     while (!signal.aborted && clock.monotonicMs() < deadline) {
-      const peers = file.state.seat?.peers ?? [];
-      if (await driver.isServing(peers).catch(() => false)) return onChange();
+      if (await this.#isServing()) return onChange();
       await pause(clock, SERVE_POLL_MS, signal);
     }
     throw new CommandError(status.UNAVAILABLE, 'The member has no vote yet, or no majority behind it; it is tried on.');
   }
+}
+
+function serves(): CommandError {
+  return new CommandError(status.UNAVAILABLE, 'A majority is behind this member: it serves, and promises nothing.');
 }

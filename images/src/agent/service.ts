@@ -99,7 +99,7 @@ export function agentService(parts: ServiceParts): AgentServiceServer {
     }),
     promote: unary('Promote', async (request) => ({ position: await elected().promote(request) })),
     follow: unary('Follow', async (request, signal) => await elected().follow(request, signal)),
-    promise: unary('Promise', async (request) => ({ position: await elected().promise(request) })),
+    promise: unary('Promise', async (request, signal) => ({ position: await member.promise(request, signal) })),
     rest: unary('Rest', async (request) => await member.rest(request)),
     open: unary('Open', async (request, signal) => ({ position: await elected().open(request, signal) })),
     grantLease: unary('GrantLease', async (request) => granting.grant(request)),
@@ -115,6 +115,7 @@ export function agentService(parts: ServiceParts): AgentServiceServer {
       return await ruled().join(request, signal);
     }),
     dismiss: unary('Dismiss', async (request) => await ruled().dismiss(request)),
+    refound: unary('Refound', async (request, signal) => await ruled().refound(request, signal)),
     rehearse: unary('Rehearse', async (request) => {
       requireMember(parts, request.header?.memberId);
       return await parts.rehearsal.take(request);

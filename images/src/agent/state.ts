@@ -79,7 +79,11 @@ const stateSchema = z.object({
     .default({ generation: 0, values: {}, trying: null }),
   // Where the engine rules itself: it counts this member among its own, and these others were the rest.
   seat: z
-    .object({ peers: z.array(upstreamSchema) })
+    .object({
+      peers: z.array(upstreamSchema),
+      // It has promised that its server does not run before it is told to, though a majority may be behind it again.
+      isHeld: z.boolean().default(false),
+    })
     .nullable()
     .default(null),
   // What the log held too much when the member last rejoined; saved before its data are touched.

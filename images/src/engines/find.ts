@@ -23,9 +23,13 @@ export async function engineIn(
 ): Promise<FoundEngine | undefined> {
   const packaging = packagingOf(datastore);
   const bin = packaging.bin(root, version);
-  for (const name of packaging.programs) {
+  const needed = [
+    ...packaging.programs.map((name) => [name, constants.X_OK] as const),
+    ...(packaging.loaded ?? []).map((name) => [name, constants.R_OK] as const),
+  ];
+  for (const [name, mode] of needed) {
     try {
-      await access(join(bin, name), constants.X_OK);
+      await access(join(bin, name), mode);
     } catch {
       return undefined;
     }

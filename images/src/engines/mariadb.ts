@@ -7,7 +7,7 @@ const ASKED = ['sbin/mariadbd'];
 
 export const mariadbPackaging: Packaging = {
   // The client's package brings what its installation script reads settings with.
-  packages: () => ['mariadb-server-core', 'mariadb-client-core', 'mariadb-common', 'mariadb-backup'],
+  packages: () => ['mariadb-server-core', 'mariadb-client-core', 'mariadb-common', 'mariadb-backup', 'galera-4'],
   bin: (root) => join(root, 'usr'),
   programs: [
     ...ASKED,
@@ -17,6 +17,8 @@ export const mariadbPackaging: Packaging = {
     'bin/my_print_defaults',
     'bin/resolveip',
   ],
+  // By which the members of Galera's groups agree.
+  loaded: ['lib/galera/libgalera_smm.so'],
   asked: ASKED,
   release: (printed) => /(\d+\.\d+\.\d+)-MariaDB/.exec(printed)?.[1],
   template: {

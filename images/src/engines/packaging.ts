@@ -21,7 +21,9 @@ export interface Packaging {
   bin(root: string, version: string): string;
   /** Every program that the driver runs, by its name from `bin` on. */
   readonly programs: readonly string[];
-  /** Of these, the ones that tell their version when they are asked by `--version`. */
+  /** Files that a program loads because it is told to, by their names from `bin` on; absent: none. */
+  readonly loaded?: readonly string[];
+  /** Of the programs, the ones that tell their version when they are asked by `--version`. */
   readonly asked: readonly string[];
   /** The release in what one of `asked` prints, such as "15.18"; undefined when it is not this engine's. */
   release(printed: string): string | undefined;

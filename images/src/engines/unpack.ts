@@ -33,6 +33,8 @@ export async function unpackedEngine(request: EngineRequest, context: UnpackCont
     if ((await engineAt(tree, request)) === undefined) {
       throw new EngineError(`The packages of ${datastore} ${version} do not hold what was expected.`);
     }
+    // One that was unpacked before more was needed of it.
+    if (existsSync(place) && (await engineAt(place, request)) === undefined) await rm(place, { recursive: true });
     await rename(tree, place).catch((error: NodeJS.ErrnoException) => {
       // Somebody else was quicker; theirs is as good.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;

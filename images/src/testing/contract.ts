@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type AccountsDefinition, type DatastoreDefinition, datastores } from '@argosy/datastores';
+import { type AccountsDefinition, type DatastoreDefinition, datastores, definitionFor } from '@argosy/datastores';
 import {
   ContractCluster,
   contractCases,
@@ -69,7 +69,8 @@ export function tryContract(test: TestFn, datastore: string): void {
 /** The same of an engine that rules itself. */
 export function tryRuledContract(test: TestFn, datastore: string): void {
   const fixture = ruledFixtures[datastore];
-  const definition = datastores.find(datastore);
+  const known = datastores.find(datastore);
+  const definition = known && definitionFor(known, 'engine');
   if (fixture === undefined || definition === undefined) throw new Error(`${datastore} does not rule itself.`);
   const endings: (() => Promise<void>)[] = [];
   let cluster: RuledCluster;
@@ -89,7 +90,8 @@ export function tryRuledContract(test: TestFn, datastore: string): void {
     const stranger = await federation.issue({ ...identity, clusterId: 'k2', memberId: 'k2-1' });
     cluster = new RuledCluster({
       ...{ fixture, members, password: PASSWORD, root: federation.root, verifier, own, stranger },
-      peerPort: definition.peerPort ?? definition.port,
+      peerPort: definition.peerPorts?.[0] ?? definition.port,
+      comparePositions: definition.comparePositions,
     });
   });
 

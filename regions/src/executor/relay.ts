@@ -71,6 +71,27 @@ export async function relay(
       const value = await callUnary(client.setAccounts.bind(client), command.value, options);
       return { answer: { $case: 'setAccounts', value } };
     }
+    case 'found':
+    case 'join':
+    case 'dismiss':
+    case 'refound':
+      return await relayRuled(client, command, options);
+    case 'open': {
+      const value = await callUnary(client.open.bind(client), command.value, options);
+      return { answer: { $case: 'open', value } };
+    }
+  }
+}
+
+type Ruled = Extract<Command, { $case: 'found' | 'join' | 'dismiss' | 'refound' }>;
+
+/** To a member whose engine rules itself. */
+async function relayRuled(
+  client: AgentServiceClient,
+  command: Ruled,
+  options: { readonly deadline: Date; readonly signal: AbortSignal },
+): Promise<CommandMemberResponse> {
+  switch (command.$case) {
     case 'found': {
       const value = await callUnary(client.found.bind(client), command.value, options);
       return { answer: { $case: 'found', value } };
@@ -83,9 +104,9 @@ export async function relay(
       const value = await callUnary(client.dismiss.bind(client), command.value, options);
       return { answer: { $case: 'dismiss', value } };
     }
-    case 'open': {
-      const value = await callUnary(client.open.bind(client), command.value, options);
-      return { answer: { $case: 'open', value } };
+    case 'refound': {
+      const value = await callUnary(client.refound.bind(client), command.value, options);
+      return { answer: { $case: 'refound', value } };
     }
   }
 }

@@ -1,7 +1,7 @@
 // From a member's wish to the stack that makes it. Pure: the same wish gives the same request, so a repeat of a command
 // by any executor asks Heat for the same name and is refused as a double.
 import { readFileSync } from 'node:fs';
-import { datastores } from '@argosy/datastores';
+import { datastores, definitionFor } from '@argosy/datastores';
 import {
   AGENT_PORT,
   behindDoor,
@@ -160,7 +160,7 @@ export function sizeParameters(name: string, { flavors }: ExecutorSettings): Siz
 function admissionRules(
   { peerCidrs, clientCidrs }: ExecutorSettings,
   port: number,
-  { datastore, door }: MemberSpec,
+  { datastore, door, engineRuled }: MemberSpec,
 ): object[] {
   const rule = (cidr: string, to: number): object => ({
     protocol: 'tcp',
@@ -169,13 +169,15 @@ function admissionRules(
     port_range_max: to,
     remote_ip_prefix: cidr,
   });
-  const { discoveryPort, peerPort } = datastores.find(datastore) ?? {};
+  const definition = datastores.find(datastore);
+  const { discoveryPort, peerPorts = [] } =
+    definition === undefined ? {} : definitionFor(definition, engineRuled ? 'engine' : 'quorum');
   const open = [port, GATE_PORT, discoveryPort ?? []].flat();
   return [
     ...peerCidrs.map((cidr) => rule(cidr, AGENT_PORT)),
     // Members copy each other beside the door.
     ...(door ? peerCidrs.map((cidr) => rule(cidr, behindDoor(port))) : []),
-    ...(peerPort === undefined ? [] : peerCidrs.map((cidr) => rule(cidr, peerPort))),
+    ...peerPorts.flatMap((to) => peerCidrs.map((cidr) => rule(cidr, to))),
     // Neutron refuses a rule that is there twice.
     ...[...new Set([...peerCidrs, ...clientCidrs])].flatMap((cidr) => open.map((to) => rule(cidr, to))),
   ];

@@ -1,18 +1,28 @@
 // What is done to a cluster whose engine rules itself, with a writer beside it: the same for each such engine.
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { NumberWriter } from '../continuity/number-writer.ts';
+import type { TenantFixture } from '@argosy/datastores/contract';
+import { NumberWriter } from '../continuity/number-writer.ts';
 import type { Trial } from '../continuity/trial.ts';
 
-export const WRITES = 20;
+const WRITES = 20;
 
 export class RuledTrial {
   readonly #trial: Trial;
   readonly #writer: NumberWriter;
 
-  constructor(trial: Trial, writer: NumberWriter) {
+  private constructor(trial: Trial, writer: NumberWriter) {
     this.#trial = trial;
     this.#writer = writer;
+  }
+
+  /** Three members in three regions, each of which takes writes, and a writer that goes on. */
+  static async begin(trial: Trial, fixture: TenantFixture | undefined): Promise<RuledTrial> {
+    trial.t.is(new Set(trial.made.members.map(({ region }) => region)).size, 3);
+    trial.t.true(trial.made.members.every(({ role }) => role === 'primary'));
+    const writer = new NumberWriter(trial, fixture);
+    await writer.write(WRITES);
+    return new RuledTrial(trial, writer);
   }
 
   async changes(what: string, ...words: readonly string[]): Promise<void> {
@@ -42,7 +52,8 @@ export class RuledTrial {
     const { id: lost = '', region = '' } = before[0] ?? {};
     const giveBack = guests.cutPower(({ memberId }) => memberId === lost);
     if (how === 'empty') {
-      emptyVolume(join(home, 'volumes', region), lost);
+      const volume = volumeOf(join(home, 'volumes', region), lost);
+      for (const each of readdirSync(volume)) rmSync(join(volume, each), { recursive: true });
       giveBack();
     }
     await this.changes(`replace, ${how}`, 'cluster', 'replace', name, '--member', lost);
@@ -51,15 +62,16 @@ export class RuledTrial {
     t.false(members.some(({ id }) => id === lost));
   }
 
-  async losesAllAtOnce(): Promise<void> {
-    const { t, guests, made } = this.#trial;
+  /** `before` is done to their volumes while they are off. */
+  async losesAllAtOnce(before: (volume: string) => void = () => undefined): Promise<void> {
+    const { t, home, guests, made } = this.#trial;
+    const { members } = await this.#trial.cluster();
     const beforeMs = performance.now();
     const giveBack = guests.cutPower(({ memberId }) => memberId?.startsWith(made.id) === true);
+    for (const { id, region } of members) before(volumeOf(join(home, 'volumes', region), id));
     giveBack();
     await this.#writer.write(WRITES);
-    t.log(
-      `all members lost and given back: ${Math.round(performance.now() - beforeMs)} ms until ${WRITES} writes more`,
-    );
+    t.log(`all members lost and given back: ${Math.round(performance.now() - beforeMs)} ms until ${WRITES} writes more`);
     await this.#trial.whole();
   }
 
@@ -72,10 +84,10 @@ export class RuledTrial {
   }
 }
 
-function emptyVolume(volumes: string, memberId: string): void {
+function volumeOf(volumes: string, memberId: string): string {
   const isOurs = (name: string): boolean =>
     readFileSync(join(volumes, name, 'agent/state.json'), 'utf8').includes(`"${memberId}"`);
   const volume = readdirSync(volumes).find(isOurs);
   if (volume === undefined) throw new Error(`${memberId} has no volume.`);
-  for (const name of readdirSync(join(volumes, volume))) rmSync(join(volumes, volume, name), { recursive: true });
+  return join(volumes, volume);
 }
