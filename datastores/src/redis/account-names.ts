@@ -1,6 +1,10 @@
 // Users of Redis beside the cluster's first, and what stands for a database in what they are granted.
 import { type AccountsDefinition, nameProblemIn } from '../accounts.ts';
-import { AGENT_USER, PRIVILEGES, REPLICATION_USER } from './config.ts';
+
+/** The agent's own user; it comes in by the Unix socket, with a password that never leaves the member. */
+export const AGENT_USER = 'argosy';
+export const REPLICATION_USER = 'argosy_replication';
+export const PRIVILEGES = ['read', 'write', 'all'] as const;
 
 const MAX_USER = 63;
 /** Nothing that ends a rule or a selector. */

@@ -3,8 +3,9 @@
 import { createHash } from 'node:crypto';
 import type { Accounts as Tenants } from '../accounts.ts';
 import type { Admin, DriverOptions } from '../driver.ts';
+import { AGENT_USER, REPLICATION_USER } from './account-names.ts';
 import type { Client } from './client.ts';
-import { AGENT_USER, REPLICATION_USER, renderAcl, tenantRules, type User } from './config.ts';
+import { renderAcl, tenantRules, type User } from './config.ts';
 import type { Layout } from './layout.ts';
 import type { RecordFile } from './record.ts';
 import type { RedisServer } from './server.ts';

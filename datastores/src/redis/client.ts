@@ -1,7 +1,7 @@
 // The agent's connection to its own server, by the Unix socket.
 import { Redis } from 'ioredis';
 import { DriverError } from '../driver.ts';
-import { AGENT_USER } from './config.ts';
+import { AGENT_USER } from './account-names.ts';
 
 const CONNECT_MS = 2_000;
 export const COMMAND_MS = 3_000;

@@ -1,11 +1,9 @@
 // The server's files, rendered whole. On disk it is always a replica of nobody with its door shut: what else it is, it is
 // told when it runs.
 import type { Grant } from '../accounts.ts';
+import { AGENT_USER, type PRIVILEGES, REPLICATION_USER } from './account-names.ts';
 import type { Layout } from './layout.ts';
 
-/** The agent's own user; it comes in by the Unix socket, with a password that never leaves the member. */
-export const AGENT_USER = 'argosy';
-export const REPLICATION_USER = 'argosy_replication';
 /** An upstream that nobody is: a replica without one would be a primary. */
 export const NOBODY = ['127.0.0.1', '1'] as const;
 
@@ -84,7 +82,6 @@ export interface User {
   readonly grants?: readonly Grant[];
 }
 
-export const PRIVILEGES = ['read', 'write', 'all'] as const;
 /** Of the server and of other members. */
 const FORBIDDEN = ['-@admin', '-@dangerous'];
 /** What tells of keys without naming them; all that takes them so is dangerous to Redis itself. */

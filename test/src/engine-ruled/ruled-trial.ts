@@ -6,6 +6,8 @@ import { NumberWriter } from '../continuity/number-writer.ts';
 import type { Trial } from '../continuity/trial.ts';
 
 const WRITES = 20;
+/** All that can be done to it, in some minutes; else what a short test has time for. */
+export const isLong = process.env.ARGOSY_TESTS === 'long';
 
 export class RuledTrial {
   readonly #trial: Trial;
@@ -71,7 +73,9 @@ export class RuledTrial {
     for (const { id, region } of members) before(volumeOf(join(home, 'volumes', region), id));
     giveBack();
     await this.#writer.write(WRITES);
-    t.log(`all members lost and given back: ${Math.round(performance.now() - beforeMs)} ms until ${WRITES} writes more`);
+    t.log(
+      `all members lost and given back: ${Math.round(performance.now() - beforeMs)} ms until ${WRITES} writes more`,
+    );
     await this.#trial.whole();
   }
 
