@@ -11,6 +11,13 @@ async function standsStill(stage: Stage): Promise<void> {
   await failsOverAgainst(stage);
 }
 
+/** The primary's lease is as long as it gets. */
+async function hasJustRenewed(stage: Stage): Promise<void> {
+  const deadlineMs = (): number => stage.guest(1).door?.deadlineMs ?? 0;
+  const before = deadlineMs();
+  await stage.until(() => deadlineMs() > before, 3_000, 1);
+}
+
 /** It acknowledges as long as its door lets it; nobody may be elected before. */
 async function failsOverAgainst(stage: Stage): Promise<void> {
   const asking = stage.world.timeline.nowMs;
@@ -31,9 +38,9 @@ export const forgottenGrants: Script = {
   voters: 2,
   rpoSeconds: RPO_SECONDS,
   async play(stage) {
+    await hasJustRenewed(stage);
     stage.guest(1).agent?.pause();
     for (const ordinal of [2, 3]) stage.guest(ordinal).killAgent();
-    await stage.live(100);
     await stage.until(() => [2, 3].every((ordinal) => stage.guest(ordinal).serving !== undefined), 2_000);
     await failsOverAgainst(stage);
   },
@@ -46,9 +53,7 @@ export const slowGrants: Script = {
   async play(stage) {
     stage.slowAnswers([2, 3], 1, 450);
     await stage.live(4_000);
-    const deadlineMs = (): number => stage.guest(1).door?.deadlineMs ?? 0;
-    const before = deadlineMs();
-    await stage.until(() => deadlineMs() > before, 3_000, 1);
+    await hasJustRenewed(stage);
     await standsStill(stage);
   },
 };
