@@ -308,6 +308,7 @@ const totalRest: RuledCase = {
     }
     for (const member of members) await cluster.untilWhole(member);
     await cluster.write(second, 3);
+    t.pass();
   },
 };
 

@@ -54,6 +54,7 @@ test('reflection shows our files as they were written: what is optional stays so
       ['voters', true],
       ['replicas', true],
       ['arbiters', true],
+      ['mode', true],
     ],
   );
 });

@@ -14,7 +14,7 @@ const FAILOVER_LIMIT_MS = 60_000;
 const WRITES_BEFORE = 50;
 const RPO_SECONDS = 2;
 const WISH = [
-  ...['--voters', '2', '--arbiters', '1', '--survive', 'region'],
+  ...['--datastore', 'postgresql', '--voters', '2', '--arbiters', '1', '--survive', 'region'],
   ...['--durability', 'async', '--rpo', String(RPO_SECONDS), '--on-replica-loss', 'expose'],
 ];
 /** Between an answer and its being seen here. */

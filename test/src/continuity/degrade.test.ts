@@ -13,16 +13,8 @@ const TEST_LIMIT_MS = 240_000;
 const STEP_LIMIT_MS = 90_000;
 const WRITES = 50;
 const WISH = [
-  '--voters',
-  '2',
-  '--arbiters',
-  '1',
-  '--survive',
-  'region',
-  '--durability',
-  'quorum',
-  '--on-loss',
-  'degrade',
+  ...['--datastore', 'postgresql', '--voters', '2', '--arbiters', '1', '--survive', 'region'],
+  ...['--durability', 'quorum', '--on-loss', 'degrade'],
 ];
 
 test('two regions that degrade: either is lost and writes go on, with none lost, and it counts again on its return', async (t) => {
