@@ -5,7 +5,7 @@ import { FederationUnderTest } from '../crash-matrix/local-federation.ts';
 import { type ClusterView, type Credentials, type MemberView, Tenant } from '../crash-matrix/tenant.ts';
 import { findGuests } from '../crash-matrix/victims.ts';
 import { waitUntil } from '../crash-matrix/waiting.ts';
-import { argosy } from '../regions/command-line.ts';
+import { argosy, type Said } from '../regions/command-line.ts';
 import { clusterOf, primaryOf, whole } from './clusters.ts';
 import { Guests } from './guests.ts';
 
@@ -86,6 +86,17 @@ export class Trial {
     return out;
   }
 
+  /** As an operator does it: what the cluster does by itself just now is waited for. */
+  async #accepted(...words: readonly string[]): Promise<void> {
+    const isBusy = ({ code, error }: Said): boolean => code !== 0 && error.includes('cluster.busy');
+    let said: Said | undefined;
+    await waitUntil(`${words.join(' ')} is accepted`, LIMIT_MS, async () => {
+      said = await argosy(this.home, 'demo', ...words, '--wait');
+      return !isBusy(said);
+    });
+    this.t.is(said?.code, 0, `argosy ${words.join(' ')}: ${said?.out}${said?.error}`);
+  }
+
   async refuses(reason: RegExp, ...words: readonly string[]): Promise<void> {
     const { code, error } = await argosy(this.home, 'demo', ...words);
     this.t.is(code, 1, words.join(' '));
@@ -95,7 +106,7 @@ export class Trial {
   /** A change by the command line to its end, while writes are acknowledged before and after. */
   async changes(writer: Beside, writes: number, what: string, ...words: readonly string[]): Promise<void> {
     const beginMs = performance.now();
-    await this.says(...words, '--wait');
+    await this.#accepted(...words);
     const tookMs = Math.round(performance.now() - beginMs);
     await this.whole();
     await writer.write(writes);

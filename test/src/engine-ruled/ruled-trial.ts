@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import type { TenantFixture } from '@argosy/datastores/contract';
 import { NumberWriter } from '../continuity/number-writer.ts';
 import type { Trial } from '../continuity/trial.ts';
+import { waitUntil } from '../crash-matrix/waiting.ts';
 
 const WRITES = 20;
+const NOTICED_LIMIT_MS = 60_000;
 /** All that can be done to it, in some minutes; else what a short test has time for. */
 export const isLong = process.env.ARGOSY_TESTS === 'long';
 
@@ -43,6 +45,10 @@ export class RuledTrial {
     const giveBack = this.#trial.guests.cutRegion(members[1]?.region ?? '');
     await this.#writer.write(WRITES);
     this.#trial.t.log(`region lost: longest pause ${Math.round(this.#writer.longestPauseMs(beforeMs))} ms`);
+    // Else it could be taken for whole before anybody has seen that it is not, and the next loss be one too many.
+    const isNoticed = async (): Promise<boolean> =>
+      (await this.#trial.cluster()).members.some(({ status }) => status !== 'UP');
+    await waitUntil('the loss is noticed', NOTICED_LIMIT_MS, isNoticed);
     giveBack();
     await this.#trial.whole();
   }
