@@ -4,6 +4,7 @@ import type { DrillClient, DrillClientOptions, Driver, DriverOptions } from './d
 import { etcdDriver } from './etcd/driver.ts';
 import { connectForDrill as connectToMariadbForDrill } from './mariadb/drill-client.ts';
 import { mariadbDriver } from './mariadb/driver.ts';
+import { galeraArbiter } from './mariadb/galera/arbiter.ts';
 import { galeraDriver } from './mariadb/galera/driver.ts';
 import { connectForDrill } from './postgresql/drill-client.ts';
 import { postgresqlDriver } from './postgresql/driver.ts';
@@ -63,6 +64,8 @@ export interface EngineDriver {
   readonly create?: (options: DriverOptions) => Driver;
   /** Of one whose engine rules itself; absent: there are none. */
   readonly createRuled?: (options: DriverOptions) => RuledDriver;
+  /** Of such a cluster's member without data; absent: it has none. */
+  readonly createArbiter?: (options: DriverOptions) => RuledDriver;
   /** How it connects to a server on a real machine; absent where the driver brings a client of its own. */
   readonly session?: OpenSession;
   /** How a drill comes to the member that takes writes, undefined when none does now; absent: no drill can write there. */
@@ -72,7 +75,10 @@ export interface EngineDriver {
 }
 
 export const drivers: Readonly<Record<string, EngineDriver>> = {
-  mariadb: { create: mariadbDriver, createRuled: galeraDriver, connectForDrill: connectToMariadbForDrill },
+  mariadb: {
+    ...{ create: mariadbDriver, createRuled: galeraDriver, createArbiter: galeraArbiter },
+    connectForDrill: connectToMariadbForDrill,
+  },
   postgresql: { create: postgresqlDriver, session: postgresqlSession, connectForDrill },
   redis: { create: redisDriver, discovery: redisDiscovery },
   etcd: { createRuled: etcdDriver },
