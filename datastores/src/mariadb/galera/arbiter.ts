@@ -1,6 +1,7 @@
-// The driver of a member without data: Galera's own arbiter votes in the group, and holds nothing. It answers no questions,
-// so whether a majority is behind it is asked of the members that are in one. It goes on alone when the others have left one
-// after the other; then nobody could come back to it, for it has nothing to tell them, and so it begins anew.
+// The driver of a member without data: Galera's own arbiter votes in the group, and holds nothing. It answers no questions:
+// that it has come into a majority it notes itself, and whether it is in one is asked of the members that are. It goes on
+// alone when the others have left one after the other; then nobody could come back to it, for it has nothing to tell them,
+// and so it begins anew.
 import { join } from 'node:path';
 import {
   DriverError,
@@ -34,6 +35,8 @@ class GaleraArbiter implements RuledDriver {
   readonly #files: MemberFiles;
   readonly #record: Record;
   readonly #server: PlainServer;
+  /** What the note of its last majority said before it was started; undefined where it was taken over. */
+  #notedBefore: string | undefined;
   /** Of what the probe found last: it is stopping a server that is no member any more. */
   #leaving: Promise<void> | undefined;
 
@@ -83,14 +86,15 @@ class GaleraArbiter implements RuledDriver {
     const told = await askGroup(this.#others, this.#asking);
     if (told?.isCounted === false) await this.#record.change({ isDismissed: true });
     if (this.#record.content.isDismissed) throw new DriverError('refused', 'The cluster counts this member no more.');
-    if (await this.#wasAlone()) await this.#options.files.removeDurably(this.#layout.viewFile);
+    if (isOfOneAlone(await this.#note())) await this.#options.files.removeDurably(this.#layout.viewFile);
+    this.#notedBefore = await this.#note();
     await this.#server.start(this.#program());
   }
 
   async isServing(): Promise<boolean> {
     if (!this.isRunning()) return false;
     const told = await this.#vouching();
-    return told?.isCounted === true && told.isSeen;
+    return told?.isCounted === true && told.isSeen && (await this.#hasComeIn());
   }
 
   async dismiss(): Promise<void> {
@@ -108,7 +112,7 @@ class GaleraArbiter implements RuledDriver {
   async probe(): Promise<ProbeResult> {
     await this.#server.limitLog();
     if (!this.isRunning()) return result(`The arbiter does not run: ${await this.#whyNot()}`, undefined);
-    if (await this.#wasAlone()) {
+    if (isOfOneAlone(await this.#note())) {
       this.#options.log.info({}, 'All other members have left: the arbiter begins anew.');
       this.#server.kill();
       return result('No member with data is in the group.', undefined);
@@ -125,7 +129,8 @@ class GaleraArbiter implements RuledDriver {
     if (JSON.stringify(told.members) !== JSON.stringify(this.#record.content.members)) {
       await this.#record.change({ members: told.members });
     }
-    return result(told.isSeen ? '' : 'The engine has a majority without this member.', undefined);
+    const isIn = told.isSeen && (await this.#hasComeIn());
+    return result(isIn ? '' : 'The engine has a majority without this member.', undefined);
   }
 
   async stop(): Promise<void> {
@@ -160,8 +165,13 @@ class GaleraArbiter implements RuledDriver {
     return await askForVouching(this.#others, serverNameIn(this.#options.memberId), this.#asking);
   }
 
-  async #wasAlone(): Promise<boolean> {
-    return isOfOneAlone((await this.#options.files.readIfThere(this.#layout.viewFile)) ?? '');
+  async #note(): Promise<string> {
+    return (await this.#options.files.readIfThere(this.#layout.viewFile)) ?? '';
+  }
+
+  /** Since it was started: by its name the members still see one that has just died. */
+  async #hasComeIn(): Promise<boolean> {
+    return (await this.#note()) !== this.#notedBefore;
   }
 
   async #leave(): Promise<void> {

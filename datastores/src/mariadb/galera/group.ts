@@ -145,7 +145,8 @@ async function vouch(peer: Upstream, serverName: string, { options, layout }: As
   const values = [
     countedValue(options.memberId),
     `(select count(*) from ${SEEN} where node_name = ${quotedText(serverName)}) as seen`,
-    `(select json_arrayagg(json_object(${fields}) order by member_id) from ${MEMBERS}) as members`,
+    // As text: else the client reads it, and a row has numbers and text only.
+    `(select cast(json_arrayagg(json_object(${fields}) order by member_id) as char) from ${MEMBERS}) as members`,
     statusValue('cluster_status'),
   ];
   const row = await askMember(peer, `select ${values.join(', ')}`, { layout, clock: options.clock });
