@@ -132,7 +132,10 @@ const GALERA = { datastore: { type: 'mariadb', version: '10.11' }, durability: {
 /** Two members with data, and an arbiter. */
 function arbitrated(kinds: readonly MemberKind[] = ['voter', 'voter', 'arbiter']): Cluster {
   const wish = cluster(kinds);
-  return { ...wish, spec: { ...wish.spec, ...GALERA, parameters: { generation: 1, values: { sort_buffer_size: '4MB' } } } };
+  return {
+    ...wish,
+    spec: { ...wish.spec, ...GALERA, parameters: { generation: 1, values: { sort_buffer_size: '4MB' } } },
+  };
 }
 
 test('an arbiter joins as the others do; it founds nothing, and has neither parameters nor accounts', (t) => {

@@ -41,7 +41,7 @@ export function demandEngineTopology(
   if (arbiters > 0) {
     throw invalidField(
       'cluster.topology.arbiters',
-      `must be 0 beside ${voters} voters: the engine decides by majority, and ${voters} survive as much without an arbiter`,
+      `must be 0 beside ${voters === 1 ? 'one voter' : `${voters} voters`}: the engine decides by majority, and an odd number of votes survives as much with one fewer`,
     );
   }
   const instead = hasArbiters === true ? '; with `arbiters: 1` they survive the loss of one more' : '';
