@@ -21,6 +21,8 @@ test('Galera in two regions with its arbiter in a third: each lost and back, no 
   const arbiter = trial.made.members.find(({ kind }) => kind === 'arbiter');
   t.false(JSON.stringify(trial.made.endpoints).includes(`${arbiter?.address}:`));
 
+  // Before a region is lost: its cloud takes guests that come back by another hand for none of its own.
+  if (isLong) await ruled.changes('volume', 'cluster', 'resize', NAME, '--volume', '2');
   await ruled.losesARegion('voter');
   if (isLong) {
     await ruled.losesARegion('arbiter');
@@ -29,7 +31,6 @@ test('Galera in two regions with its arbiter in a third: each lost and back, no 
     await ruled.replacesOne('dead', 'voter');
     await ruled.changes('user', 'user', 'create', NAME, 'app');
     await ruled.changes('parameter, restart', 'parameter', 'set', NAME, 'innodb_ft_min_token_size=4');
-    await ruled.changes('volume', 'cluster', 'resize', NAME, '--volume', '2');
     await ruled.changes('three with data', 'cluster', 'grow', NAME, '--voters', '3', '--arbiters', '0');
     await ruled.changes('an arbiter again', 'cluster', 'shrink', NAME, '--voters', '2', '--arbiters', '1');
     await ruled.losesAllAtOnce();
