@@ -6,7 +6,6 @@ import {
   type Discovery,
   type Driver,
   type DriverOptions,
-  drivers,
   type EngineDriver,
   ensureFolder,
   type Files,
@@ -43,6 +42,8 @@ const ENTER_BY_OTHERS = 0o011;
 
 export interface AgentParts {
   readonly config: AgentConfig;
+  /** Of the datastore that the configuration names. */
+  readonly engine: EngineDriver;
   readonly clock: Clock;
   readonly processes: Processes;
   readonly files: Files;
@@ -109,7 +110,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   observations.start();
   // A gate that cannot be is no reason to leave the database without its agent.
   await gate.listen().catch((error: unknown) => log.error({ error }, 'The gate does not listen.'));
-  discovery = await openDiscovery({ config, certificates, state: () => file.state, lead: () => watch.lead(), log });
+  discovery = await openDiscovery({ ...parts, certificates, state: () => file.state, lead: () => watch.lead() });
   changed = () => watch.look();
   watch.look();
   return {
@@ -127,11 +128,10 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
 }
 
 function rehearsalOf(parts: AgentParts, driver: ServerDriver, certificates: MemberCertificates): Rehearsal {
-  const { config, clock, log, die } = parts;
-  const engine = drivers[config.userData.datastore];
+  const { config, engine, clock, log, die } = parts;
   return new Rehearsal({
     ...{ folder: agentFolder(config.volume), clock, log },
-    connect: async (options) => await engine?.connectForDrill?.({ ...options, certificate: certificates.current }),
+    connect: async (options) => await engine.connectForDrill?.({ ...options, certificate: certificates.current }),
     cutPower: async () => {
       await driver.cutPower();
       die();
@@ -186,13 +186,13 @@ function makeMember(
   parts: Omit<AgentParts, 'signal' | 'die'>,
   { certificates, file, onChange }: MemberContext,
 ): MadeMember {
-  const { config, clock, log } = parts;
+  const { config, engine, clock, log } = parts;
   const definitions = datastores.find(config.userData.datastore)?.parameters ?? {};
   const isEnrolled = (): boolean => certificates.isEnrolled;
   const common = { file, definitions, clock, log, onChange, isEnrolled };
   const { values } = file.state.parameters;
   if (config.userData.engine_ruled === true) {
-    const driver = engineOf(config).createRuled?.(driverOptions(parts, values, () => certificates.current));
+    const driver = engine.createRuled?.(driverOptions(parts, values, () => certificates.current));
     if (driver === undefined) throw new ConfigError(`"${config.userData.datastore}" does not rule itself.`);
     return { driver, member: new RuledMember({ ...common, driver }) };
   }
@@ -231,19 +231,13 @@ function engineDriver(
   parameters: ParameterValues,
   credentials: () => Credentials,
 ): Driver {
-  const driver = engineOf(parts.config).create?.(driverOptions(parts, parameters, credentials));
+  const driver = parts.engine.create?.(driverOptions(parts, parameters, credentials));
   if (driver === undefined) throw new ConfigError(`"${parts.config.userData.datastore}" rules itself, and only so.`);
   return driver;
 }
 
-function engineOf({ userData: { datastore } }: AgentConfig): EngineDriver {
-  const engine = drivers[datastore];
-  if (engine === undefined) throw new ConfigError(`This image has no driver for "${datastore}".`);
-  return engine;
-}
-
 function driverOptions(
-  { config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>,
+  { config, engine, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>,
   parameters: ParameterValues,
   credentials: () => Credentials,
 ): DriverOptions {
@@ -254,7 +248,7 @@ function driverOptions(
     ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port },
     serverPort: door ? behindDoor(port) : port,
     ...{ owner: config.owner, memoryMib, parameters, clock, processes, files, log: log.child({ part: 'driver' }) },
-    session: session ?? engineOf(config).session ?? withoutSession,
+    session: session ?? engine.session ?? withoutSession,
     shareOf: (upstream) => askShare(upstream, credentials()),
     fetchCopy: (source) => fetchCopy(source, credentials()),
   };

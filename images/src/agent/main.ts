@@ -9,8 +9,10 @@ async function main(): Promise<void> {
   if (mode === 'door') return await (await import('../lease/door-process.ts')).runDoor(place);
   const { runAgent } = await import('./process.ts');
   if (mode !== KEEP) return await runAgent();
-  // The build keeps what was compiled for this.
+  // The build keeps what was compiled for these.
   await import('../lease/door-process.ts');
+  const { drivers } = await import('@argosy/datastores/drivers');
+  for (const load of Object.values(drivers)) await load();
 }
 
 void main();

@@ -40,7 +40,7 @@ export interface DoorPlace {
 interface Waiting {
   readonly line: string;
   readonly sentMs: number;
-  readonly heard: () => void;
+  readonly answer: (isHeard: boolean) => void;
 }
 
 export class ProcessDoor implements DoorKeeper {
@@ -90,12 +90,11 @@ export class ProcessDoor implements DoorKeeper {
     const late = new Promise<false>((resolve) => {
       timer = this.#place.clock.after(ANSWER_MS, () => resolve(false));
     });
-    const heard = new Promise<true>((resolve) => {
-      this.#waiting.push({ line, sentMs: this.#place.clock.monotonicMs(), heard: () => resolve(true) });
+    const heard = new Promise<boolean>((resolve) => {
+      this.#waiting.push({ line, sentMs: this.#place.clock.monotonicMs(), answer: resolve });
       socket.write(`${line}\n`);
     });
-    const gone = new Promise<false>((resolve) => socket.once('close', () => resolve(false)));
-    const answer = await Promise.race([heard, late, gone]);
+    const answer = await Promise.race([heard, late]);
     timer?.cancel();
     return answer;
   }
@@ -160,16 +159,19 @@ export class ProcessDoor implements DoorKeeper {
   }
 
   #use(socket: Socket): void {
+    const waiting: Waiting[] = [];
     this.#socket = socket;
-    this.#waiting = [];
+    this.#waiting = waiting;
     createInterface({ input: socket })
       .on('line', (line) => {
-        const waiting = this.#waiting.shift();
-        if (waiting?.line === line) waiting.heard();
+        const said = waiting.shift();
+        said?.answer(said.line === line);
       })
       .on('error', () => undefined);
     socket.once('close', () => {
       if (this.#socket === socket) this.#socket = undefined;
+      // Nobody answers any more.
+      for (const said of waiting.splice(0)) said.answer(false);
     });
   }
 }
