@@ -37,7 +37,7 @@ import { askShare } from './sharing.ts';
 import { agentFolder, StateFile } from './state.ts';
 
 const VOLUME_WAIT_MS = 300_000;
-const VOLUME_POLL_MS = 100;
+const VOLUME_POLL_MS = 25;
 const ENTER_BY_OTHERS = 0o011;
 
 export interface AgentParts {
@@ -49,7 +49,7 @@ export interface AgentParts {
   readonly files: Files;
   /** In place of the engine's own; a driver that brings a client of its own has none. */
   readonly session?: OpenSession;
-  /** Of an asynchronous cluster's member, in place of this machine's. */
+  /** Used by a member of an asynchronous cluster. */
   readonly leaseMachine?: LeaseMachine;
   readonly log: Logger;
   /** Gives up what has not started yet. */
@@ -66,13 +66,18 @@ export interface Agent {
 /** Starts the agent; it serves when this answers. @throws ConfigError, VolumeError, DriverError */
 export async function startAgent(parts: AgentParts): Promise<Agent> {
   const { config, clock, log } = parts;
+  const leaseMachine = leaseMachineOf(parts, () => certificates.current);
+  // Begun while the volume is waited for; whoever needs it asks again, and is told when it cannot be.
+  if (config.userData.door && config.userData.kind !== 'arbiter') leaseMachine.door.open().catch(() => undefined);
   await waitForVolume(parts);
   await waitInTheDark(agentFolder(config.volume), clock, parts.signal);
   const root = config.userData.root_certificate;
   const certificates = await MemberCertificates.open({ volume: config.volume, identity: config.member, root, clock });
   let changed: () => void = () => undefined;
-  const { file, member, granting, observations, driver, keeper } = await openMember(parts, certificates, () =>
-    changed(),
+  const { file, member, granting, observations, driver, keeper } = await openMember(
+    { ...parts, leaseMachine },
+    certificates,
+    () => changed(),
   );
   const own = { address: config.address, port: config.userData.datastore_port, isOpen: () => member.isOpen };
   const watch: PrimaryWatch = new PrimaryWatch({
@@ -125,6 +130,12 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
       listener.close();
     },
   };
+}
+
+/** This machine's. */
+function leaseMachineOf({ config, log }: AgentParts, credentials: () => Credentials): LeaseMachine {
+  const { datastore_port: port } = config.userData;
+  return systemMachine({ address: config.address, port, runFolder: config.runFolder }, credentials, log);
 }
 
 function rehearsalOf(parts: AgentParts, driver: ServerDriver, certificates: MemberCertificates): Rehearsal {
@@ -213,9 +224,8 @@ function makeDriver(
   parameters: ParameterValues,
 ): MemberDriver {
   const { config, clock, log } = parts;
-  const { datastore, datastore_port: port, kind, door = false } = config.userData;
-  const place = { ...config.member, address: config.address, port, runFolder: config.runFolder };
-  const machine = door ? (parts.leaseMachine ?? systemMachine(place, () => certificates.current, log)) : undefined;
+  const { datastore, kind, door = false } = config.userData;
+  const machine = door ? parts.leaseMachine : undefined;
   if (kind === 'arbiter') {
     return { driver: noDatabase(), ...(machine && { grantor: new Grantor(clock, machine.bootMs) }) };
   }
@@ -223,7 +233,7 @@ function makeDriver(
   if (machine === undefined) return { driver: inner };
   const definition = datastores.find(datastore);
   if (definition === undefined) throw new ConfigError(`This image does not know "${datastore}".`);
-  return leasingOf(inner, machine, { ...place, clock, log, compare: definition.comparePositions });
+  return leasingOf(inner, machine, { ...config.member, clock, log, compare: definition.comparePositions });
 }
 
 function engineDriver(

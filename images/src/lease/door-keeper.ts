@@ -17,7 +17,7 @@ const POLL_MS = 20;
 
 /** What counts the lease in the path of every answer. */
 export interface DoorKeeper {
-  /** Finds it, or starts it shut. */
+  /** Finds it, or starts it shut; once, however often it is asked. */
   open(): Promise<void>;
   /** When this answers, the door goes by no later deadline than this, of the boot-time clock. */
   move(deadlineMs: number): Promise<void>;
@@ -51,6 +51,7 @@ export class ProcessDoor implements DoorKeeper {
   #waiting: Waiting[] = [];
   #deadlineMs = Number.NEGATIVE_INFINITY;
   #turn: Promise<void> = Promise.resolve();
+  #opening: Promise<void> | undefined;
   #isEnding = false;
 
   constructor(place: DoorPlace) {
@@ -60,6 +61,16 @@ export class ProcessDoor implements DoorKeeper {
   }
 
   async open(): Promise<void> {
+    this.#opening ??= this.#findOrStart();
+    try {
+      await this.#opening;
+    } catch (error) {
+      this.#opening = undefined;
+      throw error;
+    }
+  }
+
+  async #findOrStart(): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const found = await this.#dial();
     if (found === undefined) await this.#start();
