@@ -1,30 +1,58 @@
-// The agent as one file, for a guest to boot: it starts in half the time, and with nothing else to install beside Node.
-import { copyFileSync, mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+// The agent as one file, for a guest to boot: it starts in half the time, and with nothing else to install beside Node. Beside
+// it lies what this Node has compiled of it, which halves the time once more.
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const folder = join(root, 'images/dist/bundle');
+// grpc-health-check looks for its .proto file two folders above its own.
+const library = join(folder, 'agent/lib');
 const HEALTH_PROTO = 'proto/health/v1/health.proto';
+
+const common = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  // The program is read without decoding it.
+  charset: 'ascii',
+  logLevel: 'error',
+};
 
 /** Bundles what the compiler made of the agent. @throws Error when something of it is not found */
 export function bundleAgent() {
   const healthCheck = join(root, 'node_modules/grpc-health-check');
-  buildSync({
+  const { metafile } = buildSync({
+    ...common,
     entryPoints: [join(root, 'images/dist/agent/main.js')],
-    // grpc-health-check looks for its .proto file two folders above its own.
-    outfile: join(folder, 'agent/lib/agent.cjs'),
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
+    outdir: library,
+    // Another program has another name, and so another cache.
+    entryNames: 'program-[hash]',
+    outExtension: { '.js': '.cjs' },
     keepNames: true,
     minifyWhitespace: true,
     legalComments: 'linked',
-    logLevel: 'error',
+    metafile: true,
     // pg looks whether it runs in a worker of Cloudflare's by making a `Response`, which loads all of Node's `fetch`.
     define: { Response: 'undefined' },
   });
+  const program = Object.keys(metafile.outputs).find((name) => name.endsWith('.cjs'));
+  if (program === undefined) throw new Error('The agent was not bundled.');
+  const name = basename(program, '.cjs');
+  buildSync({
+    ...common,
+    entryPoints: [join(root, 'images/dist/agent/bundled.js')],
+    outfile: join(library, 'agent.cjs'),
+    define: { PROGRAM: JSON.stringify(name) },
+  });
   mkdirSync(dirname(join(folder, HEALTH_PROTO)), { recursive: true });
   copyFileSync(join(healthCheck, HEALTH_PROTO), join(folder, HEALTH_PROTO));
+  // A guest that starts meanwhile finds what it begins with.
+  for (const old of readdirSync(library)) {
+    if (old.startsWith('program-') && !old.startsWith(name)) rmSync(join(library, old));
+  }
+  execFileSync(process.execPath, [join(library, 'agent.cjs'), 'keep-compiled'], { stdio: 'inherit' });
 }

@@ -11,6 +11,7 @@ import type { Replica, UpstreamState } from './replica.ts';
 const UNPACK_MS = 120_000;
 const PREPARE_MS = 24 * 3_600_000;
 const SYNC_MS = 3_600_000;
+const LOG_LOOK_MS = 10;
 const COMPLAINT_CHARACTERS = 400;
 
 /** What mariadb-install-db is told, for a database and for an archive of one. */
@@ -44,6 +45,8 @@ export function streamData({ layout, options, server }: Parts, dataUser: string)
   const backup = [
     ...[`--defaults-file=${layout.configFile}`, '--backup', '--stream=xbstream', '--no-version-check'],
     ...[`--target-dir=${layout.copyFolder}`, `--socket=${layout.socket}`, `--user=${dataUser}`],
+    // Commits wait while it reads the last of InnoDB's log; by itself it looks for that once a second only.
+    `--log-copy-interval=${LOG_LOOK_MS}`,
   ];
   const { read } = options.processes;
   if (read === undefined) throw new DriverError('refused', 'Nothing can be copied from here.');

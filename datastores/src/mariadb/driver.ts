@@ -19,6 +19,7 @@ import {
 import type { ParameterValues } from '../parameters.ts';
 import { sleep } from '../server-process.ts';
 import { NAME_CHARACTERS, readStreamName, streamName } from './accounts.ts';
+import { forgetBirth, isBornAlike, recordBirth, tellBirth } from './birth.ts';
 import { reconfigure } from './configure.ts';
 import { askMember } from './connection.ts';
 import { ensureAdmin, ensureOwnObjects, writeEpoch } from './contents.ts';
@@ -116,17 +117,34 @@ class MariadbDriver implements Driver {
 
   async initialise(): Promise<void> {
     await this.stop();
+    await this.#unpackTemplate();
+  }
+
+  async #unpackTemplate(): Promise<void> {
+    await forgetBirth(this.#parts);
     await empty(this.#parts);
     await initialiseData(this.#parts);
+    await recordBirth(this.#parts);
   }
 
   async seed(source: Upstream): Promise<Position> {
     this.#role = undefined;
     await this.stop();
     this.#replica.forget();
-    await empty(this.#parts);
     const state = await askUpstream(source, undefined, this.#parts);
+    if (await isBornAlike(this.#parts, source)) {
+      await this.#unpackTemplate();
+      await this.#replica.withoutUpstream();
+      return await this.#replica.position();
+    }
+    await forgetBirth(this.#parts);
+    await empty(this.#parts);
     return await copyData(this.#parts, { upstream: source, state }, this.#replica);
+  }
+
+  /** Tells what other members need not copy. */
+  async share(): Promise<string> {
+    return this.#role?.kind === 'primary' ? await tellBirth(this.#parts) : '';
   }
 
   async *copyOut(): AsyncIterable<Uint8Array> {

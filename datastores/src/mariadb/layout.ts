@@ -7,6 +7,8 @@ export interface Layout {
   readonly configFile: string;
   /** What the server does before anybody can connect. */
   readonly startFile: string;
+  /** The template that the data began as, while the log has all that came since. */
+  readonly birthFile: string;
   readonly certificateFile: string;
   readonly keyFile: string;
   readonly rootFile: string;
@@ -38,6 +40,7 @@ export function layoutOf(volume: string, runFolder: string): Layout {
     data,
     configFile: join(config, 'mariadb.cnf'),
     startFile: join(config, 'start.sql'),
+    birthFile: join(config, 'birth'),
     certificateFile: join(tls, 'certificate.pem'),
     keyFile: join(tls, 'key.pem'),
     rootFile: join(tls, 'root.pem'),

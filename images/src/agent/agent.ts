@@ -6,7 +6,6 @@ import {
   type Discovery,
   type Driver,
   type DriverOptions,
-  drivers,
   type EngineDriver,
   ensureFolder,
   type Files,
@@ -38,17 +37,19 @@ import { askShare } from './sharing.ts';
 import { agentFolder, StateFile } from './state.ts';
 
 const VOLUME_WAIT_MS = 300_000;
-const VOLUME_POLL_MS = 100;
+const VOLUME_POLL_MS = 25;
 const ENTER_BY_OTHERS = 0o011;
 
 export interface AgentParts {
   readonly config: AgentConfig;
+  /** Of the datastore that the configuration names. */
+  readonly engine: EngineDriver;
   readonly clock: Clock;
   readonly processes: Processes;
   readonly files: Files;
   /** In place of the engine's own; a driver that brings a client of its own has none. */
   readonly session?: OpenSession;
-  /** Of an asynchronous cluster's member, in place of this machine's. */
+  /** Used by a member of an asynchronous cluster. */
   readonly leaseMachine?: LeaseMachine;
   readonly log: Logger;
   /** Gives up what has not started yet. */
@@ -65,13 +66,18 @@ export interface Agent {
 /** Starts the agent; it serves when this answers. @throws ConfigError, VolumeError, DriverError */
 export async function startAgent(parts: AgentParts): Promise<Agent> {
   const { config, clock, log } = parts;
+  const leaseMachine = leaseMachineOf(parts, () => certificates.current);
+  // Begun while the volume is waited for; whoever needs it asks again, and is told when it cannot be.
+  if (config.userData.door && config.userData.kind !== 'arbiter') leaseMachine.door.open().catch(() => undefined);
   await waitForVolume(parts);
   await waitInTheDark(agentFolder(config.volume), clock, parts.signal);
   const root = config.userData.root_certificate;
   const certificates = await MemberCertificates.open({ volume: config.volume, identity: config.member, root, clock });
   let changed: () => void = () => undefined;
-  const { file, member, granting, observations, driver, keeper } = await openMember(parts, certificates, () =>
-    changed(),
+  const { file, member, granting, observations, driver, keeper } = await openMember(
+    { ...parts, leaseMachine },
+    certificates,
+    () => changed(),
   );
   const own = { address: config.address, port: config.userData.datastore_port, isOpen: () => member.isOpen };
   const watch: PrimaryWatch = new PrimaryWatch({
@@ -109,7 +115,7 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   observations.start();
   // A gate that cannot be is no reason to leave the database without its agent.
   await gate.listen().catch((error: unknown) => log.error({ error }, 'The gate does not listen.'));
-  discovery = await openDiscovery({ config, certificates, state: () => file.state, lead: () => watch.lead(), log });
+  discovery = await openDiscovery({ ...parts, certificates, state: () => file.state, lead: () => watch.lead() });
   changed = () => watch.look();
   watch.look();
   return {
@@ -126,12 +132,17 @@ export async function startAgent(parts: AgentParts): Promise<Agent> {
   };
 }
 
+/** This machine's. */
+function leaseMachineOf({ config, log }: AgentParts, credentials: () => Credentials): LeaseMachine {
+  const { datastore_port: port } = config.userData;
+  return systemMachine({ address: config.address, port, runFolder: config.runFolder }, credentials, log);
+}
+
 function rehearsalOf(parts: AgentParts, driver: ServerDriver, certificates: MemberCertificates): Rehearsal {
-  const { config, clock, log, die } = parts;
-  const engine = drivers[config.userData.datastore];
+  const { config, engine, clock, log, die } = parts;
   return new Rehearsal({
     ...{ folder: agentFolder(config.volume), clock, log },
-    connect: async (options) => await engine?.connectForDrill?.({ ...options, certificate: certificates.current }),
+    connect: async (options) => await engine.connectForDrill?.({ ...options, certificate: certificates.current }),
     cutPower: async () => {
       await driver.cutPower();
       die();
@@ -186,13 +197,13 @@ function makeMember(
   parts: Omit<AgentParts, 'signal' | 'die'>,
   { certificates, file, onChange }: MemberContext,
 ): MadeMember {
-  const { config, clock, log } = parts;
+  const { config, engine, clock, log } = parts;
   const definitions = datastores.find(config.userData.datastore)?.parameters ?? {};
   const isEnrolled = (): boolean => certificates.isEnrolled;
   const common = { file, definitions, clock, log, onChange, isEnrolled };
   const { values } = file.state.parameters;
   if (config.userData.engine_ruled === true) {
-    const { createRuled, createArbiter } = engineOf(config);
+    const { createRuled, createArbiter } = engine;
     const create = config.userData.kind === 'arbiter' ? createArbiter : createRuled;
     const driver = create?.(driverOptions(parts, values, () => certificates.current));
     if (driver === undefined) {
@@ -218,9 +229,8 @@ function makeDriver(
   parameters: ParameterValues,
 ): MemberDriver {
   const { config, clock, log } = parts;
-  const { datastore, datastore_port: port, kind, door = false } = config.userData;
-  const place = { ...config.member, address: config.address, port, runFolder: config.runFolder };
-  const machine = door ? (parts.leaseMachine ?? systemMachine(place, () => certificates.current, log)) : undefined;
+  const { datastore, kind, door = false } = config.userData;
+  const machine = door ? parts.leaseMachine : undefined;
   if (kind === 'arbiter') {
     return { driver: noDatabase(), ...(machine && { grantor: new Grantor(clock, machine.bootMs) }) };
   }
@@ -228,7 +238,7 @@ function makeDriver(
   if (machine === undefined) return { driver: inner };
   const definition = datastores.find(datastore);
   if (definition === undefined) throw new ConfigError(`This image does not know "${datastore}".`);
-  return leasingOf(inner, machine, { ...place, clock, log, compare: definition.comparePositions });
+  return leasingOf(inner, machine, { ...config.member, clock, log, compare: definition.comparePositions });
 }
 
 function engineDriver(
@@ -236,19 +246,13 @@ function engineDriver(
   parameters: ParameterValues,
   credentials: () => Credentials,
 ): Driver {
-  const driver = engineOf(parts.config).create?.(driverOptions(parts, parameters, credentials));
+  const driver = parts.engine.create?.(driverOptions(parts, parameters, credentials));
   if (driver === undefined) throw new ConfigError(`"${parts.config.userData.datastore}" rules itself, and only so.`);
   return driver;
 }
 
-function engineOf({ userData: { datastore } }: AgentConfig): EngineDriver {
-  const engine = drivers[datastore];
-  if (engine === undefined) throw new ConfigError(`This image has no driver for "${datastore}".`);
-  return engine;
-}
-
 function driverOptions(
-  { config, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>,
+  { config, engine, clock, processes, files, session, log }: Omit<AgentParts, 'signal' | 'die'>,
   parameters: ParameterValues,
   credentials: () => Credentials,
 ): DriverOptions {
@@ -259,7 +263,7 @@ function driverOptions(
     ...{ volume: config.volume, runFolder: config.runFolder, address: config.address, port },
     serverPort: door ? behindDoor(port) : port,
     ...{ owner: config.owner, memoryMib, parameters, clock, processes, files, log: log.child({ part: 'driver' }) },
-    session: session ?? engineOf(config).session ?? withoutSession,
+    session: session ?? engine.session ?? withoutSession,
     shareOf: (upstream) => askShare(upstream, credentials()),
     fetchCopy: (source) => fetchCopy(source, credentials()),
   };

@@ -7,6 +7,9 @@ import type { ServerWritableStream } from '@grpc/grpc-js';
 import { refused } from './admission.ts';
 import { dialAgent } from './dial-agent.ts';
 
+/** What may be on its way at once: with HTTP/2's own 64 KiB a copy would wait for an answer from afar after each. */
+const WINDOW_BYTES = 8 * 1024 * 1024;
+
 /** @throws Error when the data cannot be read to their end; what was sent until then is worth nothing */
 export async function sendCopy(
   call: ServerWritableStream<CopyRequest, CopyResponse>,
@@ -25,7 +28,7 @@ export async function sendCopy(
 
 /** The data of the primary, as its agent sends them. It fails unless they came whole. */
 export async function* fetchCopy(source: Upstream, credentials: Credentials): AsyncIterable<Uint8Array> {
-  const client = dialAgent(source, credentials);
+  const client = dialAgent(source, credentials, { 'grpc-node.flow_control_window': WINDOW_BYTES });
   const call = client.copy({ memberId: source.memberId });
   try {
     for await (const { piece } of call as AsyncIterable<CopyResponse>) yield piece;

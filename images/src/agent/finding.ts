@@ -1,5 +1,5 @@
 // What this member tells the clients of its engine about who leads, where the engine has a way of its own to ask.
-import { type Discovery, type DiscoveryView, drivers } from '@argosy/datastores/drivers';
+import type { Discovery, DiscoveryView, EngineDriver } from '@argosy/datastores/drivers';
 import type { Logger } from 'pino';
 import type { MemberCertificates } from './certificates.ts';
 import type { AgentConfig } from './config.ts';
@@ -8,6 +8,7 @@ import type { MemberState } from './state.ts';
 
 export interface FindingParts {
   readonly config: Pick<AgentConfig, 'address' | 'userData'>;
+  readonly engine: EngineDriver;
   readonly certificates: Pick<MemberCertificates, 'current'>;
   readonly state: () => MemberState;
   readonly lead: () => Lead | undefined;
@@ -23,9 +24,9 @@ const NOTHING: Discovery = {
 
 /** Answers as soon as it listens; where the engine has no such way, or this member no data, nobody does. */
 export async function openDiscovery(parts: FindingParts): Promise<Discovery> {
-  const { config, certificates, state, lead, log } = parts;
-  const { datastore, kind, datastore_port: port } = config.userData;
-  const make = drivers[datastore]?.discovery;
+  const { config, engine, certificates, state, lead, log } = parts;
+  const { kind, datastore_port: port } = config.userData;
+  const make = engine.discovery;
   if (make === undefined || kind === 'arbiter') return NOTHING;
   const { address } = config;
   const view = (): DiscoveryView => viewOf(state(), { address, port }, lead());

@@ -17,7 +17,7 @@ import { HealthImplementation } from 'grpc-health-check';
 
 const BIND_RETRY_MS = 50;
 const BIND_TRIES = 100;
-/** Leaves the answer to the call that brought the certificate the time to go out. */
+/** The call that brought the certificate is answered; who observes would go on for ever. */
 const LINGER_MS = 100;
 
 export interface ListenerOptions {
@@ -30,17 +30,21 @@ export interface ListenerOptions {
 export class Listener {
   readonly #options: ListenerOptions;
   #server: Server | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: ListenerOptions) {
     this.#options = options;
   }
 
   /** Listens; what listened before is closed first. @throws Error when the port is taken by somebody else. */
-  async listen(service: AgentServiceServer, certificate: ServerCertificate): Promise<void> {
-    if (this.#server !== undefined) {
-      await pause(this.#options.clock, LINGER_MS);
-      this.close();
-    }
+  listen(service: AgentServiceServer, certificate: ServerCertificate): Promise<void> {
+    const listening = this.#turn.then(() => this.#listen(service, certificate));
+    this.#turn = listening.catch(() => undefined);
+    return listening;
+  }
+
+  async #listen(service: AgentServiceServer, certificate: ServerCertificate): Promise<void> {
+    if (this.#server !== undefined) await this.#closeInTime(this.#server);
     const interceptors: ServerInterceptor[] = [accessControl(this.#options.access)];
     const server = new Server({ interceptors });
     server.addService(AgentServiceService, service);
@@ -57,6 +61,13 @@ export class Listener {
       if (tries >= BIND_TRIES) throw new Error(`${place} cannot be listened on.`, { cause: error });
       await pause(clock, BIND_RETRY_MS);
     }
+  }
+
+  /** Takes no more calls, and gives those that there are a moment to end. */
+  async #closeInTime(server: Server): Promise<void> {
+    const ended = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+    await Promise.race([ended, pause(this.#options.clock, LINGER_MS)]);
+    this.close();
   }
 
   close(): void {

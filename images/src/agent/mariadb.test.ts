@@ -5,12 +5,12 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { datastores } from '@argosy/datastores';
 import { fixtures } from '@argosy/datastores/contract';
-import { callUnary } from '@argosy/proto';
+import { callUnary, type Position } from '@argosy/proto';
 import test from 'ava';
 import mysql from 'mysql2/promise';
 import { newFederation } from '../testing/federation.ts';
 import { Guest } from '../testing/guest.ts';
-import { soon } from '../testing/waiting.ts';
+import { WAIT_MS as GUEST_WAIT_MS, pause, soon } from '../testing/waiting.ts';
 
 const PASSWORD = 'correct horse battery';
 const OTHER_PASSWORD = 'staple of the other';
@@ -22,6 +22,7 @@ const verifierOf = (password: string): string => mariadb?.passwordVerifier(passw
 const admin = { name: 'admin', verifier: verifierOf(PASSWORD), generation: 1 };
 
 let [first, second, third]: [Guest, Guest, Guest] = [] as never;
+const seeded: Position[] = [];
 let asked = 0;
 const endings: (() => Promise<void>)[] = [];
 
@@ -38,12 +39,27 @@ test.before(async (t) => {
   await Promise.all(all.map((guest) => guest.enrol()));
   await first.initialise();
   await first.promote(1, 1, { voters: all, admin });
-  for (const guest of [second, third]) {
-    await guest.seed(1, 1, first);
-    await guest.follow(1, 1, first);
-  }
+  seeded.push(await second.seed(1, 1, first));
+  await second.follow(1, 1, first);
   await first.open(1, 1);
+  await dropFirstLog(first);
+  seeded.push(await third.seed(1, 1, first));
+  await third.follow(1, 1, first);
 });
+
+/** As happens by itself after a day. */
+async function dropFirstLog(guest: Guest): Promise<void> {
+  await inside(guest, 'flush binary logs');
+  const deadline = Date.now() + GUEST_WAIT_MS;
+  for (;;) {
+    // It stays while a replica still reads it.
+    await inside(guest, "purge binary logs to 'binlog.000002'");
+    const [log] = await inside(guest, 'show binary logs');
+    if (log?.Log_name === 'binlog.000002') return;
+    if (Date.now() > deadline) throw new Error('The first log stays.');
+    await pause(50);
+  }
+}
 
 test.after.always(async () => {
   await Promise.allSettled(endings.map((end) => end()));
@@ -83,6 +99,23 @@ async function setting(guest: Guest, name: string): Promise<string> {
   const [row] = await inside(guest, `select @@global.${name} as value`);
   return String(row?.value);
 }
+
+test.serial(
+  'data begin as the template while the primary has all of its log, and else as a copy; both are the same',
+  async (t) => {
+    t.deepEqual(seeded[0], { epoch: 0, value: '0' });
+    t.is(seeded[1]?.epoch, 1);
+    for (const question of [
+      'select epoch from argosy.epoch',
+      'show databases',
+      "select user from mysql.user where host = '%' and user not regexp '[.][0-9]+$'",
+    ]) {
+      const [led, begun, copied] = await Promise.all([first, second, third].map((guest) => inside(guest, question)));
+      t.deepEqual(begun, led);
+      t.deepEqual(copied, led);
+    }
+  },
+);
 
 test.serial('what is known of every parameter is what the server says of it', async (t) => {
   const query = 'select lower(variable_name) as name, read_only as fixed from information_schema.system_variables';

@@ -1,5 +1,5 @@
 // The process of the agent: reads the environment, starts, and ends cleanly when the guest does or its lifeline breaks.
-import { systemFiles, systemProcesses } from '@argosy/datastores/drivers';
+import { drivers, type EngineDriver, systemFiles, systemProcesses } from '@argosy/datastores/drivers';
 import { systemClock, watchLifeline } from '@argosy/proto';
 import { pino } from 'pino';
 import { startAgent } from './agent.ts';
@@ -29,7 +29,8 @@ async function serve(): Promise<void> {
   const processes = systemProcesses(config.owner, systemClock);
   const early = new AbortController();
   const machine = { clock: systemClock, processes, files: systemFiles };
-  const starting = startAgent({ config, ...machine, log: member, signal: early.signal, die });
+  const engine = await engineOf(config.userData.datastore);
+  const starting = startAgent({ config, engine, ...machine, log: member, signal: early.signal, die });
   let isEnding = false;
   const end = (reason: string): void => {
     if (isEnding) return;
@@ -57,6 +58,13 @@ async function serve(): Promise<void> {
     if (isEnding) return;
     throw error;
   }
+}
+
+/** @throws ConfigError */
+async function engineOf(datastore: string): Promise<EngineDriver> {
+  const engine = await drivers[datastore]?.();
+  if (engine === undefined) throw new ConfigError(`This image has no driver for "${datastore}".`);
+  return engine;
 }
 
 export async function runAgent(): Promise<void> {

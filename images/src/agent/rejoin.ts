@@ -51,7 +51,9 @@ export async function rejoin({ file, driver, log }: RejoinParts, request: Rejoin
   log.info({ epoch, method: done.method, reason: done.reason }, 'The data go on with those of the primary.');
   const { idempotencyKey } = header;
   const { position, ...how } = done;
-  await file.change({ data: { status: 'copied', idempotencyKey, position, isCaughtUp: false, rejoin: how } });
+  await file.change({
+    data: { status: 'copied', idempotencyKey, position, isCaughtUp: false, rejoin: { ...how, epoch } },
+  });
   return answerOf(file.state, header) as RejoinResponse;
 }
 
@@ -67,7 +69,7 @@ async function unchanged(driver: Driver): Promise<RejoinResponse> {
 
 /** What a repeat of a command that was done is answered. */
 function answerOf({ data, tail }: MemberState, header: CommandHeader): RejoinResponse | undefined {
-  if (data.status !== 'copied' || data.rejoin === undefined || data.position.epoch !== header.epoch) return undefined;
+  if (data.status !== 'copied' || data.rejoin === undefined || data.rejoin.epoch !== header.epoch) return undefined;
   const { method, reason } = data.rejoin;
   const position: Position = data.position;
   return {

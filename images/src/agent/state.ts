@@ -53,8 +53,14 @@ const dataSchema = z.discriminatedUnion('status', [
     position: positionSchema,
     // Until it has flushed all that the primary held after the copy, it may lack what the member once acknowledged.
     isCaughtUp: z.boolean(),
-    // How a rejoin brought it there; absent where it was a seed.
-    rejoin: z.object({ method: z.enum(['rewound', 'copied']), reason: z.string() }).optional(),
+    // How a rejoin brought it there, and in which epoch; absent where it was a seed.
+    rejoin: z
+      .object({
+        method: z.enum(['rewound', 'copied']),
+        reason: z.string(),
+        epoch: z.number().int().nonnegative().default(0),
+      })
+      .optional(),
   }),
 ]);
 

@@ -1,11 +1,13 @@
 // An archive of an empty database, made once for a release of the engine: unpacking it takes a tenth of making one. It
 // holds no password, and whoever unpacks it owns what comes out, so anybody may read it.
-import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { chmod, chown, link, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { EngineError, type EngineRequest, type FoundEngine } from './engines.ts';
 import { packagingOf } from './find.ts';
+import type { TemplateRecipe } from './packaging.ts';
 import { runProgram } from './programs.ts';
 import type { UnpackContext } from './unpack.ts';
 
@@ -26,8 +28,20 @@ export async function templateOf(
   const { template } = packagingOf(datastore);
   if (template === null) return undefined;
   const path = join(directory, `${datastore}-${version}-${engine.release}.template.tar`);
-  if (existsSync(path)) return path;
+  if (!existsSync(path)) await make(path, engine, { isRoot, template });
+  if (!existsSync(digestOf(path))) await writeDigest(path);
+  return path;
+}
 
+interface Making {
+  readonly isRoot: boolean;
+  readonly template: TemplateRecipe;
+}
+
+/** What somebody else has made in the meantime stays. @throws EngineError */
+async function make(path: string, engine: FoundEngine, { isRoot, template }: Making): Promise<void> {
+  // Of one that is not there any more.
+  await rm(digestOf(path), { force: true });
   const temporary = await mkdtemp(join(tmpdir(), 'argosy-template-'));
   try {
     const identity = isRoot ? await identityOf(UNPRIVILEGED) : undefined;
@@ -44,21 +58,41 @@ export async function templateOf(
       environment: { ...libraries, LC_ALL: 'C.UTF-8' },
     });
     // On the same file system as the archive's place, so that it appears whole.
-    const archive = await mkdtemp(join(directory, '.template-'));
+    const archive = await mkdtemp(join(dirname(path), '.template-'));
     try {
       const made = join(archive, 'template.tar');
       const excluding = template.exclude.flatMap((pattern) => ['--exclude', pattern]);
       const packing = ['--create', '--file', made, ...excluding, '--directory', data, '.'];
       await run('tar', packing, { timeoutMs: PACK_MS });
       await chmod(made, 0o644);
-      await rename(made, path);
+      await link(made, path).catch(forgiveExisting);
     } finally {
       await rm(archive, { recursive: true, force: true });
     }
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
-  return path;
+}
+
+/** What names the template's content: data that began as it, and those that began as another machine's, may be the same. */
+function digestOf(path: string): string {
+  return `${path}.sha256`;
+}
+
+async function writeDigest(path: string): Promise<void> {
+  const digest = createHash('sha256');
+  for await (const piece of createReadStream(path)) digest.update(piece as Buffer);
+  const written = await mkdtemp(join(dirname(path), '.template-'));
+  try {
+    await writeFile(join(written, 'digest'), `${digest.digest('hex')}\n`, { mode: 0o644 });
+    await rename(join(written, 'digest'), digestOf(path));
+  } finally {
+    await rm(written, { recursive: true, force: true });
+  }
+}
+
+function forgiveExisting(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
 }
 
 async function run(path: string, args: readonly string[], options: Parameters<typeof runProgram>[2]): Promise<void> {

@@ -17,7 +17,7 @@ const POLL_MS = 20;
 
 /** What counts the lease in the path of every answer. */
 export interface DoorKeeper {
-  /** Finds it, or starts it shut. */
+  /** Finds it, or starts it shut; once, however often it is asked. */
   open(): Promise<void>;
   /** When this answers, the door goes by no later deadline than this, of the boot-time clock. */
   move(deadlineMs: number): Promise<void>;
@@ -40,7 +40,7 @@ export interface DoorPlace {
 interface Waiting {
   readonly line: string;
   readonly sentMs: number;
-  readonly heard: () => void;
+  readonly answer: (isHeard: boolean) => void;
 }
 
 export class ProcessDoor implements DoorKeeper {
@@ -51,6 +51,7 @@ export class ProcessDoor implements DoorKeeper {
   #waiting: Waiting[] = [];
   #deadlineMs = Number.NEGATIVE_INFINITY;
   #turn: Promise<void> = Promise.resolve();
+  #opening: Promise<void> | undefined;
   #isEnding = false;
 
   constructor(place: DoorPlace) {
@@ -60,6 +61,16 @@ export class ProcessDoor implements DoorKeeper {
   }
 
   async open(): Promise<void> {
+    this.#opening ??= this.#findOrStart();
+    try {
+      await this.#opening;
+    } catch (error) {
+      this.#opening = undefined;
+      throw error;
+    }
+  }
+
+  async #findOrStart(): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const found = await this.#dial();
     if (found === undefined) await this.#start();
@@ -90,12 +101,11 @@ export class ProcessDoor implements DoorKeeper {
     const late = new Promise<false>((resolve) => {
       timer = this.#place.clock.after(ANSWER_MS, () => resolve(false));
     });
-    const heard = new Promise<true>((resolve) => {
-      this.#waiting.push({ line, sentMs: this.#place.clock.monotonicMs(), heard: () => resolve(true) });
+    const heard = new Promise<boolean>((resolve) => {
+      this.#waiting.push({ line, sentMs: this.#place.clock.monotonicMs(), answer: resolve });
       socket.write(`${line}\n`);
     });
-    const gone = new Promise<false>((resolve) => socket.once('close', () => resolve(false)));
-    const answer = await Promise.race([heard, late, gone]);
+    const answer = await Promise.race([heard, late]);
     timer?.cancel();
     return answer;
   }
@@ -160,16 +170,19 @@ export class ProcessDoor implements DoorKeeper {
   }
 
   #use(socket: Socket): void {
+    const waiting: Waiting[] = [];
     this.#socket = socket;
-    this.#waiting = [];
+    this.#waiting = waiting;
     createInterface({ input: socket })
       .on('line', (line) => {
-        const waiting = this.#waiting.shift();
-        if (waiting?.line === line) waiting.heard();
+        const said = waiting.shift();
+        said?.answer(said.line === line);
       })
       .on('error', () => undefined);
     socket.once('close', () => {
       if (this.#socket === socket) this.#socket = undefined;
+      // Nobody answers any more.
+      for (const said of waiting.splice(0)) said.answer(false);
     });
   }
 }

@@ -18,8 +18,6 @@ export interface LeaseMachine {
 }
 
 export interface LeasingPlace {
-  readonly clusterId: string;
-  readonly memberId: string;
   readonly address: string;
   readonly port: number;
   readonly runFolder: string;
@@ -45,7 +43,9 @@ export function systemMachine(place: LeasingPlace, credentials: () => Credential
 export function leasingOf(
   inner: Driver,
   machine: LeaseMachine,
-  parts: LeasingPlace & {
+  parts: {
+    readonly clusterId: string;
+    readonly memberId: string;
     readonly clock: Clock;
     readonly log: Logger;
     readonly compare: (left: Position, right: Position) => number;

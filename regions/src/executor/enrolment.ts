@@ -19,7 +19,12 @@ import { CommandError, isServiceError } from './command-error.ts';
 import type { Location } from './member-stack.ts';
 
 const CALL_TIMEOUT_MS = 10_000;
-const RETRY_MS = 150;
+/** Between two looks at a guest that boots: soon for one that takes no time, rarer for a virtual machine. */
+const FIRST_LOOK_MS = 50;
+const MAX_LOOK_MS = 500;
+const LOOK_GROWTH = 1.05;
+/** A certificate that was brought is served with at once, as a rule. */
+const AFTER_INSTALL_MS = 30;
 /** A guest may boot for minutes (a virtual machine without hardware support took four). */
 const ENROLMENT_LIMIT_MS = 15 * 60_000;
 
@@ -41,6 +46,7 @@ export async function enrol(enroller: Enroller, location: Location, signal: Abor
   const { memberId } = location.identity;
   const end = clock.monotonicMs() + ENROLMENT_LIMIT_MS;
   let last: string | undefined;
+  let lookMs = FIRST_LOOK_MS;
   while (clock.monotonicMs() < end) {
     signal.throwIfAborted();
     const face = await links.look(location);
@@ -49,11 +55,10 @@ export async function enrol(enroller: Enroller, location: Location, signal: Abor
       if (last !== undefined || !links.isConnected(memberId)) links.reset(memberId);
       return;
     }
-    last =
-      face.kind === 'absent'
-        ? face.why
-        : ((await attempt(enroller, location)) ?? 'it does not use its certificate yet');
-    await pause(clock, RETRY_MS, signal);
+    const failure = face.kind === 'absent' ? face.why : await attempt(enroller, location);
+    last = failure ?? 'it does not use its certificate yet';
+    await pause(clock, failure === undefined ? AFTER_INSTALL_MS : lookMs, signal);
+    lookMs = Math.min(lookMs * LOOK_GROWTH, MAX_LOOK_MS);
   }
   throw new CommandError(
     status.UNAVAILABLE,

@@ -1,7 +1,7 @@
 // A member's guest: its volume, the agent's process and the database's, and the power that all of them need. The agent is
 // the real one, without its port.
 import { basename } from 'node:path';
-import type { Processes, ProgramResult } from '@argosy/datastores/drivers';
+import { drivers, type EngineDriver, type Processes, type ProgramResult } from '@argosy/datastores/drivers';
 import { type AgentConfig, agentService, openMember, type UserData } from '@argosy/images';
 import type { Random } from 'raft-ts/simulation';
 import type { Server } from './calls.ts';
@@ -31,6 +31,9 @@ export interface GuestPlace {
   readonly memberId: string;
   readonly address: string;
 }
+
+/** Loaded before any world begins: loading takes time that no world's clock counts. */
+const engine = (await drivers.postgresql?.()) as EngineDriver;
 
 export class Guest implements DatabaseHost, DoorHost {
   readonly memberId: string;
@@ -114,7 +117,7 @@ export class Guest implements DatabaseHost, DoorHost {
     const config = this.#config();
     const sessions = sessionsOf(this.#world, agent, () => this.server);
     const parts = {
-      ...{ config, clock: agent.clock, log: silentLog, files: filesOf(this.volume, agent), session: sessions },
+      ...{ config, engine, clock: agent.clock, log: silentLog, files: filesOf(this.volume, agent), session: sessions },
       processes: this.#processes(agent),
       leaseMachine: leaseMachineOf(this, agent, this.#world),
     };
