@@ -1,4 +1,5 @@
 // The third door of this package: the contract that every engine passes, for the tests of whoever has members.
+export { arbiterCases } from './contract/arbiter-cases.ts';
 export { type ContractCase, contractCases } from './contract/cases.ts';
 export { ContractCluster } from './contract/cluster.ts';
 export type {

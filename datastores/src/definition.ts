@@ -72,6 +72,8 @@ export interface EngineDefinition {
   readonly fixedPassword?: string;
   /** Where the engine rules itself: members that have all stopped come back only when one of them begins anew. */
   readonly isRefounded?: true;
+  /** Where the engine rules itself: it knows members that vote and hold no data. */
+  readonly hasArbiters?: true;
   /** How many other voters have a commit before it is acknowledged, in a cluster of so many voters. */
   acknowledgements(voters: number): number;
   /** Negative when `left` is behind `right`, 0 when they are equal, positive when it is ahead. */

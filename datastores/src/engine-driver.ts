@@ -9,6 +9,8 @@ export interface EngineDriver {
   readonly create?: (options: DriverOptions) => Driver;
   /** Of one whose engine rules itself; absent: there are none. */
   readonly createRuled?: (options: DriverOptions) => RuledDriver;
+  /** Of such a cluster's member without data; absent: it has none. */
+  readonly createArbiter?: (options: DriverOptions) => RuledDriver;
   /** How it connects to a server on a real machine; absent where the driver brings a client of its own. */
   readonly session?: OpenSession;
   /** How a drill comes to the member that takes writes, undefined when none does now; absent: no drill can write there. */

@@ -79,6 +79,7 @@ export interface ContractPosition {
 }
 
 export interface ContractReport {
+  readonly time?: Date | undefined;
   readonly up: boolean;
   readonly open: boolean;
   readonly epoch: number;

@@ -61,7 +61,7 @@ export class RuledCluster {
   }
 }
 
-async function eventually(attempt: () => Promise<void>): Promise<void> {
+export async function eventually(attempt: () => Promise<void>): Promise<void> {
   const deadline = Date.now() + ATTEMPTS_MS;
   for (;;) {
     const failure = await attempt().then(
@@ -74,7 +74,7 @@ async function eventually(attempt: () => Promise<void>): Promise<void> {
   }
 }
 
-async function kill(member: RuledContractMember): Promise<number> {
+export async function kill(member: RuledContractMember): Promise<number> {
   const pid = await member.serverPid();
   if (pid === undefined) throw new Error(`No server of ${member.memberId} runs.`);
   process.kill(pid, 'SIGKILL');
@@ -115,7 +115,7 @@ const clients: RuledCase = {
   },
 };
 
-const strangers: RuledCase = {
+export const strangers: RuledCase = {
   title: 'members let in those of their own cluster, and nobody of another',
   run: async (t, { world: { members, root, peerPort, stranger, fixture, ...world } }) => {
     for (const { address: host, volume } of members) {

@@ -11,6 +11,7 @@ import {
   type Upstream,
 } from '../driver.ts';
 import type { ParameterValues } from '../parameters.ts';
+import type { PlainServer } from '../plain-server.ts';
 import type { RuledDriver } from '../ruled-driver.ts';
 import { sleep } from '../server-process.ts';
 import { Client, type ListedMember, membersOf } from './client.ts';
@@ -18,7 +19,7 @@ import { forgetFounding, makeFirstDatabase } from './founding.ts';
 import { EtcdError, encoded, type ServerPlace, UNAVAILABLE } from './gateway.ts';
 import { type Layout, layoutOf } from './layout.ts';
 import { RecordFile } from './record.ts';
-import { EtcdServer, peerUrlOf } from './server.ts';
+import { etcdServer, type Place, peerUrlOf, serverProgram } from './server.ts';
 
 /** A majority that does not answer by then does not serve. */
 const PROBE_MS = 1_000;
@@ -37,7 +38,7 @@ class EtcdDriver implements RuledDriver {
   readonly #options: DriverOptions;
   readonly #layout: Layout;
   readonly #record: RecordFile;
-  readonly #server: EtcdServer;
+  readonly #server: PlainServer;
   readonly #client: Client;
   #parameters: ParameterValues;
   #root = '';
@@ -46,7 +47,7 @@ class EtcdDriver implements RuledDriver {
     this.#options = options;
     this.#layout = layout;
     this.#record = new RecordFile(options, layout);
-    this.#server = new EtcdServer(options, layout);
+    this.#server = etcdServer(options, layout);
     this.#client = this.#clientOf(options);
     this.#parameters = options.parameters ?? {};
   }
@@ -88,7 +89,7 @@ class EtcdDriver implements RuledDriver {
         try {
           signal.throwIfAborted();
           await this.#record.ask(peer);
-          await this.#server.start(this.#parameters, { cluster: await this.#takenInBy(peer) });
+          await this.#start({ cluster: await this.#takenInBy(peer) });
           return;
         } catch (error) {
           reason = error;
@@ -111,7 +112,7 @@ class EtcdDriver implements RuledDriver {
   }
 
   async start(): Promise<void> {
-    if (!this.isRunning()) await this.#server.start(this.#parameters);
+    if (!this.isRunning()) await this.#start();
   }
 
   async isServing(peers: readonly Upstream[]): Promise<boolean> {
@@ -188,6 +189,10 @@ class EtcdDriver implements RuledDriver {
 
   async release(): Promise<void> {
     this.#server.release();
+  }
+
+  async #start(place?: Place): Promise<void> {
+    await this.#server.start(serverProgram(this.#options, this.#layout, { parameters: this.#parameters, place }));
   }
 
   /** Has a peer take this member in, as a learner; answers who the members are then, as a server is told. */

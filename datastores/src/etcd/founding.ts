@@ -7,11 +7,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compare } from 'bcryptjs';
 import { type Admin, DriverError, type DriverOptions } from '../driver.ts';
+import { endIn } from '../plain-server.ts';
 import { sleep } from '../server-process.ts';
 import { AGENT_USER } from './client.ts';
 import { type Call, callServer, encoded } from './gateway.ts';
 import type { Layout } from './layout.ts';
-import { endIn, environmentOf, PROGRAM, peerUrlOf } from './server.ts';
+import { environmentOf, PROGRAM, peerUrlOf } from './server.ts';
 
 const START_MS = 30_000;
 const POLL_MS = 20;

@@ -9,6 +9,7 @@ import type { OpenSession, Session } from './session.ts';
 interface WishOptions extends ChangeOptions {
   readonly voters?: number;
   readonly replicas?: number;
+  readonly arbiters?: number;
   readonly flavor?: string;
   readonly volume?: number;
   readonly survive?: string;
@@ -26,7 +27,8 @@ export function addClusterChangeCommands(program: Command, open: OpenSession): v
   const counts = (command: Command): Command =>
     command
       .option('--voters <count>', 'members whose acknowledgement counts, in all', wholeNumber)
-      .option('--replicas <count>', 'further copies, in all', wholeNumber);
+      .option('--replicas <count>', 'further copies, in all', wholeNumber)
+      .option('--arbiters <count>', 'members that vote and hold no data, in all', wholeNumber);
 
   patch(counts(cluster.command('grow <name>').description('more members: they copy first, then they count')), 'grows');
   patch(
@@ -78,7 +80,7 @@ export function addClusterChangeCommands(program: Command, open: OpenSession): v
 
 async function update(session: Session, name: string, options: WishOptions, done: string): Promise<void> {
   const wish = {
-    ...section('topology', { voters: options.voters, replicas: options.replicas }),
+    ...section('topology', { voters: options.voters, replicas: options.replicas, arbiters: options.arbiters }),
     ...section('placement', { survive: options.survive, regions: options.regions, residency: options.residency }),
     ...section('volume', { size: options.volume }),
     ...given({ flavor: options.flavor }),

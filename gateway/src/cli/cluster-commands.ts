@@ -57,7 +57,7 @@ function addCreate(cluster: Command, open: OpenSession): void {
     .option('--replicas <count>', 'further copies', wholeNumber)
     .option(
       '--arbiters <count>',
-      'members that hold no data (0 or 1, beside two voters that may degrade, or are async)',
+      'members that vote and hold no data (0 or 1, beside an even number of voters)',
       wholeNumber,
     )
     .option('--survive <what>', 'what may be lost without harm: host, zone, region or provider')

@@ -52,10 +52,7 @@ function renderDatastore(datastore: DatastoreDetail): string {
     ['default version', datastore.default_version],
     ['port', datastore.port],
     ['durability', datastore.durability_modes.join(', ')],
-    [
-      'topologies',
-      datastore.topologies.map(({ mode, members }) => `${mode} (${members.min} to ${members.max} members)`).join(', '),
-    ],
+    ['topologies', datastore.topologies.map(topologyOf).join(', ')],
     ['privileges', datastore.privileges.join(', ')],
   ]);
   const parameters = renderTable(
@@ -72,6 +69,10 @@ function renderDatastore(datastore: DatastoreDetail): string {
   return [fields, parameters, ...(reserved.length === 0 ? [] : [`Not a tenant's to set: ${reserved.join(', ')}`])].join(
     '\n',
   );
+}
+
+function topologyOf({ mode, members, has_arbiters }: Datastore['topologies'][number]): string {
+  return `${mode} (${members.min} to ${members.max} members${has_arbiters ? ', arbiter' : ''})`;
 }
 
 function versionsOf({ versions }: Datastore): string {

@@ -130,7 +130,13 @@ const datastoreSchema = z.looseObject({
   port: z.number().nullish(),
   durability_modes: z.array(z.string()).default([]),
   topologies: z
-    .array(z.looseObject({ mode: z.string(), members: z.looseObject({ min: z.number(), max: z.number() }) }))
+    .array(
+      z.looseObject({
+        mode: z.string(),
+        members: z.looseObject({ min: z.number(), max: z.number() }),
+        has_arbiters: z.boolean().default(false),
+      }),
+    )
     .default([]),
   privileges: z.array(z.string()).default([]),
 });

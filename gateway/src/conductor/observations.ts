@@ -13,7 +13,7 @@ import {
   type RegionReport,
 } from '@argosy/proto';
 import type { CandidateSite, Network } from '../placement/place.ts';
-import { memberOf, parseMemberId } from '../state/clusters.ts';
+import { isEngineRuled, memberOf, parseMemberId } from '../state/clusters.ts';
 import type { EntryBody } from '../state/entries.ts';
 import type { Federation } from '../state/federation.ts';
 import type { Region } from '../state/regions.ts';
@@ -175,9 +175,9 @@ export class Observations {
 
     const member = memberOf(cluster, parsed.ordinal);
     // Until it has been given a role, its steps tell how it is.
-    const isArbiter = member?.kind === 'arbiter' && member.facts.address !== undefined;
+    const isArbiter = member?.kind === 'arbiter' && member.facts.address !== undefined && !isEngineRuled(cluster);
     if (member === undefined || member.isRetired || (member.facts.role === undefined && !isArbiter)) return;
-    // A primary whose client door is shut takes no writes; an arbiter has no database.
+    // A primary whose client door is shut takes no writes; an arbiter of ours has no server at all.
     const serves = isArbiter || (report?.up === true && (report.role !== MemberRole.PRIMARY || report.open));
     const isUp = observation.agent === AgentState.REACHABLE && serves && !observation.gone;
     if (!isUp && observation.agent === AgentState.AWAITED && !observation.gone) return;

@@ -1,7 +1,7 @@
 import { AgentState, type MemberObservation, MemberRole } from '@argosy/proto';
 import test from 'ava';
-import { after, failedOver, made } from '../planning/cluster-for-tests.ts';
-import { judge, starvation, type Witness } from './suspicion.ts';
+import { after, carryOut, cluster, failedOver, first, made } from '../planning/cluster-for-tests.ts';
+import { awayOf, judge, starvation, type Witness } from './suspicion.ts';
 import { WitnessBook } from './witnesses.ts';
 
 const three = made(3);
@@ -202,4 +202,14 @@ test('how long the database of one just elected was down before that is not held
   t.is(book.of(elected, 20_000).get(2)?.report?.downForMs, 0);
   t.is(book.of(elected, 29_000).get(2)?.report?.downForMs, 9_000, 'but it has to come up');
   t.is(book.of({ ...elected, epoch: 3 }, 30_000).get(2)?.report?.downForMs, 0);
+});
+
+test('of an arbiter of ours nobody waits to hear; an engine has one as a member like the others', (t) => {
+  const wished = cluster(['voter', 'voter', 'arbiter']);
+  const witnesses = new Map([[1, primary]]);
+  const elected = carryOut(wished, first).end;
+  t.deepEqual(awayOf(elected, witnesses), [2]);
+  const engine = { datastore: { type: 'mariadb', version: '10.11' }, durability: { mode: 'engine' } } as const;
+  const ruled = carryOut({ ...wished, spec: { ...wished.spec, ...engine } }, first).end;
+  t.deepEqual(awayOf(ruled, witnesses), [2, 3]);
 });

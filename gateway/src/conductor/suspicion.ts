@@ -2,7 +2,7 @@
 // It takes two witnesses: nobody answers for the primary where the gateway asks, and none of its replicas hears it. A
 // region that only the gateway has lost sight of is left alone, for as long as replication flows.
 import { canCommit, electorate, isEnough, vouches } from '../planning/elect.ts';
-import { type Cluster, degrades, type Member, memberOf } from '../state/clusters.ts';
+import { type Cluster, degrades, isEngineRuled, type Member, memberOf } from '../state/clusters.ts';
 
 /** An agent that does not answer at all: it or its guest has ended, unless it is back before this. */
 const UNREACHABLE_MS = 600;
@@ -117,10 +117,11 @@ export function starvation(
 
 /** Members that have a place and that nobody answers for. */
 export function awayOf(cluster: Cluster, witnesses: Witnesses): number[] {
+  // Of an arbiter of ours nothing is known but whether its agent answers; an engine's own is a member like the others.
+  const hasPlace = ({ facts, kind }: Member): boolean =>
+    facts.role !== undefined && (kind !== 'arbiter' || isEngineRuled(cluster));
   return cluster.members
-    .filter(
-      ({ facts, kind, ordinal }) => facts.role !== undefined && kind !== 'arbiter' && !answers(witnesses.get(ordinal)),
-    )
+    .filter((member) => hasPlace(member) && !answers(witnesses.get(member.ordinal)))
     .map(({ ordinal }) => ordinal);
 }
 

@@ -11,8 +11,9 @@ const GALERA = { datastore: { type: 'mariadb', version: '10.11' }, durability: {
 const HISTORY = '97c8ae2e-eb36-11f1-9aa3-827d77c55cf7';
 const OTHER_HISTORY = 'a86a32ed-eb36-11f1-a1d7-b20f455db579';
 
-function made(voters: number, wish: object = GALERA): Cluster {
-  const wished = cluster(Array.from({ length: voters }, () => 'voter' as const));
+function made(voters: number, wish: object = GALERA, arbiters = 0): Cluster {
+  const kinds = [...Array(voters).fill('voter'), ...Array(arbiters).fill('arbiter')];
+  const wished = cluster(kinds);
   return carryOut({ ...wished, spec: { ...wished.spec, ...wish } }, first).end;
 }
 
@@ -132,6 +133,50 @@ test('nobody begins when it is not known what a member held', (t) => {
 test('nobody begins when two members have data of two histories', (t) => {
   const two = promised(promised(lost(), 1, `${HISTORY}:12`), 2, `${HISTORY}:10`);
   t.regex(missing(promised(two, 3, `${OTHER_HISTORY}:99`)), /not of one history/);
+});
+
+/** Two members with data and an arbiter, all lost, of which those promised with a number each. */
+function arbitrated(numbers: readonly (number | undefined)[], away: readonly number[] = []): Cluster {
+  const begun = applyFact(down(made(2, GALERA, 1), [1, 2, 3]), { kind: 'raised', ordinal: 1, epoch: 2 });
+  const left = away.reduce((state, ordinal) => withFacts(state, ordinal, { isAway: true }), begun);
+  return numbers.reduce<Cluster>(
+    (state, number, at) => (number === undefined ? state : promised(state, at + 1, `${HISTORY}:${number}`)),
+    left,
+  );
+}
+
+test('an arbiter holds nothing: it is neither asked nor waited for, and never begins', (t) => {
+  t.deepEqual(carryOut(down(made(2, GALERA, 1), [1, 2, 3]), first).done, [
+    ...['raise_epoch/1', 'promise/1/2', 'promise/2/2'],
+    ...['refound/1/2', 'join/2', 'join/3'],
+  ]);
+  for (const away of [[], [3]]) t.deepEqual(ids(arbitrated([10, 12], away)), ['refound/2/2'], `away: ${away}`);
+  const lostWithArbiter = withFacts(down(made(2, GALERA, 1), [1, 2, 3]), 3, { isAway: true });
+  t.deepEqual(ids(lostWithArbiter), ['raise_epoch/1']);
+});
+
+test('an arbiter may have kept a majority with one that died since: every member with data is waited for', (t) => {
+  // Member 1 died, 2 went on with the arbiter, and died as well. What it acknowledged then has nobody but it.
+  const alone = arbitrated([10, undefined], [2]);
+  t.regex(missing(alone), /member 2 \(south\) did not/);
+  t.notRegex(missing(alone), /west/);
+  t.truthy(readySteps(alone)[0]?.blocked);
+  const retired = withWish(alone, [wanted(1), wanted(3, 'arbiter')]);
+  t.regex(missing(retired), /member 2 \(south\) did not/, 'also when it is wished no more');
+  const both = arbitrated([10, undefined]);
+  t.deepEqual(ids(both), ['promise/2/2']);
+});
+
+test('while an arbiter is up a member vouches for it: nothing is lost', (t) => {
+  t.deepEqual(ids(down(made(2, GALERA, 1), [1, 2])), []);
+});
+
+test('an arbiter that was away joins a cluster that was begun anew without it', (t) => {
+  const begun = carryOut(arbitrated([10, 12], [3]), first).end;
+  t.is(begun.members[2]?.facts.epoch, 1);
+  const { done, end } = carryOut(withFacts(begun, 3, { isAway: false }), first);
+  t.deepEqual(done, ['join/3']);
+  t.is(end.members[2]?.facts.epoch, 2);
 });
 
 test('one that serves promises nothing: it goes on in the new epoch, and the others join it', (t) => {

@@ -2,7 +2,9 @@
 // be asked. An engine that does not come back from that by itself is begun anew from the member that has the most. That is
 // the one dangerous thing: a member that was not heard may be the cluster. So nobody begins anew before everybody who may
 // ever have been counted has promised the new epoch: its server has ended, had no majority, does not start before it is
-// told to, and its data have been read. Pure.
+// told to, and its data have been read. An arbiter holds nothing: it may have kept a majority with a member that has died
+// since, and then it is that member's word that is missing. So it is asked for none; as soon as somebody begins, its server
+// finds the way to that one. Pure.
 import { type DatastoreDefinition, datastores, definitionFor } from '@argosy/datastores';
 import { type Cluster, isPresent, type Member } from '../state/clusters.ts';
 import { step, withBlock } from './member-steps.ts';
@@ -15,10 +17,10 @@ export type Refounding = { readonly founder: Member } | { readonly missing: stri
 export function refounding(cluster: Cluster): Step[] | undefined {
   const definition = datastores.find(cluster.spec.datastore.type);
   if (definition === undefined || definitionFor(definition, 'engine').isRefounded !== true) return undefined;
-  const counted = cluster.members.filter((member) => mayBeCounted(cluster, member));
+  const counted = holdersOf(cluster);
   if (counted.some(({ facts }) => facts.role !== undefined && facts.epoch === cluster.epoch)) {
     const [first] = counted;
-    return first !== undefined && isLost(counted) ? [step('raise_epoch', first)] : undefined;
+    return first !== undefined && isLost(cluster) ? [step('raise_epoch', first)] : undefined;
   }
   // Nobody is in the newest epoch yet. One that a majority is behind promises nothing: it goes on, and the others join it.
   const serving = counted.find(
@@ -37,7 +39,7 @@ export function refounding(cluster: Cluster): Step[] | undefined {
 export function chooseFounder(cluster: Cluster): Refounding {
   const definition = datastores.find(cluster.spec.datastore.type);
   if (definition === undefined) return { missing: 'The engine is not known.' };
-  const counted = cluster.members.filter((member) => mayBeCounted(cluster, member));
+  const counted = holdersOf(cluster);
   const unheard = counted.filter((member) => !hasPromised(cluster, member));
   if (unheard.length > 0) {
     return { missing: `Every member must say what it has, for it may have served last: ${names(unheard)} did not.` };
@@ -56,17 +58,23 @@ export function chooseFounder(cluster: Cluster): Refounding {
   }
 }
 
-/** The engine may count it: it was asked to join, whether it was heard of that or not, and was not dismissed since. */
-function mayBeCounted({ epoch }: Cluster, { facts }: Member): boolean {
-  return epoch > 0 && facts.address !== undefined && facts.isDismissed !== true;
+/**
+ * Who may hold what nobody else has. The engine may count it: it was asked to join, whether it was heard of that or not, and
+ * was not dismissed since.
+ */
+function holdersOf({ epoch, members }: Cluster): Member[] {
+  const mayBeCounted = ({ facts }: Member): boolean => facts.address !== undefined && facts.isDismissed !== true;
+  return members.filter((member) => epoch > 0 && member.kind !== 'arbiter' && mayBeCounted(member));
 }
 
-/** All can be asked, none serves, and none rests because we have told it to. */
-function isLost(counted: readonly Member[]): boolean {
-  const listed = counted.filter(({ facts }) => facts.role !== undefined);
+/** All can be asked, none serves, and none rests because we have told it to. Of an arbiter that is up somebody has told. */
+function isLost(cluster: Cluster): boolean {
+  const holders = holdersOf(cluster);
+  const listed = holders.filter(({ facts }) => facts.role !== undefined);
   return (
     listed.every(({ facts }) => facts.isUp === false && facts.isResting !== true) &&
-    counted.every((member) => isPresent(member) && member.facts.isUp !== true)
+    holders.every((member) => isPresent(member) && member.facts.isUp !== true) &&
+    !cluster.members.some((member) => member.kind === 'arbiter' && isPresent(member) && member.facts.isUp === true)
   );
 }
 

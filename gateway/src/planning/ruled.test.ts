@@ -1,6 +1,7 @@
 import test from 'ava';
 import { applyFact } from '../state/apply-fact.ts';
 import type { Cluster, MemberFacts } from '../state/clusters.ts';
+import type { MemberKind } from '../state/spec.ts';
 import { withWish } from '../state/wishes.ts';
 import { plan } from './cluster.ts';
 import { after, carryOut, cluster, first, last, wanted } from './cluster-for-tests.ts';
@@ -124,6 +125,53 @@ test('a cluster that is wished no more is removed without a dismissal', (t) => {
 test('a federation that was recovered raises no epoch of it', (t) => {
   const state = made(3);
   t.is(after(state, { kind: 'federation.recovered', epochs: 1_000 }).epoch, 1);
+});
+
+const GALERA = { datastore: { type: 'mariadb', version: '10.11' }, durability: { mode: 'engine' } } as const;
+
+/** Two members with data, and an arbiter. */
+function arbitrated(kinds: readonly MemberKind[] = ['voter', 'voter', 'arbiter']): Cluster {
+  const wish = cluster(kinds);
+  return {
+    ...wish,
+    spec: { ...wish.spec, ...GALERA, parameters: { generation: 1, values: { sort_buffer_size: '4MB' } } },
+  };
+}
+
+test('an arbiter joins as the others do; it founds nothing, and has neither parameters nor accounts', (t) => {
+  for (const choose of [first, last]) {
+    const { done, end } = carryOut(arbitrated(), choose);
+    t.deepEqual(
+      done.filter((id) => !id.startsWith('ensure')),
+      [...[1, 2].map((at) => `set_parameters/${choose === first ? at : 3 - at}/1`), 'found/1', 'join/2', 'join/3'],
+    );
+    const parameters = { generation: 2, values: { sort_buffer_size: '5MB' } };
+    const accounts = { generation: 1, users: [], databases: [{ name: 'stock' }], gone: { users: [], databases: [] } };
+    const changed = { ...end, accounts, spec: { ...end.spec, parameters } };
+    t.deepEqual(carryOut(withFacts(changed, 1, { isUp: false }), first).done.slice(0, 1), ['set_accounts/2/1']);
+    t.deepEqual(carryOut(changed, first).done, ['set_accounts/1/1', 'set_parameters/1/2', 'set_parameters/2/2']);
+  }
+  t.deepEqual(
+    carryOut(arbitrated(['arbiter', 'voter', 'voter']), first).done.filter((id) => /found|join/.test(id)),
+    ['found/2', 'join/1', 'join/3'],
+  );
+});
+
+test('an arbiter counts in the majority, takes nobody in or out, and is replaced as the others are', (t) => {
+  const made = carryOut(arbitrated(), first).end;
+  const without = withFacts(made, 1, { isUp: false });
+  const replaced = withWish(without, [wanted(2), wanted(3, 'arbiter'), wanted(4)]);
+  const dismissal = readySteps(replaced).find(({ kind }) => kind === 'dismiss');
+  t.deepEqual([dismissal?.id, dismissal?.region, dismissal?.blocked], ['dismiss/1', 'south', undefined]);
+  const alone = readySteps(withFacts(withWish(made, [wanted(1), wanted(3, 'arbiter')]), 1, { isUp: false }));
+  t.is(alone[0]?.region, 'south', 'only a member with data can see to it');
+
+  const bothDown = withFacts(withFacts(made, 1, { isUp: false }), 3, { isUp: false });
+  t.truthy(readySteps(withWish(bothDown, [wanted(2), wanted(4, 'arbiter')]))[0]?.kind);
+  const other = withWish(made, [wanted(1), wanted(2), wanted(6, 'arbiter')]);
+  t.deepEqual(carryOut(other, first).done, ['ensure_member/6', 'join/6', 'dismiss/3', 'remove_member/3']);
+  const dead = withFacts(other, 3, { isUp: false });
+  t.deepEqual(carryOut(dead, first).done, ['ensure_member/6', 'dismiss/3', 'join/6', 'remove_member/3']);
 });
 
 function placed(ordinal: number) {

@@ -25,9 +25,9 @@ export function ruledSteps(cluster: Cluster): Step[] {
   ];
 }
 
-/** Always the first, however late it has its place: a second one that founds would found another cluster. */
+/** Always the first with data, however late it has its place: a second one that founds would found another cluster. */
 function founding(cluster: Cluster): Step[] {
-  const [first] = wantedMembers(cluster);
+  const first = wantedMembers(cluster).find(({ kind }) => kind !== 'arbiter');
   return first?.facts.address === undefined ? [] : [step('found', first)];
 }
 
@@ -60,7 +60,7 @@ function adjustment(cluster: Cluster, members: readonly Member[]): Step[] {
   if (untold.length > 0) {
     return untold.map((member) => step('set_accounts', member, String(accountsOf(cluster).generation)));
   }
-  const unset = members.find((member) => !hasParameters(cluster, member));
+  const unset = members.find((member) => member.kind !== 'arbiter' && !hasParameters(cluster, member));
   if (unset !== undefined) {
     const blocked = isToRestart(cluster, unset) ? blockOf(cluster, unset) : undefined;
     return [withBlock(setParameters(cluster, unset), blocked)];
@@ -79,10 +79,11 @@ function dismissal(cluster: Cluster, leaver: Member): Step[] {
   return [withBlock({ ...ready, region: keeper.region }, blocked)];
 }
 
-/** Who can see to it that the engine counts that member no more: the living, those that stay first. */
+/** Who can see to it that the engine counts that member no more: the living with data, those that stay first. */
 export function keepersOf(cluster: Cluster, leaver: number): readonly Member[] {
+  const isKeeper = (member: Member): boolean => member.ordinal !== leaver && member.kind !== 'arbiter';
   const living = cluster.members.filter((member) => {
-    return member.ordinal !== leaver && isListed(member) && isLiving(member) && isInForce(cluster, member);
+    return isKeeper(member) && isListed(member) && isLiving(member) && isInForce(cluster, member);
   });
   return [...living.filter(({ isRetired }) => !isRetired), ...living.filter(({ isRetired }) => isRetired)];
 }

@@ -83,7 +83,7 @@ export function changeSpec(spec: ClusterSpec, body: unknown, definition: Datasto
   }
   demandUseOfDurability(changed.durability);
   demandFewVoters(changed.topology, definition);
-  demandEngineTopology(changed);
+  demandEngineTopology(changed, definition);
   demandUseOfArbiters(changed);
   if (isDeepStrictEqual(changed, spec)) throw new ApiError('cluster.unchanged', 'The cluster is as wished already.');
   return changed;

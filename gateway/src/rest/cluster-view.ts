@@ -216,15 +216,15 @@ function viewMember(cluster: Cluster, member: Member, heard: Heard): z.infer<typ
   return {
     id,
     role:
-      isPrimary || (isEngineRuled(cluster) && isListed(member))
-        ? 'primary'
-        : member.kind === 'arbiter'
-          ? 'arbiter'
+      member.kind === 'arbiter'
+        ? 'arbiter'
+        : isPrimary || (isEngineRuled(cluster) && isListed(member))
+          ? 'primary'
           : 'replica',
     kind: member.kind,
     region: member.region,
     zone: member.zone,
-    status: memberStatus(member),
+    status: memberStatus(cluster, member),
     address: member.facts.address ?? null,
     port: member.facts.port ?? null,
     lag_bytes: lagBytes ?? null,
@@ -253,11 +253,11 @@ function detailOf({ facts }: Member): { detail?: string } {
   return detail === undefined ? {} : { detail };
 }
 
-function memberStatus(member: Member): MemberStatus {
+function memberStatus(cluster: Cluster, member: Member): MemberStatus {
   const { isRetired, facts, kind } = member;
   if (isRetired) return 'DELETING';
-  // An arbiter has no database, and so no role: its agent is all there is of it.
-  const isArbiter = kind === 'arbiter' && facts.address !== undefined;
+  // An arbiter of ours has no database, and so no role: its agent is all there is of it.
+  const isArbiter = kind === 'arbiter' && facts.address !== undefined && !isEngineRuled(cluster);
   if (facts.role !== undefined || isArbiter) return facts.isUp === true && isPresent(member) ? 'UP' : 'DOWN';
   return facts.address !== undefined && kind !== 'arbiter' && facts.isInitialised !== true ? 'SEEDING' : 'BUILD';
 }

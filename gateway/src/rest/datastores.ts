@@ -2,6 +2,7 @@
 import {
   type DatastoreDefinition,
   type Datastores,
+  definitionFor,
   describeBounds,
   isRuledMode,
   type ParameterDefinition,
@@ -24,6 +25,7 @@ const datastoreShape = {
           'Who is primary. `primary_and_replicas`: Argosy elects one. Any other: the engine decides. As `topology.mode`.',
       }),
       members: z.strictObject({ min: z.int(), max: z.int() }).meta({ description: 'With data.' }),
+      has_arbiters: z.boolean().meta({ description: 'Beside an even number of voters one can vote without data.' }),
     }),
   ),
   privileges: z.array(z.string()).meta({ description: 'Of users, the least first; empty: none can be made.' }),
@@ -93,8 +95,10 @@ function viewDatastore(definition: DatastoreDefinition): z.infer<typeof datastor
     port,
     durability_modes: [...commitModes],
     topologies: topologyModes(definition).map((mode) => {
-      const { min, max } = (isRuledMode(definition, mode) ? definition.ruled?.members : undefined) ?? members;
-      return { mode, members: { min, max } };
+      const isRuled = isRuledMode(definition, mode);
+      const { min, max } = (isRuled ? definition.ruled?.members : undefined) ?? members;
+      const hasArbiters = !isRuled || definitionFor(definition, 'engine').hasArbiters === true;
+      return { mode, members: { min, max }, has_arbiters: hasArbiters };
     }),
     privileges: [...(accounts?.privileges ?? [])],
     has_databases: accounts?.hasDatabases ?? false,

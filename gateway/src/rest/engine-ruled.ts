@@ -1,4 +1,5 @@
 // What is refused where the engine rules itself, and why: what would decide in its place, and what it does not have.
+import type { DatastoreDefinition } from '@argosy/datastores';
 import { type Cluster, isEngineRuled } from '../state/clusters.ts';
 import type { ClusterSpec } from '../state/spec.ts';
 import { ApiError, type ErrorCode, invalidField } from './errors.ts';
@@ -21,17 +22,31 @@ export function demandPrimary(cluster: Cluster, code: keyof typeof REASONS): voi
 }
 
 /** @throws ApiError where members are wished that the engine knows nothing of, or that survive no more than fewer do */
-export function demandEngineTopology({ topology, durability }: Pick<ClusterSpec, 'topology' | 'durability'>): void {
+export function demandEngineTopology(
+  { topology, durability }: Pick<ClusterSpec, 'topology' | 'durability'>,
+  { name, hasArbiters }: Pick<DatastoreDefinition, 'name' | 'hasArbiters'>,
+): void {
   if (durability.mode !== 'engine') return;
-  for (const kind of ['replicas', 'arbiters'] as const) {
-    if (topology[kind] > 0) {
-      throw invalidField(`cluster.topology.${kind}`, 'must be 0: the engine rules itself, and all of its members vote');
-    }
+  const { voters, replicas, arbiters } = topology;
+  if (replicas > 0) {
+    throw invalidField('cluster.topology.replicas', 'must be 0: the engine rules itself, and all of its members vote');
   }
-  if (topology.voters % 2 === 1) return;
-  const { voters } = topology;
+  if (arbiters > 0 && hasArbiters !== true) {
+    throw invalidField(
+      'cluster.topology.arbiters',
+      `must be 0: ${name} rules itself, and each of its members holds data; give the third region a voter`,
+    );
+  }
+  if ((voters + arbiters) % 2 === 1) return;
+  if (arbiters > 0) {
+    throw invalidField(
+      'cluster.topology.arbiters',
+      `must be 0 beside ${voters === 1 ? 'one voter' : `${voters} voters`}: the engine decides by majority, and an odd number of votes survives as much with one fewer`,
+    );
+  }
+  const instead = hasArbiters === true ? '; with `arbiters: 1` they survive the loss of one more' : '';
   throw invalidField(
     'cluster.topology.voters',
-    `must be odd: the engine decides by majority, and ${voters} survive no more than ${voters - 1}`,
+    `must be odd: the engine decides by majority, and ${voters} survive no more than ${voters - 1}${instead}`,
   );
 }

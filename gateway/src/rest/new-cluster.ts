@@ -111,7 +111,7 @@ export function readNewCluster(body: unknown, datastores: Datastores): NewCluste
   const definition = definitionFor(known, durability.mode);
   const topology = topologyOf(asked, durability, known);
   demandFewVoters(topology, definition);
-  demandEngineTopology({ topology, durability });
+  demandEngineTopology({ topology, durability }, definition);
   demandUseOfArbiters({ topology, durability });
   const survive = placement.survive ?? defaultSurvival({ topology, durability });
   const parameters = changeParameters(undefined, given, definition);
@@ -195,7 +195,7 @@ export function demandUseOfDurability(durability: ClusterSpec['durability']): vo
 
 /** Fewer than three voters survive the loss of none, so nothing is promised unless it is asked for. */
 function defaultSurvival({ topology, durability }: Pick<ClusterSpec, 'topology' | 'durability'>): Survive {
-  const isDegrading = goesOnWithFewer({ durability }) && topology.voters + topology.arbiters > 2;
+  const isDegrading = goesOnWithFewer({ topology, durability }) && topology.voters + topology.arbiters > 2;
   return topology.voters < 3 && !isDegrading ? 'host' : 'region';
 }
 
@@ -208,7 +208,7 @@ export function demandFewVoters({ voters }: ClusterSpec['topology'], { mostVoter
 
 /** @throws ApiError where an arbiter would be there for nothing */
 export function demandUseOfArbiters({ topology, durability }: Pick<ClusterSpec, 'topology' | 'durability'>): void {
-  if (topology.arbiters === 0 || (topology.voters % 2 === 0 && goesOnWithFewer({ durability }))) return;
+  if (topology.arbiters === 0 || (topology.voters % 2 === 0 && goesOnWithFewer({ topology, durability }))) return;
   throw invalidField(
     'cluster.topology.arbiters',
     'an arbiter holds no data and so acknowledges no commit: it is of use beside an even number of voters whose `durability.on_loss` is "degrade" or whose `durability.mode` is "async"',

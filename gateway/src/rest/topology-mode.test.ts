@@ -52,7 +52,42 @@ test('a mode that a datastore does not have is refused with the nearest, and one
   );
   t.regex(
     refusal(() => read('mariadb', { topology: { mode: 'galera', voters: 3, arbiters: 1 } })),
-    /must be 0/,
+    /must be 0 beside 3 voters/,
+  );
+});
+
+test('an arbiter of the engine makes an even number of voters odd, where the engine has one', (t) => {
+  for (const voters of [2, 4, 6]) {
+    const { topology, placement } = read('mariadb', { topology: { mode: 'galera', voters, arbiters: 1 } });
+    t.deepEqual([topology.voters, topology.arbiters, placement.survive], [voters, 1, 'region']);
+  }
+  const galera = { mode: 'galera', voters: 2, arbiters: 1 };
+  t.regex(
+    refusal(() => read('mariadb', { topology: { ...galera, replicas: 1 } })),
+    /must be 0: the engine rules itself/,
+  );
+  t.regex(
+    refusal(() => read('mariadb', { topology: { ...galera, voters: 1 } })),
+    /must be 0 beside one voter/,
+  );
+  t.regex(
+    refusal(() => read('mariadb', { topology: { mode: 'galera', voters: 2 } })),
+    /must be odd.*with `arbiters: 1`/,
+  );
+  for (const voters of [2, 3]) {
+    t.regex(
+      refusal(() => read('etcd', { topology: { voters, arbiters: 1 } })),
+      /etcd rules itself, and each of its members holds data; give the third region a voter/,
+    );
+  }
+  const known = datastores.find('mariadb');
+  if (known === undefined) throw new Error('There is no MariaDB.');
+  const change = (wish: object) =>
+    changeSpec(read('mariadb', { topology: galera }), { cluster: wish }, definitionFor(known, 'engine')).topology;
+  t.deepEqual(change({ topology: { voters: 3, arbiters: 0 } }), { ...galera, voters: 3, arbiters: 0, replicas: 0 });
+  t.regex(
+    refusal(() => change({ topology: { arbiters: 0 } })),
+    /must be odd/,
   );
 });
 

@@ -51,7 +51,7 @@ export function keepersOf(cluster: Cluster): readonly Member[] {
   const appliedBy = datastores.find(cluster.spec.datastore.type)?.accounts?.appliedBy;
   if (appliedBy === 'every_member') return wantedMembers(cluster).filter(({ kind }) => kind !== 'arbiter');
   if (isEngineRuled(cluster)) {
-    const members = wantedMembers(cluster).filter(({ facts }) => facts.role !== undefined);
+    const members = wantedMembers(cluster).filter(({ facts, kind }) => facts.role !== undefined && kind !== 'arbiter');
     const isTold = ({ facts }: Member): boolean => facts.accountsGeneration === accountsOf(cluster).generation;
     return [members.find(isTold) ?? members.find(({ facts }) => facts.isUp === true) ?? []].flat();
   }

@@ -44,8 +44,12 @@ export interface ClusterSpec {
   readonly parameters?: ParameterSet;
 }
 
-/** True when the loss of places may leave fewer voters than a commit by quorum needs. */
-export function goesOnWithFewer({ durability }: Pick<ClusterSpec, 'durability'>): boolean {
+/**
+ * True when the loss of places may leave fewer voters than a commit by quorum needs. Where the engine rules itself, it goes
+ * on with a majority of the votes, and an arbiter has one.
+ */
+export function goesOnWithFewer({ topology, durability }: Pick<ClusterSpec, 'topology' | 'durability'>): boolean {
+  if (durability.mode === 'engine') return topology.arbiters > 0;
   return durability.on_loss === 'degrade' || durability.mode === 'async';
 }
 

@@ -170,7 +170,7 @@ export async function openMember(
     observations.probeNow();
   };
   const { member, driver, keeper, grantor } = makeMember(parts, { certificates, file, onChange });
-  const isArbiter = config.userData.kind === 'arbiter';
+  const isArbiter = config.userData.kind === 'arbiter' && config.userData.engine_ruled !== true;
   const observations = new Observations({ file, driver, clock, isArbiter });
 
   // What runs is taken over, and what does not is seen to be at rest, before anybody can ask for anything.
@@ -203,8 +203,13 @@ function makeMember(
   const common = { file, definitions, clock, log, onChange, isEnrolled };
   const { values } = file.state.parameters;
   if (config.userData.engine_ruled === true) {
-    const driver = engine.createRuled?.(driverOptions(parts, values, () => certificates.current));
-    if (driver === undefined) throw new ConfigError(`"${config.userData.datastore}" does not rule itself.`);
+    const { createRuled, createArbiter } = engine;
+    const create = config.userData.kind === 'arbiter' ? createArbiter : createRuled;
+    const driver = create?.(driverOptions(parts, values, () => certificates.current));
+    if (driver === undefined) {
+      const lacking = config.userData.kind === 'arbiter' ? 'has no arbiter of its own' : 'does not rule itself';
+      throw new ConfigError(`"${config.userData.datastore}" ${lacking}.`);
+    }
     return { driver, member: new RuledMember({ ...common, driver }) };
   }
   const { driver, keeper, grantor } = makeDriver(parts, certificates, values);

@@ -84,7 +84,7 @@ export class Observations {
     const detail = data.status === 'incomplete' ? 'The data on the volume is not whole yet.' : (probe?.detail ?? '');
     return {
       ...{ memberId, time: this.#parts.clock.now(), epoch, generation },
-      // Of an arbiter its agent is all there is.
+      // Of an arbiter of ours its agent is all there is.
       up: (hasPlace || isArbiter) && probe?.isUp === true,
       role: roleOf(seat === null ? role?.kind : 'primary'),
       leads: probe?.leads,

@@ -7,7 +7,10 @@ const ASKED = ['sbin/mariadbd'];
 
 export const mariadbPackaging: Packaging = {
   // The client's package brings what its installation script reads settings with.
-  packages: () => ['mariadb-server-core', 'mariadb-client-core', 'mariadb-common', 'mariadb-backup', 'galera-4'],
+  packages: () => [
+    ...['mariadb-server-core', 'mariadb-client-core', 'mariadb-common', 'mariadb-backup'],
+    ...['galera-4', 'galera-arbitrator-4'],
+  ],
   bin: (root) => join(root, 'usr'),
   programs: [
     ...ASKED,
@@ -16,6 +19,8 @@ export const mariadbPackaging: Packaging = {
     'bin/mariadb-install-db',
     'bin/my_print_defaults',
     'bin/resolveip',
+    // Of Galera's groups, the member without data.
+    'bin/garbd',
   ],
   // By which the members of Galera's groups agree.
   loaded: ['lib/galera/libgalera_smm.so'],

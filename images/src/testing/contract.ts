@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type AccountsDefinition, type DatastoreDefinition, datastores, definitionFor } from '@argosy/datastores';
 import {
+  arbiterCases,
   ContractCluster,
   contractCases,
   fixtures,
+  type RuledCase,
   RuledCluster,
   ruledCases,
   ruledFixtures,
@@ -68,6 +70,19 @@ export function tryContract(test: TestFn, datastore: string): void {
 
 /** The same of an engine that rules itself. */
 export function tryRuledContract(test: TestFn, datastore: string): void {
+  tryRuled(test, datastore, { cases: ruledCases, third: {} });
+}
+
+/** And of its arbiter, where it has one. */
+export function tryArbiterContract(test: TestFn, datastore: string): void {
+  tryRuled(test, datastore, { cases: arbiterCases, third: { kind: 'arbiter' } });
+}
+
+function tryRuled(
+  test: TestFn,
+  datastore: string,
+  { cases, third }: { readonly cases: readonly RuledCase[]; readonly third: { readonly kind?: 'arbiter' } },
+): void {
   const fixture = ruledFixtures[datastore];
   const known = datastores.find(datastore);
   const definition = known && definitionFor(known, 'engine');
@@ -78,11 +93,11 @@ export function tryRuledContract(test: TestFn, datastore: string): void {
   test.before(async (t) => {
     t.timeout(CASE_LIMIT_MS);
     const federation = await newFederation();
-    const boot = async (ordinal: number): Promise<RuledGuest> => {
-      const member = { clusterId: 'k1', ordinal, engine: fixture, kind: { engine_ruled: true } } as const;
+    const boot = async (ordinal: number, role: typeof third = {}): Promise<RuledGuest> => {
+      const member = { clusterId: 'k1', ordinal, engine: fixture, kind: { engine_ruled: true, ...role } } as const;
       return new RuledGuest(await Guest.boot(federation, member, (call) => void endings.push(call)));
     };
-    const members = [await boot(1), await boot(2), await boot(3)] as const;
+    const members = [await boot(1), await boot(2), await boot(3, third)] as const;
     await Promise.all(members.map(({ guest }) => guest.enrol()));
     const verifier = (password: string): string => definition.passwordVerifier(password, Buffer.alloc(16, 7));
     const identity = { ...members[0].guest.identity, memberId: 'k1-9' };
@@ -99,7 +114,7 @@ export function tryRuledContract(test: TestFn, datastore: string): void {
     await Promise.allSettled(endings.reverse().map((end) => end()));
   });
 
-  for (const { title, run } of ruledCases) {
+  for (const { title, run } of cases) {
     test.serial(`${datastore}: ${title}`, async (t) => {
       t.timeout(CASE_LIMIT_MS);
       await run(t, cluster);

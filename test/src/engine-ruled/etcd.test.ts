@@ -33,6 +33,13 @@ async function whatItCannotDoIsRefused(trial: Trial): Promise<void> {
   await trial.refuses(/nobody else may give up its writes/, 'cluster', 'failover', NAME, '--accept-data-loss');
   await trial.refuses(/must be odd/, 'cluster', 'grow', NAME, '--voters', '4');
   await trial.refuses(/must be 0/, 'cluster', 'grow', NAME, '--replicas', '1');
+  await trial.refuses(
+    /give the third region a voter/,
+    'cluster',
+    'create',
+    'other',
+    ...['--datastore', 'etcd', '--voters', '2', '--arbiters', '1'],
+  );
   await trial.refuses(/etcd has no users/, 'user', 'create', NAME, 'somebody');
   const other = ['cluster', 'create', 'other', '--datastore', 'etcd', '--durability', 'async'];
   await trial.refuses(/a quorum of its own/, ...other);

@@ -43,7 +43,7 @@ async function whatItCannotDoIsRefused(trial: Trial): Promise<void> {
   await trial.refuses(/Did you mean "galera"/, ...other, '--topology', 'galere');
   await trial.refuses(/does not go with topology.mode "galera"/, ...galera, '--durability', 'quorum');
   await trial.refuses(/must be odd/, ...galera, '--voters', '2');
-  await trial.refuses(/must be 0/, ...galera, '--arbiters', '1');
+  await trial.refuses(/must be 0 beside 3 voters/, ...galera, '--arbiters', '1');
   await trial.refuses(/elects its own leader/, 'cluster', 'switchover', NAME);
   await trial.refuses(/how the members of a group agree/, 'parameter', 'set', NAME, 'wsrep_on=off');
 }

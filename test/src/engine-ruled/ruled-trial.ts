@@ -20,10 +20,14 @@ export class RuledTrial {
     this.#writer = writer;
   }
 
-  /** Three members in three regions, each of which takes writes, and a writer that goes on. */
+  /** Three members in three regions, each of which takes writes unless it has no data, and a writer that goes on. */
   static async begin(trial: Trial, fixture: TenantFixture | undefined): Promise<RuledTrial> {
     trial.t.is(new Set(trial.made.members.map(({ region }) => region)).size, 3);
-    trial.t.true(trial.made.members.every(({ role }) => role === 'primary'));
+    const roles = trial.made.members.map(({ kind, role }) => [kind, role]);
+    trial.t.true(
+      roles.every(([kind, role]) => role === (kind === 'arbiter' ? 'arbiter' : 'primary')),
+      roles.join(' '),
+    );
     const writer = new NumberWriter(trial, fixture);
     await writer.write(WRITES);
     return new RuledTrial(trial, writer);
@@ -39,12 +43,15 @@ export class RuledTrial {
     this.#trial.t.is((await this.#trial.cluster()).members.length, count);
   }
 
-  async losesARegion(): Promise<void> {
+  async losesARegion(kind = 'voter'): Promise<void> {
     const { members } = await this.#trial.cluster();
     const beforeMs = performance.now();
-    const giveBack = this.#trial.guests.cutRegion(members[1]?.region ?? '');
+    const lost = members.slice(1).find((member) => member.kind === kind);
+    const giveBack = this.#trial.guests.cutRegion(lost?.region ?? '');
     await this.#writer.write(WRITES);
-    this.#trial.t.log(`region lost: longest pause ${Math.round(this.#writer.longestPauseMs(beforeMs))} ms`);
+    this.#trial.t.log(
+      `region of a ${kind} lost: longest pause ${Math.round(this.#writer.longestPauseMs(beforeMs))} ms`,
+    );
     // Else it could be taken for whole before anybody has seen that it is not, and the next loss be one too many.
     const isNoticed = async (): Promise<boolean> =>
       (await this.#trial.cluster()).members.some(({ status }) => status !== 'UP');
@@ -54,17 +61,17 @@ export class RuledTrial {
   }
 
   /** It never comes back, or its guest does with nothing on its volume: another takes its place. */
-  async replacesOne(how: 'dead' | 'empty'): Promise<void> {
+  async replacesOne(how: 'dead' | 'empty', kind = 'voter'): Promise<void> {
     const { t, home, guests, name } = this.#trial;
     const before = (await this.#trial.cluster()).members;
-    const { id: lost = '', region = '' } = before[0] ?? {};
+    const { id: lost = '', region = '' } = before.find((member) => member.kind === kind) ?? {};
     const giveBack = guests.cutPower(({ memberId }) => memberId === lost);
     if (how === 'empty') {
       const volume = volumeOf(join(home, 'volumes', region), lost);
       for (const each of readdirSync(volume)) rmSync(join(volume, each), { recursive: true });
       giveBack();
     }
-    await this.changes(`replace, ${how}`, 'cluster', 'replace', name, '--member', lost);
+    await this.changes(`replace, ${kind}, ${how}`, 'cluster', 'replace', name, '--member', lost);
     const { members } = await this.#trial.cluster();
     t.is(members.length, before.length);
     t.false(members.some(({ id }) => id === lost));

@@ -1,11 +1,12 @@
 // The file of settings of a member of a group, rendered whole. What differs from start to start (who is dialled, where the
 // data end, who begins) is told to the server when it starts.
 import { crc32 } from 'node:zlib';
+import type { DriverOptions } from '../../driver.ts';
 import { hostAndPort } from '../../host-and-port.ts';
 import type { AccountSettings } from '../accounts.ts';
 import { startStatements } from '../accounts.ts';
 import { type MemberSettings, renderSettings } from '../config.ts';
-import { MEMBERS_GRANT } from './group.ts';
+import { MEMBERS_GRANTS } from './group.ts';
 import { COPY_METHOD, type Layout } from './layout.ts';
 import { CATCH_UP_PORT, GROUP_PORT } from './ports.ts';
 
@@ -25,16 +26,14 @@ const FIXED: Readonly<Record<string, string | number>> = {
   'innodb-autoinc-lock-mode': 2,
 };
 
-/** How soon a silent member is counted out, and what the engine remembers. ISO 8601 durations. */
-const PROVIDER: Readonly<Record<string, string>> = {
+/** How soon a silent member is counted out. ISO 8601 durations. */
+const GROUP: Readonly<Record<string, string>> = {
   'evs.suspect_timeout': 'PT1S',
   'evs.inactive_timeout': 'PT3S',
   'evs.inactive_check_period': 'PT0.2S',
   'evs.keepalive_period': 'PT0.3S',
   'evs.install_timeout': 'PT1S',
   'evs.join_retrans_period': 'PT0.3S',
-  'gcache.size': REMEMBERED,
-  'gcache.recover': 'yes',
   // After a crash of all, the last view comes back by itself as soon as all of it is there.
   'pc.recovery': 'true',
   'socket.ssl': 'yes',
@@ -48,22 +47,17 @@ export interface GroupSettings extends MemberSettings {
 
 export function renderGroupConfig(member: GroupSettings): string {
   const { layout, address, engine } = member;
-  const provider: Record<string, string> = {
-    base_dir: layout.data,
-    'gmcast.listen_addr': `ssl://${hostAndPort(address, GROUP_PORT)}`,
-    'gmcast.segment': String(segmentOf(member.region)),
+  const provider = {
+    ...groupOptions(layout, member),
     'ist.recv_addr': hostAndPort(address, CATCH_UP_PORT),
     'ist.recv_bind': hostAndPort(address, CATCH_UP_PORT),
-    'socket.ssl_ca': layout.groupCertificateFile,
-    'socket.ssl_cert': layout.groupCertificateFile,
-    'socket.ssl_key': layout.groupKeyFile,
-    ...PROVIDER,
+    'gcache.size': REMEMBERED,
+    'gcache.recover': 'yes',
   };
-  const options = Object.entries(provider).map(([name, value]) => `${name}=${value}`);
   return renderSettings(member, {
     ...FIXED,
     'wsrep-provider': `${engine}/lib/galera/libgalera_smm.so`,
-    'wsrep-provider-options': `"${options.join(';')}"`,
+    'wsrep-provider-options': `"${written(provider)}"`,
     'wsrep-cluster-name': groupName(member.clusterId),
     'wsrep-cluster-address': groupAddress([address]),
     'wsrep-node-name': serverNameIn(member.memberId),
@@ -71,6 +65,43 @@ export function renderGroupConfig(member: GroupSettings): string {
     'wsrep-node-incoming-address': hostAndPort(address, member.port),
     'wsrep-sst-receive-address': hostAndPort(address, COPY_PORT),
   });
+}
+
+/** Where one listens in the group, whom it lets in, and when it gives somebody up. */
+function groupOptions(
+  layout: Layout,
+  { address, region }: { readonly address: string; readonly region: string },
+): Record<string, string> {
+  return {
+    base_dir: layout.data,
+    'gmcast.listen_addr': `ssl://${hostAndPort(address, GROUP_PORT)}`,
+    'gmcast.segment': String(segmentOf(region)),
+    'socket.ssl_ca': layout.groupCertificateFile,
+    'socket.ssl_cert': layout.groupCertificateFile,
+    'socket.ssl_key': layout.groupKeyFile,
+    ...GROUP,
+  };
+}
+
+function written(options: Readonly<Record<string, string>>): string {
+  return Object.entries(options)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(';');
+}
+
+/** What the arbiter's program is told: it has no file of settings. `addresses` are those of members with data. */
+export function arbiterArguments(
+  { clusterId, memberId, address, region }: Pick<DriverOptions, 'clusterId' | 'memberId' | 'address' | 'region'>,
+  layout: Layout,
+  addresses: readonly string[],
+): string[] {
+  const options = {
+    group: groupName(clusterId),
+    name: serverNameIn(memberId),
+    address: groupAddress(addresses),
+    options: written(groupOptions(layout, { address, region })),
+  };
+  return Object.entries(options).map(([name, value]) => `--${name}=${value}`);
 }
 
 /** The engine takes no longer name, and sends away who comes by one; who may come in is up to the certificate. */
@@ -98,7 +129,7 @@ function segmentOf(region: string): number {
 
 /** They are each server's own, and are made before it is in the group. */
 export function groupStartStatements(settings: AccountSettings): readonly string[] {
-  return ['set session wsrep_on = off', ...startStatements(settings), MEMBERS_GRANT];
+  return ['set session wsrep_on = off', ...startStatements(settings), ...MEMBERS_GRANTS];
 }
 
 /**

@@ -29,6 +29,7 @@ export const GALERA: NonNullable<DatastoreDefinition['ruled']> = {
     wsrep_sync_wait: 'a session may set it for itself',
   },
   isRefounded: true,
+  hasArbiters: true,
   fixedPassword:
     'The first user of a cluster that Galera rules keeps the password that the cluster was made with; another user can be made.',
   acknowledgements: (voters) => Math.floor(voters / 2),

@@ -15,7 +15,6 @@ import type { ParameterValues } from '../../parameters.ts';
 import type { RuledDriver } from '../../ruled-driver.ts';
 import { sleep } from '../../server-process.ts';
 import { reconfigure } from '../configure.ts';
-import { askMember } from '../connection.ts';
 import { ensureAdmin, ensureOwnObjects } from '../contents.ts';
 import { streamData } from '../copy.ts';
 import { SOCKET_PATH_BYTES } from '../layout.ts';
@@ -25,14 +24,13 @@ import { MariadbServer } from '../server.ts';
 import { setAccounts } from '../tenants.ts';
 import { copyTool, groupAddress, groupStartStatements, renderGroupConfig, serverNameIn } from './config.ts';
 import { copyFrom, forgetView, type GroupParts, makeEmptyDatabase, recover, tellPosition } from './data.ts';
-import { askGroup, enlist, MEMBERS_OBJECTS, seenQuery, strike } from './group.ts';
+import { enterBy } from './entering.ts';
+import { askGroup, enlist, MEMBERS_OBJECTS, othersWithData, seenQuery, strike } from './group.ts';
 import { groupLayoutOf, type Layout } from './layout.ts';
 import { type GroupPosition, writeGroupPosition } from './position.ts';
 import { GroupProbe, result } from './probe.ts';
 import { Record } from './record.ts';
 
-const ENTER_MS = 20_000;
-const ENTER_POLL_MS = 250;
 /** A member that is struck off the list sees it within a second and leaves; one that does not is put out. */
 const LEAVE_MS = 12_000;
 const PUT_OUT_MS = 6_000;
@@ -111,24 +109,8 @@ class GaleraDriver implements RuledDriver {
   async enter(peers: readonly Upstream[], signal: AbortSignal): Promise<void> {
     await this.stop();
     await this.#record.change({ isCopying: true, isDismissed: false, members: [this.#self, ...peers] });
-    const { options } = this.#parts;
-    const deadline = options.clock.monotonicMs() + ENTER_MS;
-    let reason: unknown = new Error('the command names none');
-    do {
-      for (const peer of peers) {
-        try {
-          signal.throwIfAborted();
-          await this.#record.ask(peer);
-          await this.#tell(peer, enlist(this.#self));
-          return await this.#copy(peer);
-        } catch (error) {
-          reason = error;
-        }
-      }
-      await sleep(options, ENTER_POLL_MS);
-    } while (peers.length > 0 && !signal.aborted && options.clock.monotonicMs() < deadline);
-    const why = reason instanceof Error ? reason.message : String(reason);
-    throw new DriverError('unavailable', `No member of the cluster takes this one in: ${why}`, { cause: reason });
+    const parts = { ...this.#parts, record: this.#record };
+    await enterBy(peers, { ...parts, self: this.#self, signal }, (peer) => this.#copy(peer));
   }
 
   async isCounted(peers: readonly Upstream[]): Promise<boolean> {
@@ -277,7 +259,7 @@ class GaleraDriver implements RuledDriver {
   }
 
   get #others(): readonly Upstream[] {
-    return this.#record.content.members.filter(({ memberId }) => memberId !== this.#self.memberId);
+    return othersWithData(this.#record.content.members, this.#self.memberId);
   }
 
   async #launch(position: GroupPosition | undefined, { begins }: { readonly begins: boolean }): Promise<void> {
@@ -320,11 +302,6 @@ class GaleraDriver implements RuledDriver {
     await this.#files.write();
     await copyFrom(this.#parts, peer);
     await this.#record.change({ isCopying: false });
-  }
-
-  async #tell(peer: Upstream, statement: string): Promise<void> {
-    const { layout, options } = this.#parts;
-    await askMember(peer, statement, { layout, clock: options.clock });
   }
 
   /** Who the others are is known to the next start; one that is no member any more ends. */

@@ -1,10 +1,12 @@
 import test from 'ava';
 import { definitionFor, isRuledMode, topologyModes } from '../../definition.ts';
 import { mariadb } from '../definition.ts';
-import { copyTool, groupAddress, renderGroupConfig } from './config.ts';
+import { arbiterArguments, copyTool, groupAddress, renderGroupConfig } from './config.ts';
+import { asArbiter, othersWithData } from './group.ts';
 import { drawGroupCertificate } from './group-certificate.ts';
 import { groupLayoutOf } from './layout.ts';
 import { compareInGroup, readGroupPosition, readRecovered, writeGroupPosition } from './position.ts';
+import { isOfOneAlone } from './view-file.ts';
 
 const HISTORY = '97c8ae2e-eb36-11f1-9aa3-827d77c55cf7';
 const OTHER = 'a86a32ed-eb36-11f1-a1d7-b20f455db579';
@@ -83,6 +85,39 @@ test('the program that the server runs for a copy hands over nothing but the res
   const tool = copyTool(groupLayoutOf('/volume', '/run/argosy'));
   t.regex(tool, /^#!\/bin\/sh\n/);
   t.regex(tool, /\[ -n "\$part" \] \|\| exit 93/);
+});
+
+test('an arbiter is told what the members are told of the group, and nothing of data; it dials those with data', (t) => {
+  const layout = groupLayoutOf('/volume', '/run/argosy');
+  const member = { clusterId: CLUSTER, memberId: `${CLUSTER}-3`, address: '192.0.2.30', region: 'west' };
+  const told = arbiterArguments(member, layout, ['192.0.2.10', '192.0.2.20']);
+  t.is(told[0], '--group=2ef81be3d2494f27a5aceaa53d719ae6');
+  t.is(told[1], '--name=member-3');
+  t.is(told[2], '--address=gcomm://192.0.2.10:4567,192.0.2.20:4567');
+  t.regex(told[3] ?? '', /gmcast\.listen_addr=ssl:\/\/192\.0\.2\.30:4567;gmcast\.segment=\d+;/);
+  t.regex(told[3] ?? '', /socket\.ssl_ca=\/volume\/tls\/group-certificate\.pem/);
+  t.regex(told[3] ?? '', /socket\.ssl=yes/);
+  t.notRegex(told[3] ?? '', /gcache|ist\./);
+  t.throws(() => arbiterArguments(member, layout, []), undefined, 'alone it would begin a group');
+});
+
+test('who has no data is neither asked nor dialled by the others', (t) => {
+  const [one, two, three] = ['a', 'b', 'c'].map((memberId) => {
+    return { memberId, address: memberId, port: 3306, serverName: memberId };
+  }) as [never, { memberId: string; address: string; port: number; serverName: string }, never];
+  t.deepEqual(othersWithData([one, asArbiter(two), three], 'a'), [three]);
+});
+
+test('a majority of one alone is told by the note that the engine makes of it, and no other is', (t) => {
+  const [own, other] = ['b0f44100-eb52-11f1-a751-82dcd35897d7', 'ad73040a-eb52-11f1-85a3-12417631562d'];
+  const note = (...members: readonly string[]): string =>
+    [
+      ...[`my_uuid: ${own}`, '#vwbeg', `view_id: 3 ${other} 4`, 'bootstrap: 0'],
+      ...members.map((member) => `member: ${member} 3`),
+      '#vwend',
+    ].join('\n');
+  t.true(isOfOneAlone(note(own)));
+  for (const text of ['', note(), note(other), note(own, other), note(other, own)]) t.false(isOfOneAlone(text), text);
 });
 
 test('the certificate of a group vouches for itself and names its cluster', async (t) => {

@@ -14,8 +14,25 @@ export const MEMBERS_OBJECTS: readonly string[] = [
     port int not null, server_name varchar(255) not null) engine = InnoDB`,
 ];
 
-/** Who joins writes itself in by way of one that is there. */
-export const MEMBERS_GRANT = `grant insert, update, delete on ${OWN_DATABASE}.* to ${quotedName(MEMBER_ACCOUNT)}@'%'`;
+const SEEN = 'mysql.wsrep_cluster_members';
+
+/** Who joins writes itself in by way of one that is there; who has no database of its own is told of the engine's view. */
+export const MEMBERS_GRANTS: readonly string[] = [
+  `grant insert, update, delete on ${OWN_DATABASE}.* to ${quotedName(MEMBER_ACCOUNT)}@'%'`,
+  `grant select on ${SEEN} to ${quotedName(MEMBER_ACCOUNT)}@'%'`,
+];
+
+/** An arbiter has no database: nobody asks it, copies it, or need dial it, for it dials the others. */
+const NOWHERE = 0;
+
+export function asArbiter(member: Upstream): Upstream {
+  return { ...member, port: NOWHERE };
+}
+
+/** Those of them that have data, without this one. */
+export function othersWithData(members: readonly Upstream[], own: string): readonly Upstream[] {
+  return members.filter(({ memberId, port }) => memberId !== own && port !== NOWHERE);
+}
 
 export const MEMBERS_QUERY = `select member_id, address, port, server_name from ${MEMBERS} order by member_id`;
 
@@ -41,7 +58,7 @@ export function strike(memberId: string): string {
 
 /** The engine's own view: by the names that the servers have. */
 export function seenQuery(serverName: string): string {
-  return `select node_uuid from mysql.wsrep_cluster_members where node_name = ${quotedText(serverName)}`;
+  return `select node_uuid from ${SEEN} where node_name = ${quotedText(serverName)}`;
 }
 
 /** Where a server stands among the others, as it says itself. */
@@ -79,11 +96,15 @@ export interface Hearsay {
   readonly remembered: bigint;
 }
 
+const statusValue = (name: string): string =>
+  `(select variable_value from information_schema.global_status where variable_name = 'wsrep_${name}') as ${name}`;
+
+const countedValue = (memberId: string): string =>
+  `(select count(*) from ${MEMBERS} where member_id = ${quotedText(memberId)}) as counted`;
+
 function hearsayQuery(memberId: string): string {
-  const value = (name: string): string =>
-    `(select variable_value from information_schema.global_status where variable_name = 'wsrep_${name}') as ${name}`;
   const names = ['cluster_status', 'local_state_uuid', 'last_committed', 'local_cached_downto'];
-  return `select (select count(*) from ${MEMBERS} where member_id = ${quotedText(memberId)}) as counted, ${names.map(value).join(', ')}`;
+  return `select ${[countedValue(memberId), ...names.map(statusValue)].join(', ')}`;
 }
 
 type Asking = { readonly options: DriverOptions; readonly layout: Layout };
@@ -99,4 +120,37 @@ async function hear(peer: Upstream, { options, layout }: Asking): Promise<Hearsa
   const reached = readGroupPosition(`${row.local_state_uuid}:${row.last_committed}`);
   if (row.cluster_status !== 'Primary' || reached === undefined) throw new Error(`${peer.memberId} has no majority.`);
   return { isCounted: Number(row.counted) > 0, reached, remembered: BigInt(row.local_cached_downto ?? 0) };
+}
+
+/** What a member with a majority behind it says of an arbiter. */
+export interface Vouching {
+  readonly isCounted: boolean;
+  /** The engine sees it, in the same majority. */
+  readonly isSeen: boolean;
+  readonly members: readonly Upstream[];
+}
+
+/** Of the first that tells; undefined when no majority is behind any that can be asked. */
+export async function askForVouching(
+  peers: readonly Upstream[],
+  serverName: string,
+  asking: Asking,
+): Promise<Vouching | undefined> {
+  const asked = peers.map((peer) => vouch(peer, serverName, asking));
+  return await Promise.any(asked).catch(() => undefined);
+}
+
+async function vouch(peer: Upstream, serverName: string, { options, layout }: Asking): Promise<Vouching> {
+  const fields = ['member_id', 'address', 'port', 'server_name'].map((name) => `'${name}', ${name}`).join(', ');
+  const values = [
+    countedValue(options.memberId),
+    `(select count(*) from ${SEEN} where node_name = ${quotedText(serverName)}) as seen`,
+    // As text: else the client reads it, and a row has numbers and text only.
+    `(select cast(json_arrayagg(json_object(${fields}) order by member_id) as char) from ${MEMBERS}) as members`,
+    statusValue('cluster_status'),
+  ];
+  const row = await askMember(peer, `select ${values.join(', ')}`, { layout, clock: options.clock });
+  if (row.cluster_status !== 'Primary') throw new Error(`${peer.memberId} has no majority.`);
+  const members = readMembers(JSON.parse(String(row.members ?? '[]')) as Row[]);
+  return { isCounted: Number(row.counted) > 0, isSeen: Number(row.seen) > 0, members };
 }
