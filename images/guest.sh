@@ -4,7 +4,7 @@
 # Usage: guest.sh [MAIN.js]; the agent is bundled, or MAIN.js. Its environment is passed through. ARGOSY_NODE names another
 # node program.
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd) || exit 1
-main=${1:-$here/dist/bundle/agent/lib/agent.cjs}
+main=${1:-$here/dist/bundle/agent.cjs}
 node=${ARGOSY_NODE:-node}
 agent=
 stopping=

@@ -1,16 +1,13 @@
 // The agent as one file, for a guest to boot: it starts in half the time, and with nothing else to install beside Node. Beside
 // it lies what this Node has compiled of it, which halves the time once more.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const folder = join(root, 'images/dist/bundle');
-// grpc-health-check looks for its .proto file two folders above its own.
-const library = join(folder, 'agent/lib');
-const HEALTH_PROTO = 'proto/health/v1/health.proto';
 
 const common = {
   bundle: true,
@@ -24,11 +21,10 @@ const common = {
 
 /** Bundles what the compiler made of the agent. @throws Error when something of it is not found */
 export function bundleAgent() {
-  const healthCheck = join(root, 'node_modules/grpc-health-check');
   const { metafile } = buildSync({
     ...common,
     entryPoints: [join(root, 'images/dist/agent/main.js')],
-    outdir: library,
+    outdir: folder,
     // Another program has another name, and so another cache.
     entryNames: 'program-[hash]',
     outExtension: { '.js': '.cjs' },
@@ -45,14 +41,12 @@ export function bundleAgent() {
   buildSync({
     ...common,
     entryPoints: [join(root, 'images/dist/agent/bundled.js')],
-    outfile: join(library, 'agent.cjs'),
+    outfile: join(folder, 'agent.cjs'),
     define: { PROGRAM: JSON.stringify(name) },
   });
-  mkdirSync(dirname(join(folder, HEALTH_PROTO)), { recursive: true });
-  copyFileSync(join(healthCheck, HEALTH_PROTO), join(folder, HEALTH_PROTO));
   // A guest that starts meanwhile finds what it begins with.
-  for (const old of readdirSync(library)) {
-    if (old.startsWith('program-') && !old.startsWith(name)) rmSync(join(library, old));
+  for (const old of readdirSync(folder)) {
+    if (old.startsWith('program-') && !old.startsWith(name)) rmSync(join(folder, old));
   }
-  execFileSync(process.execPath, [join(library, 'agent.cjs'), 'keep-compiled'], { stdio: 'inherit' });
+  execFileSync(process.execPath, [join(folder, 'agent.cjs'), 'keep-compiled'], { stdio: 'inherit' });
 }

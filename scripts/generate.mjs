@@ -24,7 +24,7 @@ const options = [
 
 // raft-ts imports nothing of ours, so its language is generated into its own folder.
 const targets = [
-  { source: join(root, 'proto'), folders: ['argosy', 'google'], output: join(root, 'proto/src/generated') },
+  { source: join(root, 'proto'), folders: ['argosy', 'google', 'grpc'], output: join(root, 'proto/src/generated') },
   { source: join(root, 'proto'), folders: ['raft'], output: join(root, 'raft/src/generated') },
   // etcd's language, for the benchmarks against it.
   { source: join(root, 'test/proto'), folders: ['etcd'], output: join(root, 'test/src/generated') },

@@ -108,6 +108,11 @@ export { QuotaServiceService } from './generated/argosy/v2/quotas.ts';
 export { RegionServiceService } from './generated/argosy/v2/regions.ts';
 export { BadRequest, ErrorInfo, RequestInfo, RetryInfo } from './generated/google/rpc/error_details.ts';
 export { Status as RpcStatus } from './generated/google/rpc/status.ts';
+export {
+  HealthCheckResponse_ServingStatus as ServingStatus,
+  type HealthServer,
+  HealthService,
+} from './generated/grpc/health/v1/health.ts';
 export { watchLifeline } from './lifeline.ts';
 export { AGENT_PORT, behindDoor, GATE_PORT } from './ports.ts';
 export {

@@ -2,7 +2,7 @@
 // (grpc.reflection.v1 and v1alpha), for clients that have none of our .proto files.
 import type { Server } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
-import { HealthImplementation, service as healthService } from 'grpc-health-check';
+import { HealthImplementation } from 'grpc-health-check';
 import { fileDescriptors } from './descriptors.ts';
 
 const HEALTH = 'grpc.health.v1.Health';
@@ -42,7 +42,6 @@ function addReflection(server: Server, services: string[]): void {
   // Of a package's definition the library reads the files' descriptors alone. It is given ours as protoc made them: its
   // own loader forgets which fields are optional.
   const files = { fileDescriptorProtos: fileDescriptors() };
-  const described = { files, health: healthService.Check?.requestType };
-  const definition = described as unknown as ConstructorParameters<typeof ReflectionService>[0];
+  const definition = { files } as unknown as ConstructorParameters<typeof ReflectionService>[0];
   new ReflectionService(definition, { services }).addToServer(server);
 }

@@ -9,11 +9,12 @@ import {
   AgentServiceService,
   accessControl,
   type Clock,
+  HealthService,
   pause,
   serverCredentials,
 } from '@argosy/proto';
 import { Server, type ServerInterceptor } from '@grpc/grpc-js';
-import { HealthImplementation } from 'grpc-health-check';
+import { healthOf } from './health.ts';
 
 const BIND_RETRY_MS = 50;
 const BIND_TRIES = 100;
@@ -48,8 +49,7 @@ export class Listener {
     const interceptors: ServerInterceptor[] = [accessControl(this.#options.access)];
     const server = new Server({ interceptors });
     server.addService(AgentServiceService, service);
-    const health = new HealthImplementation({ '': 'SERVING', 'argosy.member.v1.AgentService': 'SERVING' });
-    health.addToServer(server);
+    server.addService(HealthService, healthOf(['argosy.member.v1.AgentService']));
     this.#server = server;
     const { address, port, clock } = this.#options;
     const place = hostAndPort(address, port);

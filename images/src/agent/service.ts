@@ -5,6 +5,7 @@ import {
   type AgentServiceServer,
   AgentServiceService,
   enrolmentMac,
+  HealthService,
   type Identity,
   identityUri,
 } from '@argosy/proto';
@@ -46,11 +47,10 @@ export function accessTable(config: Pick<AgentConfig, 'member' | 'executor'>): A
     caller.kind === 'member' &&
     caller.federation === config.member.federation &&
     caller.clusterId === config.member.clusterId;
-  const table: Record<string, (caller: Identity) => boolean> = {
-    '/grpc.health.v1.Health/Check': isExecutor,
-    '/grpc.health.v1.Health/Watch': isExecutor,
-  };
-  for (const method of Object.values(AgentServiceService)) table[method.path] = isExecutor;
+  const table: Record<string, (caller: Identity) => boolean> = {};
+  for (const method of [...Object.values(AgentServiceService), ...Object.values(HealthService)]) {
+    table[method.path] = isExecutor;
+  }
   table[AgentServiceService.observe.path] = (caller) => isExecutor(caller) || isFellow(caller);
   const { grantLease, returnLease, share, copy } = AgentServiceService;
   for (const method of [grantLease, returnLease, share, copy]) table[method.path] = isFellow;
