@@ -1,5 +1,8 @@
 // A cluster of three from the request to ACTIVE, beside the same made by hand on the same machine by somebody who knows
 // how, with a template and the fewest steps. Both take turns, so that what else the machine does falls on both.
+import { execFile } from 'node:child_process';
+import { setTimeout } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { FederationUnderTest } from '../crash-matrix/local-federation.ts';
 import { type ClusterView, Tenant } from '../crash-matrix/tenant.ts';
 import { removeAll } from '../load/clusters.ts';
@@ -8,6 +11,7 @@ import { type BenchmarkResult, type Cell, medianAndSpread, quantile, roundsOr } 
 
 const ROUNDS = 7;
 const ACTIVE_LIMIT_MS = 120_000;
+const SETTLE_MS = 1_000;
 
 /** What a create may take, of the median of all rounds: so many times as long as by hand, or so many seconds more. */
 interface Bar {
@@ -61,8 +65,10 @@ async function inTurns({ federation, tenant, datastore, rounds }: Making): Promi
   try {
     const made: Round[] = [];
     for (let round = 0; round <= rounds; round += 1) {
+      await settle();
       const hand = await byHand.create();
       await byHand.run('destroy');
+      await settle();
       const { cluster, seconds } = await create(tenant, datastore, `round-${round}`);
       await removeAll(federation, tenant, [cluster]);
       // The first of each fills caches.
@@ -74,6 +80,12 @@ async function inTurns({ federation, tenant, datastore, rounds }: Making): Promi
   } finally {
     await byHand.end();
   }
+}
+
+/** What the removal of the one before left to be done is none of the next one's. */
+async function settle(): Promise<void> {
+  await promisify(execFile)('sync');
+  await setTimeout(SETTLE_MS);
 }
 
 function rowOf(datastore: string, rounds: readonly Round[], { times, moreSeconds }: Bar): Record<string, Cell> {
