@@ -44,6 +44,6 @@ export default {
   },
   nodeArguments: ['--enable-source-maps'],
   timeout: '2m',
-  concurrency: 2,
+  concurrency: 3,
   ...(eventsFd > 2 && observed),
 };

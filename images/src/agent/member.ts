@@ -43,7 +43,7 @@ import {
 import type { StateFile } from './state.ts';
 
 const WATCH_MS = 100;
-const OPEN_POLL_MS = 50;
+const OPEN_POLL_MS = 20;
 const FOLLOW_POLL_MS = 25;
 const FOLLOW_WAIT_MS = 60_000;
 const OPEN_WAIT_MS = 600_000;
