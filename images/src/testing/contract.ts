@@ -144,7 +144,7 @@ async function giveDisk(guest: Guest, endings: (() => Promise<void>)[]): Promise
   await runFile('cp', ['--archive', `${guest.volume}/.`, disk]);
   await runFile('mount', ['--bind', disk, guest.volume]);
   endings.push(async () => {
-    await guest.destroy();
+    await guest.halt();
     await runFile('umount', ['--lazy', guest.volume]);
   });
   guest.start();

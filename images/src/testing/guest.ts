@@ -148,21 +148,23 @@ export class Guest {
   }
 
   async destroy(): Promise<void> {
+    await this.halt();
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** Ends all of its processes. */
+  async halt(): Promise<void> {
     this.#client?.close();
     const child = this.#process;
     if (child !== undefined && child.exitCode === null) {
       const timer = setTimeout(() => child.kill('SIGKILL'), 15_000);
-      await this.end('SIGTERM');
-      clearTimeout(timer);
+      await this.end('SIGTERM').finally(() => clearTimeout(timer));
     }
     for (const pid of [...(await this.databasePids()), ...(await this.doorPids())]) {
       try {
         process.kill(pid, 'SIGKILL');
-      } catch {
-        // It was gone already.
-      }
+      } catch {} // It was gone already.
     }
-    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   /** The server's, whatever the engine. */
