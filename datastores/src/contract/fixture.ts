@@ -33,6 +33,8 @@ export interface TenantFixture {
   connectInTheOpen(place: TenantPlace): Promise<TenantClient>;
   /** Makes the data of a server that does not run unreadable. */
   damage(dataFolder: string): Promise<void>;
+  /** Writes until a disk with hardly any room is full; answers when a write was refused, or none was. */
+  fill(place: TenantPlace): Promise<void>;
 }
 
 /** Of an engine that rules itself. One entry an engine, in `datastores/src/<engine>/contract-fixture.ts`. */
@@ -69,8 +71,6 @@ export interface EngineFixture extends TenantFixture {
   parameterOf(place: TenantPlace, name: string): Promise<string>;
   /** The database, or what stands for one, in which users of it write their numbers. */
   readonly database: string;
-  /** Writes until the disk is full; answers when a write was refused. */
-  fill(place: TenantPlace): Promise<void>;
 }
 
 export interface ContractPosition {
@@ -166,6 +166,8 @@ export interface RuledWorld {
   readonly password: string;
   readonly root: string;
   verifier(password: string): string;
+  /** Gives the third member a small disk of its own; undefined where that cannot be done here. */
+  giveDisk(): Promise<SmallDisk | undefined>;
   /** Of the datastore's definition, as it is where the engine rules itself. */
   comparePositions(left: ContractPosition, right: ContractPosition): number;
 }

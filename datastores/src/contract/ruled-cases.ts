@@ -312,7 +312,30 @@ const totalRest: RuledCase = {
   },
 };
 
+const fullDisk: RuledCase = {
+  title: 'a member whose disk is full holds nobody up, and has everything again when there is room',
+  run: async (t, cluster) => {
+    const { world } = cluster;
+    const [, second, third] = world.members;
+    const disk = await world.giveDisk();
+    if (disk === undefined) {
+      t.log('skipped: a file system of its own can be made by root only');
+      t.pass();
+      return;
+    }
+    await cluster.untilWhole(third);
+    await disk.fill();
+    await world.fixture.fill(cluster.placeOf(second)).catch((error: Error) => t.log(error.message));
+    t.log((await third.report(({ up }) => !up)).detail);
+    await eventually(() => cluster.write(second, 5));
+    await disk.free();
+    await cluster.untilWhole(third);
+    await cluster.write(third, 3);
+    t.deepEqual(await cluster.missing(second), []);
+  },
+};
+
 export const ruledCases: readonly RuledCase[] = [
   ...[founding, clients, strangers, repeats, adoption, crash, leaving],
-  ...[parameters, damage, lostVolume, lostMajority, totalLoss, totalRest],
+  ...[parameters, damage, lostVolume, lostMajority, totalLoss, totalRest, fullDisk],
 ];

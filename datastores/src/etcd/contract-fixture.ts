@@ -9,12 +9,19 @@ const PREFIX = 'numbers/';
 /** The next one of the same length: the end of what begins with it. */
 const PREFIX_END = 'numbers0';
 
-async function connect({ address, port, root, user, password }: TenantPlace): Promise<TenantClient> {
+const FILLING = 'x'.repeat(512 * 1024);
+const MAX_FILLINGS = 100;
+
+async function callerOf({ address, port, root, user, password }: TenantPlace) {
   const place = { kind: 'tls', address, port, root } as const;
   const body = { name: user, password };
   const answer = await callServer(place, { path: 'auth/authenticate', body, timeoutMs: CALL_MS });
   const token = String(answer.token);
-  const call = (path: string, given: object) => callServer(place, { path, body: given, token, timeoutMs: CALL_MS });
+  return (path: string, given: object) => callServer(place, { path, body: given, token, timeoutMs: CALL_MS });
+}
+
+async function connect(place: TenantPlace): Promise<TenantClient> {
+  const call = await callerOf(place);
   return {
     write: async (number) => void (await call('kv/put', { key: encoded(`${PREFIX}${number}`), value: encoded('1') })),
     numbers: async () => {
@@ -43,5 +50,11 @@ export const etcdFixture: RuledFixture = {
     await truncate(join(dataFolder, 'member', 'snap', 'db'), 5_000);
     const log = join(dataFolder, 'member', 'wal');
     for (const name of await readdir(log)) await truncate(join(log, name), 40);
+  },
+  fill: async (place) => {
+    const call = await callerOf(place);
+    for (let at = 0; at < MAX_FILLINGS; at++) {
+      await call('kv/put', { key: encoded(`fillings/${at}`), value: encoded(FILLING) });
+    }
   },
 };

@@ -71,16 +71,19 @@ export const mariadbFixture: EngineFixture = {
     await file.truncate(100);
     await file.close();
   },
-  fill: async (place) => {
-    const client = await connect(place, place.root);
-    try {
-      await client.query('create table if not exists filler (n int auto_increment primary key, text longblob)');
-      for (let row = 0; row < MAX_ROWS; row++) {
-        const text = Buffer.alloc(ROW_BYTES, row % 251);
-        await client.query({ sql: 'insert into filler (text) values (?)', values: [text], timeout: FILL_MS });
-      }
-    } finally {
-      client.destroy();
-    }
-  },
+  fill: (place) => fillWith(place, MAX_ROWS),
 };
+
+/** Of a quarter of a mebibyte each. */
+export async function fillWith(place: TenantPlace, rows: number): Promise<void> {
+  const client = await connect(place, place.root);
+  try {
+    await client.query('create table if not exists filler (n int auto_increment primary key, text longblob)');
+    for (let row = 0; row < rows; row++) {
+      const text = Buffer.alloc(ROW_BYTES, row % 251);
+      await client.query({ sql: 'insert into filler (text) values (?)', values: [text], timeout: FILL_MS });
+    }
+  } finally {
+    client.destroy();
+  }
+}

@@ -105,6 +105,7 @@ function tryRuled(
     const stranger = await federation.issue({ ...identity, clusterId: 'k2', memberId: 'k2-1' });
     cluster = new RuledCluster({
       ...{ fixture, members, password: PASSWORD, root: federation.root, verifier, own, stranger },
+      giveDisk: () => giveDisk(members[2].guest, endings),
       peerPort: definition.peerPorts?.[0] ?? definition.port,
       comparePositions: definition.comparePositions,
     });
