@@ -17,12 +17,13 @@ test('Galera: three regions, one lost, grown, shrunk, replaced, all lost at once
   const ruled = await RuledTrial.begin(trial, ruledFixtures.mariadb);
 
   await whatItCannotDoIsRefused(trial);
+  // Before a region is lost: its cloud takes guests that come back by another hand for none of its own.
+  if (isLong) await ruled.changes('volume', 'cluster', 'resize', NAME, '--volume', '2');
   await ruled.losesARegion();
   await ruled.replacesOne('dead');
   if (isLong) {
     await ruled.changes('database', 'database', 'create', NAME, 'stock');
     await ruled.changes('user', 'user', 'create', NAME, 'app', '--grant', 'stock=write');
-    await ruled.changes('volume', 'cluster', 'resize', NAME, '--volume', '2');
     await ruled.sizes(5, 'cluster', 'grow', NAME, '--voters', '5');
     await ruled.sizes(3, 'cluster', 'shrink', NAME, '--voters', '3');
     await ruled.changes('parameter', 'parameter', 'set', NAME, 'sort_buffer_size=4MB');
