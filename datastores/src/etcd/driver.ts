@@ -10,10 +10,10 @@ import {
   type ServerCertificate,
   type Upstream,
 } from '../driver.ts';
+import { enterByOneOf } from '../entering.ts';
 import type { ParameterValues } from '../parameters.ts';
 import type { PlainServer } from '../plain-server.ts';
 import type { RuledDriver } from '../ruled-driver.ts';
-import { sleep } from '../server-process.ts';
 import { Client, type ListedMember, membersOf } from './client.ts';
 import { forgetFounding, makeFirstDatabase } from './founding.ts';
 import { EtcdError, encoded, type ServerPlace, UNAVAILABLE } from './gateway.ts';
@@ -25,8 +25,6 @@ import { etcdServer, type Place, peerUrlOf, serverProgram } from './server.ts';
 const PROBE_MS = 1_000;
 const CHANGE_MS = 10_000;
 /** etcd takes nobody in before its members have been connected to each other for five seconds. */
-const ENTER_MS = 20_000;
-const ENTER_POLL_MS = 250;
 /** A key that nobody writes: what is read is that a majority answers. */
 const PROBE_KEY = encoded('\0argosy');
 
@@ -81,24 +79,10 @@ class EtcdDriver implements RuledDriver {
 
   async enter(peers: readonly Upstream[], signal: AbortSignal): Promise<void> {
     await this.#empty();
-    const { clock } = this.#options;
-    const deadline = clock.monotonicMs() + ENTER_MS;
-    let reason: unknown = new Error('the command names none');
-    do {
-      for (const peer of peers) {
-        try {
-          signal.throwIfAborted();
-          await this.#record.ask(peer);
-          await this.#start({ cluster: await this.#takenInBy(peer) });
-          return;
-        } catch (error) {
-          reason = error;
-        }
-      }
-      await sleep(this.#options, ENTER_POLL_MS);
-    } while (peers.length > 0 && !signal.aborted && clock.monotonicMs() < deadline);
-    const why = reason instanceof Error ? reason.message : String(reason);
-    throw new DriverError('unavailable', `No member of the cluster takes this one in: ${why}`, { cause: reason });
+    await enterByOneOf(peers, { options: this.#options, signal }, async (peer) => {
+      await this.#record.ask(peer);
+      await this.#start({ cluster: await this.#takenInBy(peer) });
+    });
   }
 
   async isCounted(peers: readonly Upstream[]): Promise<boolean> {
